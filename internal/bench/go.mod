@@ -1,0 +1,7 @@
+module github.com/crossprem/crossprem/internal/bench
+
+go 1.26.0
+
+require github.com/crossprem/crossprem v0.0.0
+
+replace github.com/crossprem/crossprem => ../..
