@@ -1,0 +1,253 @@
+package signins
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// A SignIn is one sign-in event, under the names that Microsoft Graph's signIn
+// resource gives it, whatever format it came in. It is a plain value: tests
+// may write it as a literal.
+//
+// Strings are as logged, blanks and letter case included, and invalid UTF-8 is
+// replaced by U+FFFD. The fields that take one of few values in every format
+// (Category, Interactive, Result, ConditionalAccess, Methods) are translated.
+//
+// An empty field alone proves nothing: a format may be unable to carry it.
+// Ask [SignIn.Knows]. A field that is not empty is always known.
+//
+// SignIns may be kept, copied and shared between goroutines. Those that [Read]
+// yields share memory with their neighbours: keeping one keeps up to 32 KiB.
+// Whoever keeps few out of many should keep a [SignIn.Clone].
+type SignIn struct {
+	Format Format // what it was read from
+	Known  Fields // fields whose emptiness is a statement of the log
+
+	ID            string // of the event; copies of an event share it
+	CorrelationID string // shared by the events of one sign-in
+	Time          time.Time
+	Category      Category
+	Interactive   Answer // whether a user was there to answer a prompt
+
+	UserID            string // object id
+	UserPrincipalName string // may be an object id, or whatever was typed
+	UserDisplayName   string
+	UserType          string // "member" or "guest", in any letter case
+
+	ServicePrincipalID   string
+	ServicePrincipalName string
+
+	AppID               string
+	AppDisplayName      string
+	ResourceID          string
+	ResourceDisplayName string
+
+	ClientAppUsed          string // free text, not an enumeration
+	UserAgent              string
+	AuthenticationProtocol string // comma-separated where there are several
+	IncomingTokenType      string // comma-separated where there are several
+	OriginalTransferMethod string
+	ClientCredentialType   string
+	RequestType            string // unified audit's RequestType, Defender's EndpointCall
+
+	AuthenticationRequirement  string // "singleFactorAuthentication" or "multiFactorAuthentication"
+	Methods                    Methods
+	AuthenticationMethod       string // of the first step of authenticationDetails
+	AuthenticationMethodDetail string // of the same step
+
+	IPAddress                     string // may be partial; never with a port
+	IPAddressFromResourceProvider string // as the resource saw the client
+	AutonomousSystemNumber        uint32 // 0 where there is none
+	City                          string
+	State                         string
+	CountryOrRegion               string // two letters, as a rule
+
+	Result        Result
+	ErrorCode     int32 // AADSTS code, 0 being success; only if Knows(FieldErrorCode)
+	FailureReason string
+
+	ConditionalAccess ConditionalAccess
+
+	HomeTenantID     string
+	ResourceTenantID string
+
+	OperatingSystem string
+	Browser         string
+}
+
+// Knows reports whether f, one of the Field constants, was readable in s: only
+// then does an empty field mean that there was nothing to log.
+func (s *SignIn) Knows(f Fields) bool { return s.Known&f == f }
+
+// Clone returns a copy of s that shares no memory with other SignIns.
+func (s *SignIn) Clone() SignIn {
+	c := *s
+	for _, p := range c.text() {
+		*p = strings.Clone(*p)
+	}
+	return c
+}
+
+// text returns the addresses of all strings of s.
+func (s *SignIn) text() [32]*string {
+	return [...]*string{
+		&s.ID, &s.CorrelationID,
+		&s.UserID, &s.UserPrincipalName, &s.UserDisplayName, &s.UserType,
+		&s.ServicePrincipalID, &s.ServicePrincipalName,
+		&s.AppID, &s.AppDisplayName, &s.ResourceID, &s.ResourceDisplayName,
+		&s.ClientAppUsed, &s.UserAgent, &s.AuthenticationProtocol, &s.IncomingTokenType,
+		&s.OriginalTransferMethod, &s.ClientCredentialType, &s.RequestType,
+		&s.AuthenticationRequirement, &s.AuthenticationMethod, &s.AuthenticationMethodDetail,
+		&s.IPAddress, &s.IPAddressFromResourceProvider, &s.City, &s.State, &s.CountryOrRegion,
+		&s.FailureReason, &s.HomeTenantID, &s.ResourceTenantID,
+		&s.OperatingSystem, &s.Browser,
+	}
+}
+
+// Fields is a set of fields of a [SignIn].
+type Fields uint64
+
+// The fields whose absence has to be told from emptiness. Each is named after
+// the field, or fields, of SignIn that it stands for.
+const (
+	FieldID Fields = 1 << iota
+	FieldCorrelationID
+	FieldTime
+	FieldCategory
+	FieldInteractive
+	FieldUserID
+	FieldUserPrincipalName
+	FieldUserDisplayName
+	FieldUserType
+	FieldServicePrincipal // id and name
+	FieldAppID
+	FieldAppDisplayName
+	FieldResource // id and display name
+	FieldClientAppUsed
+	FieldUserAgent
+	FieldAuthenticationProtocol
+	FieldIncomingTokenType
+	FieldOriginalTransferMethod
+	FieldClientCredentialType
+	FieldRequestType
+	FieldAuthenticationRequirement
+	FieldMethods // Methods, AuthenticationMethod and AuthenticationMethodDetail
+	FieldIPAddress
+	FieldIPAddressFromResourceProvider
+	FieldAutonomousSystemNumber
+	FieldLocation // city, state and country or region
+	FieldResult
+	FieldErrorCode
+	FieldFailureReason
+	FieldConditionalAccess
+	FieldHomeTenantID
+	FieldResourceTenantID
+	FieldDevice // operating system and browser
+)
+
+// A Format is a form in which sign-in logs leave Entra ID.
+type Format uint8
+
+const (
+	UnknownFormat   Format = iota
+	GraphV1                // a v1.0 collection page of Microsoft Graph
+	GraphBeta              // a beta collection page of Microsoft Graph
+	PortalJSON             // the admin centre's JSON download: a bare array of Graph records
+	PortalCSV              // the admin centre's CSV download, of users or of applications
+	AzureMonitor           // diagnostic settings: one JSON object a line, as in storage
+	EventHub               // diagnostic settings: {"records":[…]}
+	LogAnalytics           // a query's answer, as the API gives it or as objects
+	LogAnalyticsCSV        // a query's answer, as the portal exports it
+	UnifiedAudit           // the Office 365 Management Activity API
+	UnifiedAuditCSV        // Search-UnifiedAuditLog or the Purview portal's export
+	Defender               // advanced hunting: EntraIdSignInEvents, AADSignInEventsBeta
+)
+
+// A Category tells the kinds of sign-ins apart.
+type Category uint8
+
+const (
+	UnknownCategory           Category = iota // such as in portal CSV, which does not say
+	InteractiveUser                           // SignInLogs
+	NonInteractiveUser                        // NonInteractiveUserSignInLogs
+	ServicePrincipal                          // ServicePrincipalSignInLogs
+	ManagedIdentity                           // ManagedIdentitySignInLogs
+	MicrosoftServicePrincipal                 // MicrosoftServicePrincipalSignInLogs
+	ADFS                                      // ADFSSignInLogs
+)
+
+// An Answer is a yes or no that a log may leave open.
+type Answer uint8
+
+const (
+	Unsaid Answer = iota
+	No
+	Yes
+)
+
+// A Result is how a sign-in ended, as far as the log says it in one word.
+// The error code says more, where it is known.
+type Result uint8
+
+const (
+	UnknownResult Result = iota
+	Succeeded
+	Failed
+	Interrupted // only the portal's CSV makes this difference; elsewhere it is Failed
+)
+
+// ConditionalAccess is what the policies together came to.
+type ConditionalAccess uint8
+
+const (
+	UnknownConditionalAccess ConditionalAccess = iota
+	ConditionalAccessSuccess
+	ConditionalAccessFailure
+	ConditionalAccessNotApplied
+)
+
+// Methods is the set of authentication methods that authenticationDetails
+// lists for a sign-in. It is zero if the list is empty, as it often is: that
+// says nothing about the method.
+type Methods uint8
+
+const (
+	MethodPassword    Methods = 1 << iota
+	MethodCertificate         // X.509, as in certificate-based ActiveSync
+	MethodPrevious            // "Previously satisfied": a claim of an earlier sign-in
+	MethodOther
+)
+
+// Has reports whether m holds all methods of n.
+func (m Methods) Has(n Methods) bool { return m&n == n }
+
+var (
+	formatNames = [...]string{
+		UnknownFormat: "unknown", GraphV1: "graph-v1.0", GraphBeta: "graph-beta", PortalJSON: "portal-json",
+		PortalCSV: "portal-csv", AzureMonitor: "azure-monitor", EventHub: "event-hub", LogAnalytics: "log-analytics",
+		LogAnalyticsCSV: "log-analytics-csv", UnifiedAudit: "unified-audit", UnifiedAuditCSV: "unified-audit-csv",
+		Defender: "defender",
+	}
+	categoryNames = [...]string{
+		UnknownCategory: "unknown", InteractiveUser: "interactive-user", NonInteractiveUser: "non-interactive-user",
+		ServicePrincipal: "service-principal", ManagedIdentity: "managed-identity",
+		MicrosoftServicePrincipal: "microsoft-service-principal", ADFS: "adfs",
+	}
+)
+
+// String returns a name such as "azure-monitor".
+func (f Format) String() string {
+	if int(f) < len(formatNames) {
+		return formatNames[f]
+	}
+	return fmt.Sprintf("Format(%d)", uint8(f))
+}
+
+// String returns a name such as "non-interactive-user".
+func (c Category) String() string {
+	if int(c) < len(categoryNames) {
+		return categoryNames[c]
+	}
+	return fmt.Sprintf("Category(%d)", uint8(c))
+}
