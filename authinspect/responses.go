@@ -1,0 +1,405 @@
+package authinspect
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// AsOf is the day on which the catalogue of responses, and the dates in the
+// rules, were last compared with their sources. A service changes its
+// sentences without notice: ask AsOf before trusting silence.
+const AsOf = "2026-11-22"
+
+// A Protocol names the protocol that a server speaks, as in the scheme of a
+// URL. The zero value is no protocol.
+type Protocol string
+
+// The protocols. The three that end in s speak TLS from the first byte, on
+// whatever port (RFC 8314 §3).
+const (
+	HTTP  Protocol = "http"
+	IMAP  Protocol = "imap"
+	IMAPS Protocol = "imaps"
+	POP3  Protocol = "pop3"
+	POP3S Protocol = "pop3s"
+	SMTP  Protocol = "smtp"
+	SMTPS Protocol = "smtps"
+)
+
+// plain returns the protocol without its TLS: IMAP for IMAPS.
+func (p Protocol) plain() Protocol {
+	switch p {
+	case IMAPS:
+		return IMAP
+	case POP3S:
+		return POP3
+	case SMTPS:
+		return SMTP
+	case "https":
+		return HTTP
+	}
+	return p
+}
+
+// An Explanation tells what an answer of a server means: one row of the
+// embedded catalogue. It never repeats the answer itself.
+type Explanation struct {
+	ID       string   `json:"id"`       // the row, such as "smtp-535-tenant"; stable
+	Protocol Protocol `json:"protocol"` // as in the row; "any" for the numbers of Entra ID
+	Stage    string   `json:"stage"`    // when it is said: "greeting", "login", "x-ms-diagnostics" …
+
+	// Meaning is a stable word to switch on, such as "tls-first",
+	// "basic-disabled-service", "bad-credentials" or "token-audience". Rows
+	// of different protocols share it.
+	Meaning string `json:"meaning"`
+	Cause   string `json:"cause"`            // why the server says so, one or two sentences
+	Remedy  string `json:"remedy,omitempty"` // what to do; empty where nothing needs to be done
+
+	// Basic and Modern say what the answer proves of password and of token
+	// sign-in, and are empty where it proves nothing. "offered" and
+	// "available" mean named by the server, and no more than that; "reached"
+	// means that the password was looked at; "off", "blocked",
+	// "token-refused" and "needs-step-up" are refusals; "unclear" is one
+	// sentence for several causes.
+	Basic  string `json:"basic,omitempty"`
+	Modern string `json:"modern,omitempty"`
+
+	Products []string `json:"products,omitempty"` // who says it: "exo", "exchange", "dovecot" …; empty: anybody
+	Evidence string   `json:"evidence"`           // "observed", "documented" or "inferred"
+	Note     string   `json:"note,omitempty"`
+	Sources  []string `json:"sources"` // vendor pages, RFC sections and recordings, by name
+}
+
+// Limits of what ExplainAll looks at; the rest of a longer text is left out.
+const (
+	maxExplainLines = 256
+	maxExplainLine  = 8 << 10
+)
+
+// ExplainResponse explains one answer of a server: an SMTP, IMAP or POP3
+// line, with or without its code or tag and with the words that mail
+// libraries put around it; one capability word; for [HTTP] a status line, a
+// header field ("x-ms-diagnostics: 2000003;…", or its value alone), or a line
+// of a body. A line with an AADSTS number is explained for every protocol.
+//
+// It returns the row with the most literal text among those that match, and
+// false if there is none. A code never decides alone: 535 5.7.139 has eight
+// sentences and as many remedies. It is safe for concurrent use.
+func ExplainResponse(protocol Protocol, line string) (Explanation, bool) {
+	if all := ExplainAll(protocol, line); len(all) > 0 {
+		return all[0], true
+	}
+	return Explanation{}, false
+}
+
+// ExplainAll returns every row of the catalogue that explains a line of text,
+// the one with the most literal text first. A line such as "250-AUTH LOGIN
+// XOAUTH2" has two. Only the first 256 lines and 8 KiB of each are read.
+func ExplainAll(protocol Protocol, text string) []Explanation {
+	return explain(protocol.plain(), text, nil)
+}
+
+// explain is ExplainAll; secure, if not nil, tells whether the answer came
+// over TLS, which rows on capabilities may depend on.
+func explain(protocol Protocol, text string, secure *bool) []Explanation {
+	var hits []*response
+	lines := 0
+	for line := range strings.Lines(text) {
+		if lines++; lines > maxExplainLines {
+			break
+		}
+		line = strings.TrimSpace(line[:min(len(line), maxExplainLine)])
+		if line == "" {
+			continue
+		}
+		for _, form := range forms(protocol, line) {
+			found := false
+			for _, r := range catalogue().rows {
+				if r.protocol != protocol && r.protocol != "any" || !r.match(form, secure) {
+					continue
+				}
+				found = true
+				if !slices.Contains(hits, r) {
+					hits = append(hits, r)
+				}
+			}
+			if found {
+				break
+			}
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b *response) int { return b.weight - a.weight })
+	var all []Explanation
+	for _, r := range hits {
+		e := r.explanation
+		e.Products, e.Sources = slices.Clone(e.Products), slices.Clone(e.Sources)
+		all = append(all, e)
+	}
+	return all
+}
+
+var (
+	// tracePrefix is what session logs put before what the server said.
+	tracePrefix = regexp.MustCompile(`^(?:S: ?|<{1,3} ?|<-- ?)`)
+
+	// smtpReply finds a reply code and an enhanced status code (RFC 3463)
+	// in what mail libraries make of them: "(535, b'5.7.139 …')",
+	// "535: 5.7.139 …", "permanent error (535): 5.7.139 …".
+	smtpReply = regexp.MustCompile(`\b([245]\d\d)[^0-9A-Za-z]{1,4}(?:b['"])?([245]\.\d{1,3}\.\d{1,3}) `)
+
+	// smtpStatus is an enhanced status code alone.
+	smtpStatus = regexp.MustCompile(`^([245])\.\d{1,3}\.\d{1,3} `)
+)
+
+// smtpCodes are the reply codes in the catalogue, to be tried in front of an
+// enhanced status code that lost its own.
+var smtpCodes = []string{"535", "534", "530", "523", "550", "554", "501", "503", "504", "421", "432", "451", "454"}
+
+// forms returns the forms in which a line is looked up, in order: as it is,
+// then as the server must have said it.
+func forms(protocol Protocol, line string) []string {
+	line = tracePrefix.ReplaceAllString(line, "")
+	all := []string{line}
+	switch protocol {
+	case IMAP:
+		// Client libraries cut off the tag, and then the status.
+		all = append(all, "- "+line, "- NO "+line)
+	case POP3:
+		if i := strings.Index(line, "-ERR"); i > 0 {
+			all = append(all, line[i:])
+		}
+		all = append(all, "-ERR "+line)
+	case SMTP:
+		if m := smtpReply.FindAllStringSubmatchIndex(line, -1); m != nil {
+			last := m[len(m)-1]
+			all = append(all, line[last[2]:last[3]]+" "+line[last[4]:])
+		}
+		if m := smtpStatus.FindStringSubmatch(line); m != nil {
+			for _, code := range smtpCodes {
+				if code[:1] == m[1] {
+					all = append(all, code+" "+line)
+				}
+			}
+		}
+	case HTTP:
+		if value, ok := strings.CutPrefix(line, "HTTP/"); ok {
+			_, status, _ := strings.Cut(value, " ")
+			return []string{"status: " + status}
+		}
+		// A value of x-ms-diagnostics or X-AutoDiscovery-Error without its
+		// name; what is one is told by its pattern.
+		all = append(all, "x-ms-diagnostics: "+line, "X-AutoDiscovery-Error: "+line)
+	}
+	return all
+}
+
+//go:embed data/responses.json
+var responsesJSON []byte
+
+// A response is one row of the catalogue, ready to match.
+type response struct {
+	explanation Explanation
+	protocol    Protocol
+	match       func(line string, secure *bool) bool
+	weight      int // how much literal text a match takes
+	samples     []string
+	tls         *bool
+}
+
+// A responseCatalogue is data/responses.json, read.
+type responseCatalogue struct {
+	asOf string
+	rows []*response
+}
+
+var catalogue = sync.OnceValue(func() *responseCatalogue {
+	c, err := parseCatalogue(responsesJSON)
+	if err != nil {
+		panic("authinspect: data/responses.json: " + err.Error()) // embedded, and read by every test
+	}
+	return c
+})
+
+// A matchRule says how a row is matched. On names the kind:
+//
+//	line, token, token-line, body, text  Pattern is matched against the line
+//	header         the field Name, its value against Pattern
+//	redirect       the field Location, its value against Location
+//	status         the status Code, of a status line or alone
+//	sasl-continue  Decoded is matched against the line, or against what its
+//	               base64 holds ("334 …", "+ …")
+//	challenge      one challenge of WWW-Authenticate
+type matchRule struct {
+	On       string            `json:"on"`
+	Pattern  string            `json:"pattern"`
+	Name     string            `json:"name"`
+	Location string            `json:"location"`
+	Code     int               `json:"code"`
+	Decoded  string            `json:"decoded"`
+	TLS      *bool             `json:"tls"`
+	Scheme   Scheme            `json:"scheme"`
+	Token68  string            `json:"token68"`
+	Params   map[string]string `json:"params"`
+	Absent   []string          `json:"absent"`
+}
+
+func parseCatalogue(data []byte) (*responseCatalogue, error) {
+	var file struct {
+		AsOf    string            `json:"asOf"`
+		Sources map[string]string `json:"sources"`
+		Entries []struct {
+			Explanation
+			Match      matchRule `json:"match"`
+			Confidence string    `json:"confidence"`
+			Samples    []string  `json:"samples"`
+		} `json:"entries"`
+	}
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, err
+	}
+	c := &responseCatalogue{asOf: file.AsOf}
+	for _, entry := range file.Entries {
+		r := &response{explanation: entry.Explanation, protocol: entry.Protocol, samples: entry.Samples, tls: entry.Match.TLS}
+		r.explanation.Sources = nil
+		for _, key := range entry.Sources {
+			r.explanation.Sources = append(r.explanation.Sources, file.Sources[key])
+		}
+		var err error
+		if r.match, r.weight, err = entry.Match.compile(); err != nil {
+			return nil, fmt.Errorf("%s: %w", entry.ID, err)
+		}
+		c.rows = append(c.rows, r)
+	}
+	return c, nil
+}
+
+// compile returns the function that matches a line, and the literal text that
+// a match takes.
+func (m matchRule) compile() (func(line string, secure *bool) bool, int, error) {
+	source := m.Pattern
+	switch m.On {
+	case "redirect":
+		source = m.Location
+	case "sasl-continue":
+		source = m.Decoded
+	case "challenge":
+		return m.compileChallenge()
+	}
+	re, weight, err := compilePattern(source)
+	if err != nil {
+		return nil, 0, err
+	}
+	switch m.On {
+	case "line", "token", "token-line", "body", "text":
+		return func(line string, secure *bool) bool {
+			return (m.TLS == nil || secure != nil && *m.TLS == *secure) && re.MatchString(line)
+		}, weight, nil
+	case "header", "redirect":
+		name := m.Name
+		if m.On == "redirect" {
+			name = "Location"
+		}
+		return func(line string, _ *bool) bool {
+			field, value, ok := strings.Cut(line, ":")
+			return ok && strings.EqualFold(field, name) && re.MatchString(strings.TrimSpace(value))
+		}, weight + 1, nil
+	case "status":
+		return func(line string, _ *bool) bool {
+			status := strings.TrimPrefix(line, "status: ")
+			return status != line && strings.HasPrefix(status+" ", strconv.Itoa(m.Code)+" ")
+		}, 3, nil
+	case "sasl-continue":
+		return func(line string, _ *bool) bool {
+			if re.MatchString(line) {
+				return true
+			}
+			_, encoded, _ := strings.Cut(line, " ")
+			decoded, err := base64.StdEncoding.DecodeString(encoded)
+			return err == nil && re.Match(decoded)
+		}, weight, nil
+	}
+	return nil, 0, fmt.Errorf("unknown kind of match: %.20q", m.On)
+}
+
+// compilePattern compiles a pattern and counts its literal characters: those
+// that every match must hold, at least.
+func compilePattern(pattern string) (*regexp.Regexp, int, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, 0, err
+	}
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return nil, 0, err
+	}
+	return re, literals(tree), nil
+}
+
+func literals(re *syntax.Regexp) int {
+	n := 0
+	switch re.Op {
+	case syntax.OpLiteral:
+		return len(re.Rune)
+	case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
+		for _, sub := range re.Sub {
+			n += literals(sub)
+		}
+	case syntax.OpRepeat:
+		n = re.Min * literals(re.Sub[0])
+	case syntax.OpAlternate:
+		n = literals(re.Sub[0])
+		for _, sub := range re.Sub[1:] {
+			n = min(n, literals(sub))
+		}
+	}
+	return n
+}
+
+// compileChallenge matches lines "WWW-Authenticate: …" of which one challenge
+// fits.
+func (m matchRule) compileChallenge() (func(line string, secure *bool) bool, int, error) {
+	weight := len(m.Scheme) + 8*len(m.Absent)
+	params := make(map[string]*regexp.Regexp, len(m.Params))
+	for name, pattern := range m.Params {
+		re, n, err := compilePattern(pattern)
+		if err != nil {
+			return nil, 0, err
+		}
+		params[name] = re
+		weight += len(name) + n
+	}
+	token68, n, err := compilePattern(m.Token68)
+	if err != nil {
+		return nil, 0, err
+	}
+	weight += n
+	return func(line string, _ *bool) bool {
+		field, value, ok := strings.Cut(line, ":")
+		if !ok || !strings.EqualFold(field, "WWW-Authenticate") {
+			return false
+		}
+		challenges, _ := ParseChallenges(http.Header{"Www-Authenticate": {value}})
+		return slices.ContainsFunc(challenges, func(c Challenge) bool {
+			for name, re := range params {
+				if value, ok := c.Param(name); !ok || !re.MatchString(value) {
+					return false
+				}
+			}
+			return c.Scheme == m.Scheme && token68.MatchString(c.Token68) && !slices.ContainsFunc(m.Absent, func(name string) bool {
+				_, ok := c.Param(name)
+				return ok
+			})
+		})
+	}, weight, nil
+}
