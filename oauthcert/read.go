@@ -175,7 +175,7 @@ func leaf(all []*Certificate) (*Certificate, error) {
 	for _, c := range all {
 		issued := slices.ContainsFunc(all, func(o *Certificate) bool {
 			return !c.Equal(o) && bytes.Equal(o.cert.RawIssuer, c.cert.RawSubject) &&
-				o.cert.CheckSignatureFrom(c.cert) == nil
+				c.cert.CheckSignature(o.cert.SignatureAlgorithm, o.cert.RawTBSCertificate, o.cert.Signature) == nil
 		})
 		if !issued {
 			found = append(found, c)

@@ -1,0 +1,150 @@
+package oauthcert
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Backup is what a directory showed before a change. As JSON it is one line:
+// the date, the collection that was about to be changed, and the object with
+// the properties and the names of Microsoft Graph. It holds public
+// certificates and no secret: what is not a certificate is left out of it.
+type Backup struct {
+	Format     string     `json:"backup"` // backupFormat
+	TakenAt    time.Time  `json:"takenAt"`
+	Collection Collection `json:"collection"`
+	Object     *Object    `json:"object"`
+}
+
+const backupFormat = "crossprem-oauthcert/1"
+
+// writeBackup writes the object as one line.
+func writeBackup(w io.Writer, o *Object, c Collection, at time.Time) error {
+	safe := *o
+	safe.Keys = slices.Clone(o.Keys)
+	for i, k := range safe.Keys {
+		if k.Key != nil {
+			if _, err := k.Certificate(); err != nil {
+				safe.Keys[i].Key = nil
+			}
+		}
+	}
+	data, err := json.Marshal(Backup{Format: backupFormat, TakenAt: at.UTC(), Collection: c, Object: &safe})
+	if err != nil {
+		return fmt.Errorf("oauthcert: backup: %w", err)
+	}
+	if n, err := w.Write(append(data, '\n')); err != nil {
+		return fmt.Errorf("oauthcert: backup: %w; nothing was written to the directory", err)
+	} else if n <= len(data) {
+		return fmt.Errorf("oauthcert: backup: %w; nothing was written to the directory", io.ErrShortWrite)
+	}
+	return nil
+}
+
+// ReadBackup reads what [Applier.Apply] wrote.
+func ReadBackup(r io.Reader) (*Backup, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	if err != nil {
+		return nil, fmt.Errorf("oauthcert: backup: %w", err)
+	}
+	if len(data) > maxInput {
+		return nil, fmt.Errorf("oauthcert: backup: more than %d bytes", maxInput)
+	}
+	var b Backup
+	if err := json.Unmarshal(data, &b); err != nil {
+		return nil, fmt.Errorf("oauthcert: backup: %w", err)
+	}
+	switch {
+	case b.Format != backupFormat:
+		return nil, fmt.Errorf("oauthcert: backup: format %.40q; %q is needed", b.Format, backupFormat)
+	case b.Collection != Keys && b.Collection != Names:
+		return nil, fmt.Errorf("oauthcert: backup: collection %.40q", b.Collection)
+	case b.Object == nil:
+		return nil, errors.New("oauthcert: backup: it holds no object")
+	}
+	return &b, b.Object.Target().Check()
+}
+
+// PlanRestore compares an object with a backup of it, and returns what brings
+// back everything that is gone since. Keys come back by value, and so with a
+// new keyId. What came since is kept, unless policy drops what is unused. The
+// shared principal is guarded as in [PlanKeys].
+func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
+	if !strings.EqualFold(current.ID, backup.Object.ID) || current.Kind != backup.Object.Kind {
+		p := &Plan{Target: current.Target(), Collection: backup.Collection, base: current}
+		p.refuse(Step{Reason: WrongKind, Why: "the backup is of another object: " + backup.Object.Target().String()})
+		return p
+	}
+	if backup.Collection == Names {
+		return planRestoreNames(current, backup.Object, policy)
+	}
+	var wanted []*Certificate
+	extra := map[Thumbprint]KeyCredential{} // how each was written in the backup
+	var lost []KeyCredential
+	for _, k := range backup.Object.Keys {
+		c, err := k.Certificate()
+		switch {
+		case err == nil && k.canBring():
+			wanted = append(wanted, c)
+			extra[c.SHA1()] = k
+		case !slices.ContainsFunc(current.Keys, func(o KeyCredential) bool { return k.KeyID != "" && strings.EqualFold(o.KeyID, k.KeyID) }):
+			lost = append(lost, k)
+		}
+	}
+	p := PlanKeys(current, wanted, policy)
+	for i, s := range p.Steps {
+		if s.Action != Added {
+			continue
+		}
+		s.Reason, s.Why = FromBackup, "in the backup, and not there"
+		if k := extra[s.Thumbprint]; !current.FirstParty() {
+			key := *s.Key
+			key.DisplayName, key.CustomKeyIdentifier = k.DisplayName, k.CustomKeyIdentifier
+			s.Key = &key
+		}
+		p.Steps[i] = s
+	}
+	for _, k := range lost {
+		p.refuse(Step{Key: &k, Reason: NotInBackup, Why: "it is gone, and the backup does not hold its value"})
+	}
+	return p
+}
+
+// planRestoreNames brings back names exactly as they were, Microsoft's included.
+func planRestoreNames(current, backup *Object, policy Policy) *Plan {
+	p := PlanNames(current, nil, policy)
+	inBackup := func(name string) bool {
+		return slices.ContainsFunc(backup.Names, func(b string) bool { return canonicalName(b) == canonicalName(name) })
+	}
+	for i, s := range p.Steps {
+		if s.Action == Kept && policy.DropUnused && !inBackup(s.Name) && s.Reason != BuiltIn {
+			p.Steps[i].Action, p.Steps[i].Reason, p.Steps[i].Why = Dropped, Unused, "not in the backup, and the policy drops what is not"
+		}
+	}
+	for _, name := range backup.Names {
+		if !slices.ContainsFunc(current.Names, func(n string) bool { return canonicalName(n) == canonicalName(name) }) {
+			p.Steps = append(p.Steps, Step{Action: Added, Reason: FromBackup, Name: name, Why: "in the backup, and not there"})
+		}
+	}
+	return p
+}
+
+// Restore reads a backup and brings back what is gone since, as [PlanRestore]
+// plans it. The state before is backed up to next, as in [Applier.Apply].
+func (a *Applier) Restore(ctx context.Context, dir Directory, backup io.Reader, policy Policy, next io.Writer) (*Report, error) {
+	b, err := ReadBackup(backup)
+	if err != nil {
+		return nil, err
+	}
+	current, err := dir.Read(ctx, b.Object.Target())
+	if err != nil {
+		return nil, err
+	}
+	return a.Apply(ctx, dir, PlanRestore(current, b, policy), next)
+}

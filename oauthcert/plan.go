@@ -1,0 +1,484 @@
+package oauthcert
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// An Action tells what a plan does with one key or name. In text it is
+// "refused", "kept", "added" or "dropped".
+type Action uint8
+
+const (
+	Refused Action = iota // asked for, but not to be done; a plan with such a step is not applied
+	Kept
+	Added
+	Dropped
+)
+
+var actionNames = [...]string{Refused: "refused", Kept: "kept", Added: "added", Dropped: "dropped"}
+
+// String returns the action in lower case.
+func (a Action) String() string {
+	if int(a) < len(actionNames) {
+		return actionNames[a]
+	}
+	return fmt.Sprintf("Action(%d)", uint8(a))
+}
+
+// MarshalText returns what String gives.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// A Reason names, for programs, why a step does what it does; [Step.Why] says
+// it for people.
+type Reason string
+
+const (
+	// Why something is kept.
+	Wanted    Reason = "wanted"     // asked for, and there
+	NotOurs   Reason = "not-ours"   // nobody asked about it
+	Stale     Reason = "stale"      // a name of the organisation, of which nobody asked: look at it
+	Misformed Reason = "misformed"  // a name in a form that matches no token
+	BuiltIn   Reason = "built-in"   // a name of Microsoft's own
+	NotSorted Reason = "not-sorted" // the directory showed no value, so nobody can say which certificate it is
+
+	// Why something is added.
+	Missing    Reason = "missing"     // asked for, and not there
+	FromBackup Reason = "from-backup" // in the backup, and not there
+
+	// Why something is dropped.
+	Expired Reason = "expired"
+	Named   Reason = "named"  // asked for by name
+	Unused  Reason = "unused" // not wanted, and the policy drops what is not
+
+	// Why something is refused.
+	NotRead         Reason = "not-read"          // the collection, or the date to judge for, is unknown
+	WrongKind       Reason = "wrong-kind"        // the object cannot have it
+	SharedPrincipal Reason = "shared-principal"  // keys do not belong there any more
+	WrongSituation  Reason = "wrong-situation"   // the situation given calls for something else
+	Unfit           Reason = "unfit"             // the certificate is expired, too weak or lives too long
+	Uncertain       Reason = "uncertain"         // it may be there already, but the directory showed no value
+	CannotKeep      Reason = "cannot-keep"       // it must stay, and no form of writing it is possible
+	NotFound        Reason = "not-found"         // to be dropped by name, and not there
+	BuiltInName     Reason = "built-in-name"     // Microsoft's own names must stay
+	BadName         Reason = "bad-name"          // not https and a host alone
+	NotInBackup     Reason = "not-in-the-backup" // the backup does not hold the value of a key
+)
+
+// A Collection is one of the two that a plan can change. In text it is the
+// name of the property in Microsoft Graph.
+type Collection string
+
+const (
+	Keys  Collection = "keyCredentials"
+	Names Collection = "servicePrincipalNames"
+)
+
+// A Step is what a plan does with one key or name, and why.
+type Step struct {
+	Action Action `json:"action"`
+	Reason Reason `json:"reason"`
+	Why    string `json:"why"`
+
+	// Name is the service principal name, in a plan of names.
+	Name string `json:"name,omitempty"`
+
+	// Key is the entry, in a plan of keys: as read, or as it will be written.
+	Key *KeyCredential `json:"key,omitempty"`
+
+	// Thumbprint is that of the certificate in Key; zero if it is not known.
+	Thumbprint Thumbprint `json:"thumbprint,omitzero"`
+
+	// ByReference tells how a kept key is written: by its keyId alone (true),
+	// or anew with its value, which gives it a new keyId.
+	ByReference bool `json:"byReference,omitempty"`
+}
+
+// subject names the step's key or name for people.
+func (s Step) subject() string {
+	switch {
+	case s.Key == nil:
+		return s.Name
+	case !s.Thumbprint.IsZero():
+		return s.Thumbprint.String()
+	case s.Key.KeyID != "":
+		return "key " + s.Key.KeyID
+	}
+	return "a key without an id"
+}
+
+// String returns the step on one line.
+func (s Step) String() string {
+	how := ""
+	if s.Action == Kept && s.Key != nil {
+		how = " by value"
+		if s.ByReference {
+			how = " by reference"
+		}
+	}
+	return fmt.Sprintf("%-7s %s%s: %s", s.Action, oneLine(s.subject(), 200), how, s.Why)
+}
+
+// A Plan is the difference between what a directory shows and what is wanted
+// of one collection: every entry of it, and every wanted one, is a step. It
+// marshals to JSON for a person's or a program's consent. Make it with
+// [PlanKeys], [PlanNames] or [PlanRestore]; it is read-only afterwards.
+type Plan struct {
+	Target     Target     `json:"target"`
+	Collection Collection `json:"collection"`
+	Steps      []Step     `json:"steps"`
+
+	base *Object // what the plan was made from
+}
+
+// Changes reports whether the plan adds or drops anything.
+func (p *Plan) Changes() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Action == Added || s.Action == Dropped })
+}
+
+// Err returns a [*RefusedError] if the plan holds a refused step, and else nil.
+func (p *Plan) Err() error {
+	var refused []Step
+	for _, s := range p.Steps {
+		if s.Action == Refused {
+			refused = append(refused, s)
+		}
+	}
+	if refused == nil {
+		return nil
+	}
+	return &RefusedError{Target: p.Target, Steps: refused}
+}
+
+// A RefusedError reports the steps for which a plan cannot be applied.
+type RefusedError struct {
+	Target Target
+	Steps  []Step
+}
+
+func (e *RefusedError) Error() string {
+	first := e.Steps[0]
+	text := fmt.Sprintf("oauthcert: %s: refused: %s: %s", e.Target, oneLine(first.subject(), 200), first.Why)
+	if more := len(e.Steps) - 1; more > 0 {
+		text += fmt.Sprintf(" (and %d more)", more)
+	}
+	return text
+}
+
+// A Policy tells what a plan may do besides adding what is missing. The zero
+// value but for At adds and drops nothing, which is good advice.
+type Policy struct {
+	// At is the time to judge for: what is expired then. A plan without it is
+	// refused.
+	At time.Time
+
+	// DropExpired drops keys that have expired.
+	DropExpired bool
+
+	// DropUnused drops every key that is not wanted, whosever it is. This is
+	// the clean-up of the shared principal: nothing wanted, all dropped.
+	DropUnused bool
+
+	// Drop names what else goes: keys by thumbprint or keyId, or names.
+	Drop []string
+
+	// AllowKeysOn is the application id of a first-party principal that shall
+	// be given keys although [PlanKeys] refuses it: [ExchangeOnline].
+	AllowKeysOn string
+
+	// MaxLifetime is the tenant's limit for certificates (the policy
+	// asymmetricKeyLifetime), or zero if there is none or it is not known.
+	MaxLifetime time.Duration
+
+	// Situation, if it is known, refuses what is wrong in it.
+	Situation Situation
+}
+
+// sharedPrincipal says why keys on the principal of Exchange Online are refused.
+const sharedPrincipal = "keys on the shared Exchange Online principal let whoever controls an Exchange server act in the tenant (CVE-2025-53786), " +
+	"and since 2025-10-31 Exchange Online refuses EWS calls made through it; upload to the dedicated hybrid application (ExchangeServerApp-…) instead"
+
+// PlanKeys compares the keys of an object with the certificates wanted there,
+// usually the current and the next auth certificate, and returns the
+// difference. Certificates are compared by DER. Nothing is dropped but what
+// policy says; what is not known for certain is kept or refused, never
+// dropped.
+//
+// Keys belong on the dedicated hybrid application, which is an [Application].
+// On the shared principal of Exchange Online additions are refused unless
+// policy allows them by name; dropping is not.
+func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
+	p := &Plan{Target: current.Target(), Collection: Keys, base: current}
+	switch {
+	case current.Keys == nil:
+		p.refuse(Step{Reason: NotRead, Why: "the keys of the object were not read, so none could be kept"})
+		return p
+	case policy.At.IsZero():
+		p.refuse(Step{Reason: NotRead, Why: "the policy gives no date to judge for"})
+		return p
+	}
+	hidden := 0
+	found := make([]bool, len(policy.Drop))
+	for _, k := range current.Keys {
+		if k.Key == nil {
+			hidden++
+		}
+		step := keyStep(k, wanted, policy, found)
+		if step.Action == Kept {
+			p.form(&step, current.FirstParty())
+		}
+		p.Steps = append(p.Steps, step)
+	}
+	for i, name := range policy.Drop {
+		if !found[i] {
+			p.refuse(Step{Name: name, Reason: NotFound, Why: "to be dropped, but no key shown has this thumbprint or keyId"})
+		}
+	}
+	for i, c := range wanted {
+		if len(current.Find(c)) > 0 || slices.ContainsFunc(wanted[:i], c.Equal) {
+			continue
+		}
+		p.Steps = append(p.Steps, addStep(c, current, policy, hidden))
+	}
+	return p
+}
+
+func (p *Plan) refuse(s Step) {
+	s.Action = Refused
+	p.Steps = append(p.Steps, s)
+}
+
+// keyStep decides on a key that is there.
+func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool) Step {
+	step := Step{Key: &k, Action: Kept}
+	if c, err := k.Certificate(); err == nil {
+		step.Thumbprint = c.SHA1()
+	}
+	isWanted := slices.ContainsFunc(wanted, func(c *Certificate) bool { return c.holds(k.Key) })
+	isNamed := false
+	for i, name := range policy.Drop {
+		if t, err := ParseThumbprint(name); err == nil && !t.IsZero() && t == step.Thumbprint ||
+			k.KeyID != "" && strings.EqualFold(name, k.KeyID) {
+			isNamed, found[i] = true, true
+		}
+	}
+	expired := !k.EndDateTime.IsZero() && !k.EndDateTime.After(policy.At)
+	switch {
+	case isWanted && isNamed:
+		step.Action, step.Reason, step.Why = Refused, Wanted, "both wanted and to be dropped"
+	case isNamed:
+		step.Action, step.Reason, step.Why = Dropped, Named, "asked for by name"
+	case isWanted:
+		step.Reason, step.Why = Wanted, "wanted, and there"
+	case expired && policy.DropExpired:
+		step.Action, step.Reason, step.Why = Dropped, Expired, "expired on "+k.EndDateTime.UTC().Format(time.DateOnly)
+	case policy.DropUnused:
+		step.Action, step.Reason, step.Why = Dropped, Unused, "not wanted, and the policy drops what is not"
+	case k.Key == nil:
+		step.Reason, step.Why = NotSorted, "the directory did not show its value, so nobody can say which certificate it is"
+	case expired:
+		step.Reason, step.Why = NotOurs, "expired on "+k.EndDateTime.UTC().Format(time.DateOnly)+", and the policy does not drop what is"
+	default:
+		step.Reason, step.Why = NotOurs, "somebody's; nobody asked for its removal"
+	}
+	return step
+}
+
+// form chooses how a kept key is written: by reference, or, on first-party
+// principals, which refuse entries with more than three properties, by value.
+// Where the preferred form is impossible the other one serves; where both are,
+// the step is refused.
+func (p *Plan) form(s *Step, byValue bool) {
+	canRefer, canBring := s.Key.KeyID != "", s.Key.canBring()
+	switch {
+	case canBring && (byValue || !canRefer):
+		s.ByReference = false
+	case canRefer:
+		s.ByReference = true
+	default:
+		s.Action, s.Reason = Refused, CannotKeep
+		s.Why = "it must stay, but has neither a keyId to refer to nor a value to bring anew"
+	}
+}
+
+// canBring reports whether a stored key can be written anew from its public
+// part. One that signs SAML tokens needs its private key for that.
+func (k KeyCredential) canBring() bool {
+	return k.Key != nil && k.Type == TypeX509 && k.Usage == UsageVerify
+}
+
+// addStep decides on a wanted certificate that is not there.
+func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
+	k := c.KeyCredential()
+	if current.FirstParty() {
+		k = k.byValue()
+	}
+	step := Step{Key: &k, Thumbprint: c.SHA1()}
+	refuse := func(r Reason, why string) Step {
+		step.Reason, step.Why = r, why
+		return step
+	}
+	if why := c.unfit(policy.At, policy.MaxLifetime); why != "" {
+		return refuse(Unfit, why)
+	}
+	if why := policy.Situation.refusesKeys(current); why != "" {
+		return refuse(WrongSituation, why)
+	}
+	if strings.EqualFold(current.AppID, ExchangeOnline) && !strings.EqualFold(policy.AllowKeysOn, ExchangeOnline) {
+		return refuse(SharedPrincipal, sharedPrincipal)
+	}
+	for _, k := range current.Keys {
+		if k.Key == nil && strings.EqualFold(k.CustomKeyIdentifier, c.SHA1().String()) {
+			return refuse(Uncertain, "key "+k.KeyID+" carries its thumbprint, but the directory did not show the value; read the single object with its keys selected")
+		}
+	}
+	step.Action, step.Reason, step.Why = Added, Missing, "wanted, and not there"
+	if hidden > 0 {
+		step.Why += fmt.Sprintf(" among those whose value was shown (%d were not)", hidden)
+	}
+	return step
+}
+
+// unfit says why a certificate should not be uploaded, or "".
+func (c *Certificate) unfit(at time.Time, maxLifetime time.Duration) string {
+	life := c.NotAfter().Sub(c.NotBefore())
+	switch {
+	case !c.NotAfter().After(at):
+		return "the certificate expired on " + c.NotAfter().Format(time.DateOnly)
+	case c.KeyBits() == 0:
+		return "the certificate has no RSA key; Exchange cannot sign with another"
+	case c.KeyBits() < minBits:
+		return fmt.Sprintf("the RSA key has %d bits; Exchange signs with %d or more only", c.KeyBits(), minBits)
+	case maxLifetime > 0 && life > maxLifetime:
+		return fmt.Sprintf("the certificate lives %d days; the tenant's policy asymmetricKeyLifetime allows %d", days(life), days(maxLifetime))
+	}
+	return ""
+}
+
+// days rounds up, so that what is said to be within a limit is.
+func days(d time.Duration) int { return int((d + 24*time.Hour - 1) / (24 * time.Hour)) }
+
+// keys returns the collection as the plan writes it, kept keys in the form
+// chosen, or, if flip is set, in the other one where that is possible. It is
+// never nil. flipped tells whether flip changed anything.
+func (p *Plan) keys(flip bool) (out []KeyCredential, flipped bool) {
+	out = []KeyCredential{}
+	for _, s := range p.Steps {
+		switch s.Action {
+		case Added:
+			out = append(out, *s.Key)
+		case Kept:
+			refer := s.ByReference
+			if flip && (refer && s.Key.canBring() || !refer && s.Key.KeyID != "") {
+				refer, flipped = !refer, true
+			}
+			if refer {
+				out = append(out, s.Key.byReference())
+			} else {
+				out = append(out, s.Key.byValue())
+			}
+		}
+	}
+	return out, flipped
+}
+
+// names returns the collection as the plan writes it. It is never nil.
+func (p *Plan) names() []string {
+	out := []string{}
+	for _, s := range p.Steps {
+		if s.Action == Kept || s.Action == Added {
+			out = append(out, s.Name)
+		}
+	}
+	return out
+}
+
+// Difference compares an object with what the plan leads to. Both lists are
+// empty when the object shows exactly the plan; they name keys by thumbprint
+// or keyId.
+func (p *Plan) Difference(o *Object) (missing, extra []string) {
+	if p.Collection == Names {
+		return p.nameDifference(o)
+	}
+	if o.Keys == nil {
+		return []string{"the keys were not shown"}, nil
+	}
+	taken := make([]bool, len(o.Keys))
+	var steps []Step
+	for _, s := range p.Steps {
+		if s.Action == Kept || s.Action == Added {
+			steps = append(steps, s)
+		}
+	}
+	// A key that still has its keyId is that key; the others are found by value.
+	unmatched := steps[:0:0]
+	for _, s := range steps {
+		i := slices.IndexFunc(o.Keys, func(k KeyCredential) bool {
+			return s.Action == Kept && s.Key.KeyID != "" && strings.EqualFold(k.KeyID, s.Key.KeyID) &&
+				(k.Key == nil || s.Key.Key == nil || bytes.Equal(k.Key, s.Key.Key))
+		})
+		if i < 0 || taken[i] {
+			unmatched = append(unmatched, s)
+			continue
+		}
+		taken[i] = true
+	}
+	for _, s := range unmatched {
+		found := false
+		for i, k := range o.Keys {
+			if !taken[i] && s.Key.Key != nil && bytes.Equal(k.Key, s.Key.Key) && k.Type == s.Key.Type && k.Usage == s.Key.Usage {
+				taken[i], found = true, true
+				break
+			}
+		}
+		if !found {
+			missing = append(missing, s.subject())
+		}
+	}
+	for i, k := range o.Keys {
+		if !taken[i] {
+			extra = append(extra, k.subject())
+		}
+	}
+	return missing, extra
+}
+
+// subject names a key for people.
+func (k KeyCredential) subject() string {
+	if c, err := k.Certificate(); err == nil {
+		return c.SHA1().String()
+	}
+	return "key " + oneLine(k.KeyID, 40)
+}
+
+// changed describes how an object differs from the one that the plan was made
+// from, or returns nil.
+func (p *Plan) changed(o *Object) []string {
+	if p.Collection == Names {
+		return listChanges(p.base.Names, o.Names, func(a, b string) bool { return a == b }, func(s string) string { return s })
+	}
+	if o.Keys == nil {
+		return []string{"the keys were not shown"}
+	}
+	return listChanges(p.base.Keys, o.Keys, KeyCredential.equal, KeyCredential.subject)
+}
+
+// listChanges compares two lists regardless of their order.
+func listChanges[T any](before, after []T, equal func(a, b T) bool, name func(T) string) (changes []string) {
+	rest := slices.Clone(after)
+	for _, b := range before {
+		i := slices.IndexFunc(rest, func(a T) bool { return equal(a, b) })
+		if i < 0 {
+			changes = append(changes, oneLine(name(b), 200)+" is gone or altered")
+			continue
+		}
+		rest = slices.Delete(rest, i, i+1)
+	}
+	for _, a := range rest {
+		changes = append(changes, oneLine(name(a), 200)+" is new or altered")
+	}
+	return changes
+}
