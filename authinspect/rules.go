@@ -18,6 +18,3 @@ func Rules() []crossprem.Rule {
 	slices.SortFunc(rules, func(a, b crossprem.Rule) int { return strings.Compare(a.ID, b.ID) })
 	return rules
 }
-
-// webRules are the rules on web endpoints.
-var webRules = []crossprem.Rule{}

@@ -1,0 +1,341 @@
+// Package authinspect tells which authentication an endpoint really offers:
+// Exchange, Exchange Online, AD FS and whatever stands in front of them, and
+// mail servers. It never sends a credential: no password, no token, no user
+// name beside the mailbox that the caller names.
+//
+// [Inspect] asks one URL up to four times: anonymously, with an empty
+// "Authorization: Bearer", with the same and the caller's mailbox in
+// X-User-Identity, and, where NTLM or Negotiate is offered, with the first
+// NTLM message, which names nobody. [InspectOrganization] does so for all
+// virtual directories of an organization at once. [InspectMail] asks IMAP,
+// POP3 and SMTP. [ParseChallenges], [Conclude] and [ExplainResponse] work on
+// text alone.
+//
+// What the answers prove: that a front end reads a scheme, and which sign-in
+// service it names. What they do not: that a password or token would be let
+// through, which policies and protocol switches decide. Exchange SE and late
+// builds of 2019 hide Bearer from anonymous requests, so its absence there is
+// no proof of anything; see [Modern].
+package authinspect
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// An Inspector holds the settings of inspections. The zero value is ready to
+// use, and one Inspector may serve many goroutines.
+type Inspector struct {
+	// Mailbox is the address that the third request names, so that Exchange
+	// applies the policy of this mailbox. If empty, there is no third request.
+	// It is sent over trusted TLS only.
+	Mailbox string
+
+	// Dial opens connections. If nil, a zero net.Dialer does.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Roots are the authorities that certificates must lead to. If nil, those
+	// of the system. A chain that does not is told in the result, and the
+	// inspection goes on without naming the mailbox.
+	Roots *x509.CertPool
+
+	// Allow is asked before every request; an error means that the URL must
+	// not be asked. If nil, every URL may be.
+	Allow func(*url.URL) error
+
+	// Proxy returns the proxy for a request, as in http.Transport. If nil,
+	// there is none; the environment is not consulted.
+	Proxy func(*http.Request) (*url.URL, error)
+
+	// Timeout bounds one request with its answer. If zero, 30 seconds do:
+	// Exchange takes its time, up to 17 seconds before some refusals.
+	Timeout time.Duration
+
+	// Concurrency bounds the requests of one inspection, or one organization,
+	// that run at a time. If zero, 64.
+	Concurrency int
+
+	// SkipNTLM leaves the request with the first NTLM message out.
+	SkipNTLM bool
+
+	// Login and Outlook are the hosts of the sign-in service and of Exchange
+	// Online, which InspectOrganization asks about a domain. If empty,
+	// login.microsoftonline.com and outlook.office365.com.
+	Login, Outlook string
+
+	// Progress is called when InspectOrganization is through with an endpoint,
+	// one call at a time. If nil, nobody is told.
+	Progress func(*Result)
+
+	// Now tells the time at which certificates are judged and answers arrive.
+	// If nil, time.Now does.
+	Now func() time.Time
+}
+
+// Bounds on what a server may send.
+const (
+	maxHeader = 64 << 10 // one challenge may have 8 KiB
+	maxBody   = 1 << 20  // of the documents that are read
+	maxDrain  = 16 << 10 // of the bodies that are not, to keep the connection
+)
+
+// ErrBadTarget reports a target that cannot be asked: not an http or https
+// URL, or one with a user name or password in it.
+var ErrBadTarget = errors.New("authinspect: bad target")
+
+// ErrNotAllowed reports that the Allow function of the caller refused a URL.
+var ErrNotAllowed = errors.New("authinspect: not allowed")
+
+// An UnreachableError reports that no request to Target was answered. Asking
+// again may help.
+type UnreachableError struct {
+	Target string
+	Err    error // of the first request
+}
+
+// Error tells the target and the reason.
+func (e *UnreachableError) Error() string {
+	return "authinspect: " + e.Target + " gave no answer: " + e.Err.Error()
+}
+
+// Unwrap returns the error of the first request.
+func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// Inspect asks the URL target with the settings of the zero [Inspector].
+func Inspect(ctx context.Context, target string) (*Result, error) {
+	return new(Inspector).Inspect(ctx, target)
+}
+
+// Inspect asks the URL target, which begins with https:// or http://, in the
+// steps that [Step] lists: the first ones at the same time, NTLM after it was
+// offered. It speaks HTTP/1.1, as NTLM needs, follows no redirect and keeps
+// no cookie. A step without an answer is told in the result.
+//
+// Errors wrap [ErrBadTarget], [ErrNotAllowed] or are an [*UnreachableError].
+func (in *Inspector) Inspect(ctx context.Context, target string) (*Result, error) {
+	s := in.newSession()
+	defer s.close()
+	return s.inspect(ctx, target)
+}
+
+// A session holds the connections of one inspection, or of one organization.
+type session struct {
+	*Inspector
+	slots  chan struct{}
+	loose  *http.Transport // takes any chain and tells what it thinks of it
+	strict *http.Transport // for the request that names the mailbox
+}
+
+func (in *Inspector) newSession() *session {
+	s := &session{Inspector: in, slots: make(chan struct{}, in.concurrency())}
+	s.loose, s.strict = s.transport(false), s.transport(true)
+	return s
+}
+
+func (in *Inspector) concurrency() int {
+	if in.Concurrency > 0 {
+		return in.Concurrency
+	}
+	return 64
+}
+
+func (in *Inspector) now() time.Time {
+	if in.Now != nil {
+		return in.Now()
+	}
+	return time.Now()
+}
+
+func (in *Inspector) timeout() time.Duration {
+	if in.Timeout > 0 {
+		return in.Timeout
+	}
+	return 30 * time.Second
+}
+
+func (s *session) close() {
+	s.loose.CloseIdleConnections()
+	s.strict.CloseIdleConnections()
+}
+
+func (s *session) transport(strict bool) *http.Transport {
+	dial := s.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	config := &tls.Config{
+		NextProtos: []string{"http/1.1"},
+		MinVersion: tls.VersionTLS10, // old servers are what we look for
+		// Chains are judged by this package: in VerifyConnection, or from the
+		// state of the connection, so that an untrusted one can be reported.
+		InsecureSkipVerify: true,
+	}
+	if strict {
+		config.VerifyConnection = func(state tls.ConnectionState) error { return s.distrust(state) }
+	}
+	return &http.Transport{
+		DialContext:            dial,
+		Proxy:                  s.Proxy,
+		TLSClientConfig:        config,
+		TLSHandshakeTimeout:    s.timeout(),
+		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    s.concurrency(),
+	}
+}
+
+// distrust returns why the chain of a connection is not to be trusted, or nil.
+func (in *Inspector) distrust(state tls.ConnectionState) error {
+	if len(state.PeerCertificates) == 0 {
+		return errors.New("no certificate")
+	}
+	intermediates := x509.NewCertPool()
+	for _, cert := range state.PeerCertificates[1:] {
+		intermediates.AddCert(cert)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
+		DNSName: state.ServerName, Roots: in.Roots, Intermediates: intermediates, CurrentTime: in.now(),
+	})
+	return err
+}
+
+// check parses target and tells whether it may be asked.
+func (in *Inspector) check(target string) (*url.URL, error) {
+	u, err := url.Parse(target)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s is no URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
+	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
+		return nil, fmt.Errorf("%w: %s is no http or https URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
+	case u.User != nil:
+		return nil, fmt.Errorf("%w: a user name stands in the URL of %s; nobody signs in here", ErrBadTarget, shorten(u.Host))
+	}
+	if in.Allow != nil {
+		if err := in.Allow(u); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrNotAllowed, u.Redacted(), err)
+		}
+	}
+	return u, nil
+}
+
+func (s *session) inspect(ctx context.Context, target string) (*Result, error) {
+	u, err := s.check(target)
+	if err != nil {
+		return nil, err
+	}
+	at := s.now()
+	steps := []Step{StepAnonymous, StepEmptyBearer}
+	if s.Mailbox != "" && u.Scheme == "https" {
+		steps = append(steps, StepMailbox)
+	}
+	answers := make([]Answer, len(steps))
+	secured := make([]*TLS, len(steps))
+	var wg sync.WaitGroup
+	for i, step := range steps {
+		wg.Go(func() { answers[i], secured[i] = s.ask(ctx, u, step, "") })
+	}
+	wg.Wait()
+	if !slices.ContainsFunc(answers, func(a Answer) bool { return a.Status != 0 }) {
+		return nil, &UnreachableError{Target: target, Err: answers[0].Err}
+	}
+	if scheme := offersNTLM(answers); scheme != "" && !s.SkipNTLM {
+		answer, _ := s.ask(ctx, u, StepNTLM, scheme.String()+" "+ntlmNegotiate)
+		answers = append(answers, answer)
+	}
+	r := Conclude(target, s.Mailbox, answers...)
+	r.At = at
+	for _, t := range secured {
+		if t != nil && (r.TLS == nil || r.TLS.Trusted && !t.Trusted) {
+			r.TLS = t
+		}
+	}
+	if s.Mailbox != "" && u.Scheme != "https" {
+		r.Warnings = append(r.Warnings, "the mailbox was not named: it is sent over TLS only")
+	}
+	return r, nil
+}
+
+// offersNTLM returns the scheme by which to ask for the NTLM challenge, or "".
+func offersNTLM(answers []Answer) Scheme {
+	var found Scheme
+	for _, a := range answers {
+		challenges, _ := ParseChallenges(a.Header)
+		for _, ch := range challenges {
+			if ch.Scheme == NTLM || ch.Scheme == Negotiate && found == "" {
+				found = ch.Scheme
+			}
+		}
+	}
+	return found
+}
+
+// ask sends one request. The authorization is used by [StepNTLM] alone.
+func (s *session) ask(ctx context.Context, u *url.URL, step Step, authorization string) (Answer, *TLS) {
+	header := http.Header{}
+	transport := s.loose
+	switch step {
+	case StepEmptyBearer:
+		header.Set("Authorization", "Bearer")
+	case StepMailbox:
+		header.Set("Authorization", "Bearer")
+		header.Set("X-User-Identity", s.Mailbox)
+		transport = s.strict
+	case StepNTLM:
+		header.Set("Authorization", authorization)
+	}
+	answer := Answer{Step: step}
+	resp, _, err := s.get(ctx, transport, u, header, 0)
+	answer.At = s.now()
+	if err != nil {
+		answer.Err = err
+		return answer, nil
+	}
+	answer.Status, answer.Header = resp.StatusCode, resp.Header
+	if resp.TLS == nil {
+		return answer, nil
+	}
+	distrust := s.distrust(*resp.TLS)
+	return answer, &TLS{Version: resp.TLS.Version, Chain: resp.TLS.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
+}
+
+// get sends a GET and reads up to limit bytes of the body.
+func (s *session) get(ctx context.Context, transport *http.Transport, u *url.URL, header http.Header, limit int64) (*http.Response, []byte, error) {
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.timeout())
+	defer cancel()
+	header.Set("User-Agent", "crossprem-authinspect")
+	req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Host: u.Host}).WithContext(ctx)
+	// The transport follows no redirect, keeps no cookie and adds no password,
+	// as a client would.
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	if limit == 0 {
+		// A rest that does not fit is left; closing ends the connection then.
+		_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+		return resp, nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("the body of %s has more than %d bytes", u.Redacted(), limit)
+	}
+	return resp, body, err
+}
