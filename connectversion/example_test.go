@@ -1,0 +1,55 @@
+package connectversion_test
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/connectversion"
+)
+
+func Example() {
+	version, err := connectversion.Parse("2.6.3.0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	a := connectversion.Assess(connectversion.ConnectSync, version, day, connectversion.Facts{})
+	fmt.Println(a.Version, "is", a.Support, "until", a.SupportUntil.Format(time.DateOnly))
+	for _, f := range a.Findings {
+		if f.Status == crossprem.Failed && f.Severity >= crossprem.Warning {
+			fmt.Println(f.Severity, f.Title)
+		}
+	}
+	// Output:
+	// 2.6.3.0 is outdated until 2027-07-07
+	// warning From 2027-04-07 (136 days left): synchronisation stops
+	// warning Automatic upgrade leaves the server on 2.6.3.0
+	// warning Security fixes are missing: 2.6.84.0, 2.6.91.0, 2.6.92.0
+}
+
+// The question of a summer day in 2020: 1.4.38.0 was installed half a year
+// ago. Is it still good?
+func ExampleAssess() {
+	version, _ := connectversion.Parse("1.4.38.0")
+	day := time.Date(2020, 7, 1, 0, 0, 0, 0, time.UTC)
+	a := connectversion.Assess(connectversion.ConnectSync, version, day, connectversion.Facts{})
+	fmt.Println(a.Support, "- the newest release is", a.Latest)
+	for _, u := range a.Upcoming[:2] {
+		fmt.Println(u.Date.Format(time.DateOnly), u.Rule)
+	}
+	// Output:
+	// outdated - the newest release is 1.5.30.0
+	// 2021-06-09 connect-18-month-deprecation
+	// 2023-10-01 v1-sync-stop
+}
+
+func ExampleExplainAutoUpgrade() {
+	x := connectversion.ExplainAutoUpgrade("Suspended", "UpgradeNotSupportedNonLocalDbInstall")
+	fmt.Println(x.Prefix, x.Temporary)
+	fmt.Println(x.Remedy)
+	// Output:
+	// UpgradeNotSupported no
+	// Upgrade by hand.
+}
