@@ -1,5 +1,32 @@
 package oauthcert
 
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// A Store finds certificates by their thumbprint. It never opens a private
+// key. [MachineStore] is the one of Windows, [Folder] one of files, and
+// oauthcerttest has one in memory.
+type Store interface {
+	// Find returns the certificate, or [ErrNotInStore].
+	Find(ctx context.Context, t Thumbprint) (*Certificate, error)
+}
+
+var (
+	// ErrNotInStore reports that a store holds no certificate with the
+	// thumbprint.
+	ErrNotInStore = errors.New("oauthcert: no such certificate in the store")
+
+	// ErrNoStore reports that this system has no such store.
+	ErrNoStore = errors.New("oauthcert: only Windows has a machine store; give a file or a folder")
+)
+
 // A Presence tells whether a store links a private key to a certificate.
 type Presence uint8
 
@@ -26,4 +53,78 @@ type Key struct {
 	Presence     Presence
 	Provider     string // such as "Microsoft RSA SChannel Cryptographic Provider"; "" if not told
 	ProviderType int    // of CryptoAPI, such as 12; 0 is a CNG key storage provider. Valid with Provider only
+}
+
+// WithKey returns the certificate with what a store tells of its private key.
+func (c *Certificate) WithKey(key Key) *Certificate { return &Certificate{cert: c.cert, key: key} }
+
+// A MachineStore is a certificate store of the Windows machine, opened for
+// reading only, which needs no elevation. The zero value is the store "My" of
+// the machine, where Exchange keeps its certificates (Cert:\LocalMachine\My).
+// Elsewhere than on Windows, Find returns [ErrNoStore].
+type MachineStore struct {
+	Name string // such as "WebHosting"; if empty, "My"
+}
+
+// A Folder is a store of files: those directly in a folder, or one file alone,
+// in any of the formats that [Reader] recognises.
+type Folder struct {
+	Path   string
+	Reader Reader // how files are read; the zero value is ready to use
+}
+
+// maxFiles bounds the files of a folder.
+const maxFiles = 10_000
+
+// Find reads the files in the order of their names until one holds the
+// certificate. Files that hold none, or a private key, are passed over; if the
+// certificate is not found, the error tells how many and names the first.
+func (f Folder) Find(ctx context.Context, t Thumbprint) (*Certificate, error) {
+	names, err := f.files()
+	if err != nil {
+		return nil, err
+	}
+	var skipped []error
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		all, err := f.Reader.readFile(name)
+		if err != nil {
+			skipped = append(skipped, err)
+			continue
+		}
+		if i := slices.IndexFunc(all, func(c *Certificate) bool { return c.SHA1() == t }); i >= 0 {
+			return all[i], nil
+		}
+	}
+	err = fmt.Errorf("%w: %s among %d files of %s", ErrNotInStore, t, len(names), f.Path)
+	if len(skipped) > 0 {
+		return nil, fmt.Errorf("%w; %d were passed over, first: %s", err, len(skipped), strings.TrimPrefix(skipped[0].Error(), "oauthcert: "))
+	}
+	return nil, err
+}
+
+func (f Folder) files() ([]string, error) {
+	info, err := os.Stat(f.Path)
+	if err != nil {
+		return nil, fmt.Errorf("oauthcert: %w", err)
+	}
+	if !info.IsDir() {
+		return []string{f.Path}, nil
+	}
+	entries, err := os.ReadDir(f.Path)
+	if err != nil {
+		return nil, fmt.Errorf("oauthcert: %w", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() || e.Type()&os.ModeSymlink != 0 {
+			names = append(names, filepath.Join(f.Path, e.Name()))
+		}
+	}
+	if len(names) > maxFiles {
+		return nil, fmt.Errorf("oauthcert: %s: %d files; at most %d are looked at", f.Path, len(names), maxFiles)
+	}
+	return names, nil
 }
