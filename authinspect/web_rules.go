@@ -1,6 +1,8 @@
 package authinspect
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -298,7 +300,13 @@ func (a *assessment) tls(r *Result) {
 		if r.TLS.Distrust != nil {
 			detail = r.TLS.Distrust.Error()
 		}
-		a.failed("endpoint-tls-untrusted", detail, "Install a certificate that names this host and leads to an authority that clients trust. Who answers here need not be your server.")
+		f := a.failed("endpoint-tls-untrusted", detail, "Install a certificate that names this host and leads to an authority that clients trust. Who answers here need not be your server.")
+		if named := (x509.HostnameError{}); r.Server.Kind == KindExchangeOnline && errors.As(r.TLS.Distrust, &named) {
+			// autodiscover.contoso.test as an alias of Exchange Online: clients
+			// come by its redirect on port 80.
+			f.Severity = crossprem.Warning
+			f.Remedy = "If this name is an alias of Exchange Online, clients find it by redirect, and nothing needs to be done. Otherwise find out who answers here."
+		}
 	}
 }
 

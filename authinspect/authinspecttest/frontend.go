@@ -29,6 +29,10 @@ type Route struct {
 	// that ends in "*" stands for every path that begins with the rest.
 	Path string
 
+	// Query is one "name=value" that the query of the request has to hold,
+	// without case; if empty, any query will do.
+	Query string
+
 	// Step is what the request has to carry; StepUnknown stands for any
 	// request that may be asked.
 	Step authinspect.Step
@@ -81,6 +85,8 @@ type Server struct {
 	mu       sync.Mutex
 	conns    map[net.Conn]bool
 	requests []string
+	running  int // requests that wait for their answer
+	peak     int // the most of them at one time
 }
 
 // Start starts the front end on a free port of 127.0.0.1. It panics if it
@@ -124,6 +130,21 @@ func (s *Server) Requests() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
+}
+
+// Peak returns the largest number of requests that waited for their answer at
+// one time.
+func (s *Server) Peak() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peak
+}
+
+func (s *Server) waiting(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running += n
+	s.peak = max(s.peak, s.running)
 }
 
 // Close stops the server, ends all its connections and waits for them. It
@@ -174,14 +195,17 @@ func (s *Server) serve(conn net.Conn) {
 		if n, _ := io.Copy(io.Discard, io.LimitReader(req.Body, 1<<20)); n > 0 {
 			s.violate("a body of %d bytes with %s %s", n, req.Method, req.URL.Path)
 		}
+		s.waiting(1)
 		route := s.route(req)
 		if delay := s.front.Delay + route.Delay; delay > 0 {
 			select {
 			case <-time.After(delay):
 			case <-s.done:
+				s.waiting(-1)
 				return
 			}
 		}
+		s.waiting(-1)
 		if _, err := io.WriteString(conn, s.render(req, route)); err != nil || req.Close {
 			return
 		}
@@ -216,6 +240,9 @@ func (r Route) fits(req *http.Request, step authinspect.Step) bool {
 		return false
 	}
 	if r.Step != authinspect.StepUnknown && r.Step != step {
+		return false
+	}
+	if name, value, _ := strings.Cut(r.Query, "="); r.Query != "" && !strings.EqualFold(req.URL.Query().Get(name), value) {
 		return false
 	}
 	return r.Mailbox == "" || strings.EqualFold(r.Mailbox, req.Header.Get("X-User-Identity"))

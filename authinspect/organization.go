@@ -1,0 +1,586 @@
+package authinspect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/crossprem/crossprem"
+)
+
+// exchangePaths are the URLs of Exchange that are asked: the virtual
+// directories of "Default settings for Exchange virtual directories"
+// (learn.microsoft.com), Autodiscover, the migration endpoint and the OAuth
+// metadata of the server.
+var exchangePaths = []string{
+	"/autodiscover/autodiscover.xml",
+	"/autodiscover/autodiscover.svc",
+	"/autodiscover/metadata/json/1",
+	"/EWS/Exchange.asmx",
+	"/EWS/mrsproxy.svc",
+	"/mapi/emsmdb/",
+	"/mapi/nspi/",
+	"/rpc/rpcproxy.dll",
+	"/Microsoft-Server-ActiveSync",
+	"/OAB/",
+	"/PowerShell/",
+	"/PowerShell-LiveID/",
+	"/api/",
+	"/owa/",
+	"/owa/auth/logon.aspx",
+	"/ecp/",
+}
+
+// autodiscoverPaths are asked at the names that Autodiscover clients try.
+var autodiscoverPaths = []string{
+	"/autodiscover/autodiscover.xml",
+	"/autodiscover/autodiscover.svc",
+}
+
+// adfsPaths are the URLs of AD FS that are asked.
+var adfsPaths = []string{
+	"/adfs/.well-known/openid-configuration",
+	"/adfs/services/trust/mex",
+	"/adfs/services/trust/2005/windowstransport",
+	"/adfs/services/trust/13/windowstransport",
+	"/adfs/ls/wia",
+	"/adfs/oauth2/authorize",
+	"/federationmetadata/2007-06/federationmetadata.xml",
+}
+
+// onlinePaths are asked at Exchange Online for a domain that Entra ID knows.
+var onlinePaths = []string{
+	"/autodiscover/autodiscover.xml",
+	"/EWS/Exchange.asmx",
+	"/mapi/emsmdb/",
+	"/Microsoft-Server-ActiveSync",
+	"/OAB/",
+}
+
+// A Realm is what Entra ID tells of a domain.
+type Realm struct {
+	NameSpaceType string `json:"nameSpaceType"`       // "Managed", "Federated" or "Unknown"
+	Brand         string `json:"brand,omitempty"`     // FederationBrandName
+	AuthURL       string `json:"authUrl,omitempty"`   // the identity provider of a federated domain
+	Tenant        string `json:"tenant,omitempty"`    // tenant ID, from the OpenID configuration
+	TokenIssuer   string `json:"issuer,omitempty"`    // of tokens, from the OpenID configuration
+	Cloud         string `json:"cloud,omitempty"`     // cloud_instance_name, such as microsoftonline.com
+	AuthorizeURL  string `json:"authorize,omitempty"` // authorization_endpoint
+}
+
+// A Located is the answer of Autodiscover v2: where one protocol of the
+// caller's mailbox lives, not how it signs in.
+type Located struct {
+	Asked    string `json:"asked"` // the URL without its query
+	Protocol string `json:"protocol"`
+	URL      string `json:"url,omitempty"`
+	Error    string `json:"error,omitempty"` // why there is no URL
+}
+
+// An Unanswered is an endpoint that gave no answer at all.
+type Unanswered struct {
+	Target string `json:"target"`
+	Err    error  `json:"-"`
+}
+
+// MarshalJSON returns the target and the reason.
+func (u Unanswered) MarshalJSON() ([]byte, error) {
+	object := struct {
+		Target string `json:"target"`
+		Reason string `json:"reason"`
+	}{Target: u.Target}
+	if u.Err != nil {
+		object.Reason = u.Err.Error()
+	}
+	return json.Marshal(object)
+}
+
+// An Organization is what the endpoints of one organization showed. It is a
+// plain value; tests may write it as a literal.
+type Organization struct {
+	Target     string       // the domain or base URL, as given
+	At         time.Time    // when the inspection began
+	Endpoints  []*Result    // every URL that answered, in the order of the questions
+	Unanswered []Unanswered // every URL that did not
+	Realm      *Realm       // nil if it was not asked for or gave no answer
+	Located    []Located    // Autodiscover v2, asked only about the caller's mailbox
+	Warnings   []string     // what was skipped
+}
+
+// Schemes returns every scheme of the endpoints in the order given, each once.
+func (o *Organization) Schemes() []Scheme {
+	var schemes []Scheme
+	for _, r := range o.Endpoints {
+		for _, s := range r.Schemes {
+			if !slices.Contains(schemes, s) {
+				schemes = append(schemes, s)
+			}
+		}
+	}
+	return schemes
+}
+
+// Modern is on if it is on at some endpoint, off if every endpoint that drew
+// a challenge says so, and otherwise unknown.
+func (o *Organization) Modern() Modern {
+	verdict := ModernUnknown
+	for _, r := range o.Endpoints {
+		switch {
+		case r.Modern == ModernOn:
+			return ModernOn
+		case len(r.Schemes) == 0:
+		case r.Modern == ModernOff:
+			verdict = ModernOff
+		}
+	}
+	for _, r := range o.Endpoints {
+		if r.Modern == ModernUnknown && len(r.Schemes) > 0 {
+			return ModernUnknown
+		}
+	}
+	return verdict
+}
+
+// A Row is one line of the matrix path × scheme.
+type Row struct {
+	Target string     // the URL
+	Cells  []Strength // one for each scheme of the matrix
+	Modern Modern
+}
+
+// Matrix returns, for the given schemes or, if there are none, for those that
+// were seen, how strongly each URL offers them.
+func (o *Organization) Matrix(schemes ...Scheme) []Row {
+	if schemes == nil {
+		schemes = o.Schemes()
+	}
+	rows := make([]Row, 0, len(o.Endpoints))
+	for _, r := range o.Endpoints {
+		row := Row{Target: r.Target, Modern: r.Modern, Cells: make([]Strength, len(schemes))}
+		for i, s := range schemes {
+			row.Cells[i] = r.Strength(s)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// MarshalJSON returns an object with the same first fields as a [Result],
+// taken over all endpoints, then the realm, what Autodiscover located and the
+// endpoints themselves.
+func (o Organization) MarshalJSON() ([]byte, error) {
+	var issuer *Issuer
+	diagnostics, warnings := []Diagnostic{}, notNil(slices.Clone(o.Warnings))
+	for _, r := range o.Endpoints {
+		if r.Issuer != nil && (issuer == nil || issuer.Kind == "") {
+			issuer = r.Issuer
+		}
+		for _, d := range r.Diagnostics {
+			if !slices.Contains(diagnostics, d) {
+				diagnostics = append(diagnostics, d)
+			}
+		}
+		for _, w := range r.Warnings {
+			warnings = append(warnings, r.Target+": "+w)
+		}
+	}
+	return json.Marshal(struct {
+		Target      string       `json:"target"`
+		At          time.Time    `json:"at,omitzero"`
+		Schemes     []Scheme     `json:"schemes"`
+		Modern      Modern       `json:"modern"`
+		Issuer      *Issuer      `json:"issuer"`
+		Diagnostics []Diagnostic `json:"diagnostics"`
+		Warnings    []string     `json:"warnings"`
+		Realm       *Realm       `json:"realm,omitempty"`
+		Located     []Located    `json:"located,omitempty"`
+		Endpoints   []*Result    `json:"endpoints"`
+		Unanswered  []Unanswered `json:"unanswered,omitempty"`
+	}{o.Target, o.At, notNil(o.Schemes()), o.Modern(), issuer, diagnostics, warnings, o.Realm, o.Located, notNil(o.Endpoints), o.Unanswered})
+}
+
+// InspectOrganization asks the endpoints of target with the settings of the
+// zero [Inspector].
+func InspectOrganization(ctx context.Context, target string) (*Organization, error) {
+	return new(Inspector).InspectOrganization(ctx, target)
+}
+
+// InspectOrganization asks everything that an organization may offer.
+//
+// For a base URL such as "https://mail.contoso.test" these are the virtual
+// directories of Exchange at that host and, if it names one, those of AD FS.
+//
+// For a domain such as "contoso.test" these are the hosts mail.contoso.test
+// and autodiscover.contoso.test and the domain itself, and what the sign-in
+// service of Entra ID tells anonymously: its realm, with the AD FS behind a
+// federated one, and its OpenID configuration. If Entra ID knows the domain,
+// Exchange Online is asked too. No address is made up for that, and no
+// question tells whether a mailbox exists; Autodiscover v2 is asked about
+// the caller's Mailbox alone.
+//
+// What answers name, AD FS and the hosts of Autodiscover v2, is followed
+// within the organization's own domain only. All requests run at the same
+// time within Concurrency, so that an answer takes about as long as the
+// slowest endpoint. If ctx ends before, the rest is in Unanswered. Errors are
+// those of [Inspector.Inspect]; [*UnreachableError] means that nobody
+// answered.
+func (in *Inspector) InspectOrganization(ctx context.Context, target string) (*Organization, error) {
+	hosts, domain, err := in.hosts(target)
+	if err != nil {
+		return nil, err
+	}
+	s := in.newSession()
+	defer s.close()
+	v := &visit{session: s, ctx: ctx, domain: domain, o: &Organization{Target: target, At: in.now()}, asked: make(map[string]int)}
+	v.visit(rankExchange, hosts[0], exchangePaths)
+	v.locate(hosts[0])
+	for _, host := range hosts[1:] {
+		v.visit(rankAutodiscover, host, autodiscoverPaths)
+		v.locate(host)
+	}
+	if len(hosts) > 1 { // not for a base URL
+		v.wg.Go(v.realm)
+	}
+	v.wg.Wait()
+	return v.finish()
+}
+
+// InspectOrganizations inspects one target after the other, as many at a
+// time as parallel says, and yields the results as they come, each with its
+// target in Organization or in the error. Memory is bounded by parallel.
+// Breaking off the loop or ending ctx ends the inspections that run. It
+// returns when none runs any more.
+func (in *Inspector) InspectOrganizations(ctx context.Context, targets iter.Seq[string], parallel int) iter.Seq2[*Organization, error] {
+	return func(yield func(*Organization, error) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		type outcome struct {
+			o   *Organization
+			err error
+		}
+		outcomes, queue := make(chan outcome), make(chan string)
+		var wg sync.WaitGroup
+		for range max(parallel, 1) {
+			wg.Go(func() {
+				for target := range queue {
+					o, err := in.InspectOrganization(ctx, target)
+					select {
+					case outcomes <- outcome{o, err}:
+					case <-ctx.Done():
+					}
+				}
+			})
+		}
+		go func() {
+			defer close(outcomes)
+			defer wg.Wait()
+			defer close(queue)
+			for target := range targets {
+				select {
+				case queue <- target:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		defer func() {
+			cancel()
+			for range outcomes { // until all have ended
+			}
+		}()
+		for out := range outcomes {
+			if !yield(out.o, out.err) {
+				return
+			}
+		}
+	}
+}
+
+// hosts returns the base URLs to ask, the one of Exchange first, and the
+// domain of the organization.
+func (in *Inspector) hosts(target string) (hosts []*url.URL, domain string, err error) {
+	if strings.Contains(target, "://") {
+		u, err := in.check(target)
+		if err != nil {
+			return nil, "", err
+		}
+		domain := u.Hostname()
+		if _, parent, ok := strings.Cut(domain, "."); ok && strings.Contains(parent, ".") && net.ParseIP(domain) == nil {
+			domain = parent
+		}
+		return []*url.URL{{Scheme: u.Scheme, Host: u.Host}}, domain, nil
+	}
+	domain = strings.ToLower(strings.TrimSuffix(target, "."))
+	if !isDomain(domain) {
+		return nil, "", fmt.Errorf("%w: %s is neither a domain nor a URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
+	}
+	for _, host := range []string{"mail." + domain, "autodiscover." + domain, domain} {
+		hosts = append(hosts, &url.URL{Scheme: "https", Host: host})
+	}
+	return hosts, domain, nil
+}
+
+// isDomain tells whether s, in lower case, is a domain name of at least two
+// labels and no IP address.
+func isDomain(s string) bool {
+	labels := strings.Split(s, ".")
+	if len(labels) < 2 || len(s) > 253 || net.ParseIP(s) != nil {
+		return false
+	}
+	for _, label := range labels {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// A visit is one organization while it is being inspected.
+type visit struct {
+	*session
+	ctx    context.Context
+	domain string
+	wg     sync.WaitGroup
+
+	mu    sync.Mutex
+	o     *Organization
+	asked map[string]int // every URL, with its place in the result
+}
+
+// Where endpoints stand in the result, whoever answers first.
+const (
+	rankExchange = 1000 * iota
+	rankAutodiscover
+	rankLocated
+	rankADFS
+	rankOnline
+)
+
+// visit asks all paths of a base URL that nobody has asked yet.
+func (v *visit) visit(rank int, base *url.URL, paths []string) {
+	for i, path := range paths {
+		target := base.String() + path
+		v.mu.Lock()
+		_, again := v.asked[target]
+		if !again {
+			v.asked[target] = rank + i
+		}
+		v.mu.Unlock()
+		if again {
+			continue
+		}
+		v.wg.Go(func() {
+			r, err := v.inspect(v.ctx, target)
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			if err != nil {
+				v.o.Unanswered = append(v.o.Unanswered, Unanswered{Target: target, Err: err})
+				return
+			}
+			v.o.Endpoints = append(v.o.Endpoints, r)
+			if r.Issuer != nil && r.Issuer.Kind == KindADFS {
+				v.adfs(r.Issuer.AuthorizationURI)
+			}
+			if v.Progress != nil {
+				v.Progress(r)
+			}
+		})
+	}
+}
+
+// own tells whether host lies in the organization's domain.
+func (v *visit) own(host string) bool {
+	host = strings.ToLower(host)
+	return host == v.domain || strings.HasSuffix(host, "."+v.domain)
+}
+
+// adfs asks the AD FS that an answer named, if it is the organization's own.
+// The lock is held.
+func (v *visit) adfs(address string) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Scheme != "https" || u.Host == "":
+	case v.own(u.Hostname()):
+		v.wg.Go(func() { v.visit(rankADFS, &url.URL{Scheme: "https", Host: u.Host}, adfsPaths) })
+	default:
+		warning := "AD FS at " + shorten(u.Host) + " was not asked: it lies outside of " + v.domain
+		if !slices.Contains(v.o.Warnings, warning) {
+			v.o.Warnings = append(v.o.Warnings, warning)
+		}
+	}
+}
+
+// read fetches one of the documents that are public for everybody, over
+// trusted TLS: what they say decides whom to ask next.
+func (v *visit) read(u *url.URL) (status int, body []byte, err error) {
+	if v.Allow != nil {
+		if err := v.Allow(u); err != nil {
+			return 0, nil, fmt.Errorf("%w: %s: %w", ErrNotAllowed, u.Host, err)
+		}
+	}
+	resp, body, err := v.get(v.ctx, v.strict, u, http.Header{}, maxBody)
+	if err != nil {
+		return 0, nil, err
+	}
+	return resp.StatusCode, body, nil
+}
+
+// locate asks Autodiscover v2 about the caller's mailbox.
+func (v *visit) locate(base *url.URL) {
+	if v.Mailbox == "" || base.Scheme != "https" {
+		return
+	}
+	for _, protocol := range []string{"EWS", "ActiveSync"} {
+		v.wg.Go(func() {
+			u := base.JoinPath("/autodiscover/autodiscover.json")
+			found := Located{Asked: u.String(), Protocol: protocol}
+			u.RawQuery = url.Values{"Email": {v.Mailbox}, "Protocol": {protocol}, "RedirectCount": {"1"}}.Encode()
+			status, body, err := v.read(u)
+			var answer struct{ URL, ErrorCode string }
+			switch {
+			case err != nil:
+				found.Error = err.Error()
+			case json.Unmarshal(body, &answer) != nil || answer.URL == "" && answer.ErrorCode == "":
+				found.Error = fmt.Sprintf("status %d without an answer of Autodiscover", status)
+			case answer.URL == "":
+				found.Error = shorten(answer.ErrorCode)
+			default:
+				found.URL = shorten(answer.URL)
+				if at, err := url.Parse(answer.URL); err == nil && at.Scheme == "https" && v.own(at.Hostname()) {
+					v.visit(rankLocated, &url.URL{Scheme: "https", Host: at.Host}, exchangePaths)
+				}
+			}
+			v.mu.Lock()
+			v.o.Located = append(v.o.Located, found)
+			v.mu.Unlock()
+		})
+	}
+}
+
+// realm asks Entra ID about the domain.
+func (v *visit) realm() {
+	login, outlook := v.Login, v.Outlook
+	if login == "" {
+		login = "login.microsoftonline.com"
+	}
+	if outlook == "" {
+		outlook = "outlook.office365.com"
+	}
+	warn := func(format string, args ...any) {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.o.Warnings = append(v.o.Warnings, fmt.Sprintf(format, args...))
+	}
+	var answer struct {
+		NameSpaceType       string
+		AuthURL             string
+		FederationBrandName string
+		CloudInstanceName   string
+	}
+	var configuration struct {
+		Issuer        string `json:"issuer"`
+		Authorization string `json:"authorization_endpoint"`
+		Cloud         string `json:"cloud_instance_name"`
+	}
+	var known, configured bool
+	var both sync.WaitGroup
+	both.Go(func() {
+		// The part before the @ is of no account: the realm is that of the domain.
+		query := url.Values{"login": {"realm@" + v.domain}, "xml": {"1"}}
+		status, body, err := v.read(&url.URL{Scheme: "https", Host: login, Path: "/getuserrealm.srf", RawQuery: query.Encode()})
+		switch {
+		case err != nil:
+			warn("realm discovery: %v", err)
+		case xml.Unmarshal(body, &answer) != nil || answer.NameSpaceType == "":
+			warn("realm discovery: status %d without a realm", status)
+		default:
+			known = true
+		}
+	})
+	both.Go(func() {
+		status, body, err := v.read(&url.URL{Scheme: "https", Host: login, Path: "/" + v.domain + "/.well-known/openid-configuration"})
+		switch {
+		case err != nil:
+			warn("OpenID configuration: %v", err)
+		case status == http.StatusBadRequest: // the domain is not in Entra ID
+		case status != http.StatusOK || json.Unmarshal(body, &configuration) != nil:
+			warn("OpenID configuration: status %d without a configuration", status)
+		default:
+			configured = true
+		}
+	})
+	both.Wait()
+	if !known && !configured {
+		return
+	}
+	realm := &Realm{
+		NameSpaceType: shorten(answer.NameSpaceType), Brand: shorten(answer.FederationBrandName), AuthURL: shorten(answer.AuthURL),
+		TokenIssuer: shorten(configuration.Issuer), AuthorizeURL: shorten(configuration.Authorization), Cloud: shorten(configuration.Cloud),
+	}
+	if u, err := url.Parse(configuration.Issuer); err == nil {
+		if tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); guid.MatchString(tenant) {
+			realm.Tenant = tenant
+		}
+	}
+	v.mu.Lock()
+	v.o.Realm = realm
+	if u, err := url.Parse(answer.AuthURL); err == nil && adfsPath.MatchString(u.Path) {
+		v.adfs(answer.AuthURL)
+	}
+	v.mu.Unlock()
+	if realm.Tenant != "" || strings.EqualFold(realm.NameSpaceType, "Managed") || strings.EqualFold(realm.NameSpaceType, "Federated") {
+		v.visit(rankOnline, &url.URL{Scheme: "https", Host: outlook}, onlinePaths)
+	}
+}
+
+// finish brings the answers into the order of the questions.
+func (v *visit) finish() (*Organization, error) {
+	o := v.o
+	order := func(a, b string) int { return cmp.Or(v.asked[a]-v.asked[b], strings.Compare(a, b)) }
+	slices.SortFunc(o.Endpoints, func(a, b *Result) int { return order(a.Target, b.Target) })
+	slices.SortFunc(o.Unanswered, func(a, b Unanswered) int { return order(a.Target, b.Target) })
+	slices.SortFunc(o.Located, func(a, b Located) int {
+		return strings.Compare(a.Asked+" "+a.Protocol, b.Asked+" "+b.Protocol)
+	})
+	slices.Sort(o.Warnings)
+	if len(o.Endpoints) > 0 || o.Realm != nil {
+		return o, nil
+	}
+	if err := v.ctx.Err(); err != nil {
+		return nil, &UnreachableError{Target: o.Target, Err: err}
+	}
+	err := errors.New("no endpoint answered")
+	if len(o.Unanswered) > 0 {
+		err = o.Unanswered[0].Err
+		if reached := (*UnreachableError)(nil); errors.As(err, &reached) {
+			err = reached.Err
+		}
+	}
+	return nil, &UnreachableError{Target: o.Target, Err: err}
+}
+
+// AssessOrganization judges every endpoint of an organization for the day at,
+// as [Assess] does, in the order of the endpoints. An endpoint that gave no
+// answer is Unknown.
+func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
+	var findings []crossprem.Finding
+	for _, r := range o.Endpoints {
+		findings = append(findings, Assess(r, at)...)
+	}
+	for _, u := range o.Unanswered {
+		a := assessment{subject: u.Target}
+		a.unknown("basic-offered", "Whether Basic is offered is not known", fmt.Sprint(u.Err))
+		findings = append(findings, a.findings...)
+	}
+	return findings
+}
