@@ -21,9 +21,11 @@ type Applier struct {
 	// shows the plan. If zero, 5 min. Entra ID usually takes seconds, and minutes at times.
 	Patience time.Duration
 
-	// Confirmations is how many times in a row the directory must show the
-	// plan: its replicas do not learn of a write at once. If zero, 3.
-	Confirmations int
+	// Steady is the time for which the directory must show the plan without
+	// a break: any replica may answer, and not all learn of a write at once. A
+	// plan made after Apply returned then rests on all that this one wrote, if
+	// no replica is later than Steady. If zero, 30 s.
+	Steady time.Duration
 
 	// Attempts bounds the writes of one plan. If zero, 4.
 	Attempts int
@@ -127,7 +129,7 @@ func (e *NotShownError) Unwrap() error { return e.Last }
 
 func (a *Applier) interval() time.Duration { return orElse(a.Interval, 2*time.Second) }
 func (a *Applier) patience() time.Duration { return orElse(a.Patience, 5*time.Minute) }
-func (a *Applier) confirmations() int      { return orElse(a.Confirmations, 3) }
+func (a *Applier) steady() time.Duration   { return orElse(a.Steady, 30*time.Second) }
 func (a *Applier) attempts() int           { return orElse(a.Attempts, 4) }
 
 func orElse[T int | time.Duration](v, otherwise T) T {
@@ -163,7 +165,7 @@ func Verify(ctx context.Context, dir Directory, plan *Plan) (*Report, error) {
 // replaces the collection by what the plan keeps and adds. Where the directory
 // refuses kept keys in one form, they are written in the other. If the answer
 // to a write is lost, the directory itself tells whether it took effect. Then
-// it is asked until it shows exactly the plan, several times in a row.
+// it is asked until it shows exactly the plan, and does so for a while.
 //
 // The errors are a [*RefusedError] for a plan that must not be applied,
 // [ErrNoBackup], a [*ChangedError], a [*DirectoryError] for a refusal (nothing
@@ -174,13 +176,16 @@ func Verify(ctx context.Context, dir Directory, plan *Plan) (*Report, error) {
 // and the write another program may write, and what it adds in that moment is
 // replaced; nothing that the plan keeps is ever lost by it.
 //
-// A plan without changes is verified only.
+// For a plan without changes the object is read once and compared.
 func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup io.Writer) (*Report, error) {
 	if err := plan.Err(); err != nil {
 		return nil, err
 	}
 	if !plan.Changes() {
-		return a.Verify(ctx, dir, plan)
+		report := a.report(plan)
+		_, err := a.check(ctx, dir, plan, report)
+		report.Shown = err == nil
+		return report, err
 	}
 	if backup == nil {
 		return nil, ErrNoBackup
@@ -192,7 +197,7 @@ func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup i
 	report := a.report(plan)
 	flip := false
 	for attempt := 1; ; attempt++ {
-		done, err := a.check(ctx, dir, plan, report.Writes)
+		done, err := a.check(ctx, dir, plan, report)
 		if err != nil {
 			return report, err
 		}
@@ -251,15 +256,16 @@ func refusedForm(err error) bool {
 
 // check reads the object immediately before a write. done tells that it shows
 // the plan already.
-func (a *Applier) check(ctx context.Context, dir Directory, plan *Plan, writes int) (done bool, err error) {
+func (a *Applier) check(ctx context.Context, dir Directory, plan *Plan, report *Report) (done bool, err error) {
 	for attempt := 1; ; attempt++ {
 		a.tell(Progress{Stage: Reading, Attempt: attempt, Note: "reading " + plan.Target.String()})
-		now, err := dir.Read(ctx, plan.Target)
+		now, err := read(ctx, dir, plan.Target)
 		if err == nil {
+			report.After = now
 			if changes := plan.changed(now); len(changes) == 0 {
 				return false, nil
 			} else if missing, extra := plan.Difference(now); len(missing)+len(extra) > 0 {
-				return false, &ChangedError{Target: plan.Target, Changes: changes, Writes: writes}
+				return false, &ChangedError{Target: plan.Target, Changes: changes, Writes: report.Writes}
 			}
 			return true, nil
 		}
@@ -293,7 +299,7 @@ func (a *Applier) settle(ctx context.Context, dir Directory, plan *Plan, refused
 	}
 	deadline := time.Now().Add(a.patience() / 4)
 	for look := 1; time.Now().Before(deadline); look++ {
-		now, err := dir.Read(ctx, plan.Target)
+		now, err := read(ctx, dir, plan.Target)
 		if err == nil && len(plan.changed(now)) > 0 {
 			return nil // the write is seen, or somebody else's: the next check tells
 		}
@@ -321,50 +327,59 @@ func (a *Applier) report(plan *Plan) *Report {
 	return &Report{Target: plan.Target, Collection: plan.Collection, Steps: plan.Steps}
 }
 
-// confirm looks until the directory shows the plan several times in a row.
+// confirm looks until the directory has shown the plan for a while.
 func (a *Applier) confirm(ctx context.Context, dir Directory, plan *Plan, report *Report) error {
-	deadline := time.Now().Add(a.patience())
-	inRow := 0
+	began := time.Now()
+	var shownSince time.Time
 	for {
 		report.Looks++
-		notShown := &NotShownError{Target: plan.Target}
-		now, err := dir.Read(ctx, plan.Target)
-		var refused *DirectoryError
-		switch {
-		case ctx.Err() != nil:
+		now, err := read(ctx, dir, plan.Target)
+		if ctx.Err() != nil {
 			return ctx.Err()
-		case err == nil:
+		}
+		if errors.Is(err, ErrPermission) || errors.Is(err, ErrUnauthorized) {
+			return err
+		}
+		notShown := &NotShownError{Target: plan.Target, Last: err}
+		if err == nil {
 			report.After = now
 			notShown.Missing, notShown.Extra = plan.Difference(now)
-		case errors.Is(err, ErrPermission), errors.Is(err, ErrUnauthorized):
-			return err
-		default:
-			errors.As(err, &refused)
-			notShown.Last = err
 		}
-		pause := a.wait(report.Looks)
-		if err == nil && len(notShown.Missing)+len(notShown.Extra) == 0 {
-			inRow++
-			pause = a.interval()
-			a.tell(Progress{Stage: Shown, Look: report.Looks, Note: fmt.Sprintf("the directory shows the plan (%d of %d)", inRow, a.confirmations())})
-			if inRow >= a.confirmations() {
+		pause := a.interval()
+		switch {
+		case err == nil && len(notShown.Missing)+len(notShown.Extra) == 0:
+			if shownSince.IsZero() {
+				shownSince = time.Now()
+			}
+			a.tell(Progress{Stage: Shown, Look: report.Looks, Note: "the directory shows the plan"})
+			if time.Since(shownSince) >= a.steady() {
 				report.Shown = true
 				return nil
 			}
-		} else {
-			inRow = 0
-			a.tell(Progress{Stage: Waiting, Look: report.Looks, Note: "the directory does not show the plan yet"})
-			if !time.Now().Before(deadline) {
-				return notShown
+		case time.Since(began) >= a.patience():
+			return notShown
+		default:
+			if err == nil {
+				shownSince = time.Time{}
 			}
-		}
-		if refused != nil {
-			pause = max(pause, a.pause(refused))
+			var refused *DirectoryError
+			errors.As(err, &refused)
+			pause = max(a.wait(report.Looks), a.pause(refused))
+			a.tell(Progress{Stage: Waiting, Look: report.Looks, Note: "the directory does not show the plan yet"})
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
 	}
+}
+
+// read reads the object, and leaves out what must not get into a report.
+func read(ctx context.Context, dir Directory, target Target) (*Object, error) {
+	o, err := dir.Read(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return o.public(), nil
 }
 
 // wait is the time to wait after the given look.

@@ -14,7 +14,8 @@ import (
 // A Backup is what a directory showed before a change. As JSON it is one line:
 // the date, the collection that was about to be changed, and the object with
 // the properties and the names of Microsoft Graph. It holds public
-// certificates and no secret: what is not a certificate is left out of it.
+// certificates and no secret: the value of a key that is not a certificate is
+// left out of it.
 type Backup struct {
 	Format     string     `json:"backup"` // backupFormat
 	TakenAt    time.Time  `json:"takenAt"`
@@ -26,16 +27,7 @@ const backupFormat = "crossprem-oauthcert/1"
 
 // writeBackup writes the object as one line.
 func writeBackup(w io.Writer, o *Object, c Collection, at time.Time) error {
-	safe := *o
-	safe.Keys = slices.Clone(o.Keys)
-	for i, k := range safe.Keys {
-		if k.Key != nil {
-			if _, err := k.Certificate(); err != nil {
-				safe.Keys[i].Key = nil
-			}
-		}
-	}
-	data, err := json.Marshal(Backup{Format: backupFormat, TakenAt: at.UTC(), Collection: c, Object: &safe})
+	data, err := json.Marshal(Backup{Format: backupFormat, TakenAt: at.UTC(), Collection: c, Object: o})
 	if err != nil {
 		return fmt.Errorf("oauthcert: backup: %w", err)
 	}
@@ -59,6 +51,9 @@ func ReadBackup(r io.Reader) (*Backup, error) {
 	var b Backup
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("oauthcert: backup: %w", err)
+	}
+	if b.Object != nil {
+		b.Object = b.Object.public()
 	}
 	switch {
 	case b.Format != backupFormat:

@@ -181,8 +181,9 @@ func (k Kind) Select() []string {
 
 // ParseObject reads an object as Microsoft Graph sends it, or as a snapshot
 // or a backup holds it. If kind is UnknownKind, the kind is taken from the
-// property "kind" or from "@odata.context". Other properties are ignored:
-// what this package reads can hold no secret.
+// property "kind" or from "@odata.context". Other properties are ignored, and
+// so are the values of keys that are not certificates: what comes of it holds no
+// secret.
 func ParseObject(kind Kind, data []byte) (*Object, error) {
 	if len(data) > maxInput {
 		return nil, fmt.Errorf("oauthcert: directory object of %d bytes; at most %d are read", len(data), maxInput)
@@ -209,7 +210,7 @@ func ParseObject(kind Kind, data []byte) (*Object, error) {
 	if !isGUID(o.ID) || !isGUID(o.AppID) {
 		return nil, fmt.Errorf("oauthcert: directory object: id %.60q or appId %.60q is not a GUID", o.ID, o.AppID)
 	}
-	return &o, nil
+	return o.public(), nil
 }
 
 // Target returns the target that names the object by its own id.
@@ -220,6 +221,20 @@ func (o *Object) Target() Target { return Target{Kind: o.Kind, ID: o.ID, AppID: 
 func (o *Object) FirstParty() bool {
 	_, known := FirstParty(o.AppID)
 	return known || strings.EqualFold(o.AppOwnerOrganizationID, microsoftTenant)
+}
+
+// public returns a copy of the object without the values of keys that are not
+// certificates. Entra ID should show none; should it, or another Directory,
+// ever show a private key, it gets no further than here.
+func (o *Object) public() *Object {
+	c := *o
+	c.Keys = slices.Clone(o.Keys)
+	for i, k := range c.Keys {
+		if k.Key != nil && !looksLikeCertificate(k.Key) {
+			c.Keys[i].Key = nil
+		}
+	}
+	return &c
 }
 
 // Find returns the keys that hold the certificate, compared by DER.

@@ -21,6 +21,7 @@ import (
 // and Exchange Online organizations, and How to configure Exchange Server
 // on-premises to use Hybrid Modern Authentication.
 func PlanNames(current *Object, wanted []string, policy Policy) *Plan {
+	current = current.public()
 	p := &Plan{Target: current.Target(), Collection: Names, base: current}
 	switch {
 	case current.Kind != ServicePrincipal:

@@ -211,6 +211,7 @@ const sharedPrincipal = "keys on the shared Exchange Online principal let whoeve
 // On the shared principal of Exchange Online additions are refused unless
 // policy allows them by name; dropping is not.
 func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
+	current = current.public()
 	p := &Plan{Target: current.Target(), Collection: Keys, base: current}
 	switch {
 	case current.Keys == nil:

@@ -322,6 +322,20 @@ func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
 	return []*x509.Certificate{cert}, nil
 }
 
+// looksLikeCertificate tells a certificate (RFC 5280 §4.1: three elements, the
+// first two sequences and the third a bit string) from the things that must
+// not be passed on, at little cost. PEM is read whole.
+func looksLikeCertificate(key []byte) bool {
+	if bytes.HasPrefix(key, []byte("-----BEGIN ")) {
+		_, err := Parse(key)
+		return err == nil
+	}
+	outer := cryptobyte.String(key)
+	var body cryptobyte.String
+	return outer.ReadASN1(&body, asn1.SEQUENCE) && outer.Empty() &&
+		body.SkipASN1(asn1.SEQUENCE) && body.SkipASN1(asn1.SEQUENCE) && body.SkipASN1(asn1.BIT_STRING) && body.Empty()
+}
+
 // signedData reads the certificates of a PKCS#7 SignedData (RFC 2315 §9.1,
 // RFC 5652 §5.1), which is how Windows exports a chain (.p7b). Signatures in
 // it are not looked at: the certificates are judged for themselves.
