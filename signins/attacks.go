@@ -1,0 +1,289 @@
+package signins
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// A search looks for attacks in evidence.
+type search struct {
+	*evidence
+	p       Spray
+	used    []bool                // cells that belong to an attack already
+	let     map[[2]uint32][]int32 // minutes in which an account was accepted at an address, sorted
+	byIP    map[uint32][]int32    // cells that were accepted at an address, by index
+	attacks []Attack
+}
+
+// attacks finds the attacks in the cells of e. First the sprays of one
+// address, then brute force on one account, then distributed sprays, each in
+// what the ones before it left over.
+func (e *evidence) attacks() []Attack {
+	f := search{evidence: e, p: e.settings.orDefault(), used: make([]bool, len(e.cells)), let: make(map[[2]uint32][]int32)}
+	var guesses []int32
+	for i, c := range e.cells {
+		if c.kind == guessed {
+			guesses = append(guesses, int32(i))
+		}
+	}
+	if len(guesses) == 0 {
+		return nil
+	}
+	guessedAt := make(map[uint32]bool) // addresses
+	for _, i := range guesses {
+		guessedAt[e.cells[i].ip] = true
+	}
+	f.byIP = make(map[uint32][]int32)
+	for i, c := range e.cells {
+		if c.kind.accepted() && guessedAt[c.ip] {
+			pair := [2]uint32{c.ip, c.account}
+			f.let[pair] = append(f.let[pair], c.minute)
+			f.byIP[c.ip] = append(f.byIP[c.ip], int32(i))
+		}
+	}
+	for _, minutes := range f.let {
+		slices.Sort(minutes)
+	}
+	f.sprays(guesses)
+	f.bruteForce(guesses)
+	f.distributed(guesses, func(c *cell) uint32 { return c.agent },
+		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: e.agents.at(k)} })
+	f.distributed(guesses, func(c *cell) uint32 { return e.info[c.ip].network },
+		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Network: k} })
+	return f.attacks
+}
+
+func minutes(d time.Duration) int32 { return int32(d / time.Minute) }
+
+// letInBy reports whether the account of c was accepted at its address by the
+// given minute, which makes a guess of an earlier minute a mistyped password.
+func (f *search) letInBy(c *cell, minute int32) bool {
+	let := f.let[[2]uint32{c.ip, c.account}]
+	return len(let) > 0 && let[0] <= minute
+}
+
+// groups sorts the cells by key and time and calls do for each key's.
+func (f *search) groups(cells []int32, key func(*cell) uint32, do func([]int32)) {
+	slices.SortFunc(cells, func(a, b int32) int {
+		x, y := &f.cells[a], &f.cells[b]
+		return cmp.Or(cmp.Compare(key(x), key(y)), cmp.Compare(x.minute, y.minute))
+	})
+	for len(cells) > 0 {
+		n, k := 1, key(&f.cells[cells[0]])
+		for n < len(cells) && key(&f.cells[cells[n]]) == k {
+			n++
+		}
+		do(cells[:n])
+		cells = cells[n:]
+	}
+}
+
+// sessions calls do for each run of cells with no gap longer than minutes.
+func (f *search) sessions(cells []int32, gap int32, do func([]int32)) {
+	for start, i := 0, 1; i <= len(cells); i++ {
+		if i == len(cells) || f.cells[cells[i]].minute-f.cells[cells[i-1]].minute > gap {
+			do(cells[start:i])
+			start = i
+		}
+	}
+}
+
+// pick returns the guesses that no attack has used and keep keeps.
+func (f *search) pick(guesses []int32, keep func(*cell) bool) []int32 {
+	var picked []int32
+	for _, i := range guesses {
+		if !f.used[i] && keep(&f.cells[i]) {
+			picked = append(picked, i)
+		}
+	}
+	return picked
+}
+
+func (f *search) sprays(guesses []int32) {
+	window := minutes(f.p.Window)
+	cells := f.pick(guesses, func(c *cell) bool { return c.address && !f.letInBy(c, c.minute+window) })
+	f.groups(cells, func(c *cell) uint32 { return c.ip }, func(cells []int32) {
+		if len(cells) < f.p.Accounts {
+			return
+		}
+		f.sessions(cells, window, func(cells []int32) {
+			accounts := make(map[uint32]int)
+			left := 0
+			for _, i := range cells {
+				accounts[f.cells[i].account]++
+				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
+					remove(accounts, f.cells[cells[left]].account)
+					left++
+				}
+				if len(accounts) >= f.p.Accounts {
+					f.report(Attack{Kind: PasswordSpray}, cells)
+					return
+				}
+			}
+		})
+	})
+}
+
+func (f *search) bruteForce(guesses []int32) {
+	window := minutes(f.p.BruteForceWindow)
+	cells := f.pick(guesses, func(c *cell) bool { return c.account != 0 && !f.letInBy(c, c.minute-1) })
+	f.groups(cells, func(c *cell) uint32 { return c.account }, func(cells []int32) {
+		f.sessions(cells, window, func(cells []int32) {
+			left, attempts := 0, 0
+			for _, i := range cells {
+				attempts += int(f.cells[i].count)
+				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
+					attempts -= int(f.cells[cells[left]].count)
+					left++
+				}
+				if attempts >= f.p.Attempts {
+					f.report(Attack{Kind: BruteForce}, cells)
+					return
+				}
+			}
+		})
+	})
+}
+
+// distributed looks for sprays that have the same key other than 0, and begins
+// each as attack does.
+func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack func(uint32) Attack) {
+	window, retry := minutes(f.p.DistributedWindow), minutes(f.p.Window)
+	cells := f.pick(guesses, func(c *cell) bool { return key(c) != 0 && !f.letInBy(c, c.minute+retry) })
+	wanted := make(map[uint32]bool)
+	f.groups(cells, key, func(cells []int32) {
+		if len(cells) >= f.p.DistributedAccounts {
+			wanted[key(&f.cells[cells[0]])] = true
+		}
+	})
+	accepted := make(map[uint32][]int32)
+	for i := range f.cells {
+		if c := &f.cells[i]; c.kind.accepted() && wanted[key(c)] {
+			accepted[key(c)] = append(accepted[key(c)], int32(i))
+		}
+	}
+	f.groups(cells, key, func(cells []int32) {
+		k := key(&f.cells[cells[0]])
+		if !wanted[k] {
+			return
+		}
+		welcome := accepted[k]
+		slices.SortFunc(welcome, func(a, b int32) int { return cmp.Compare(f.cells[a].minute, f.cells[b].minute) })
+		accounts, ips, friends := make(map[uint32]int), make(map[uint32]int), make(map[uint32]int)
+		left, first, last, friendLeft, friendRight := 0, -1, -1, 0, 0
+		end := func() {
+			if first >= 0 {
+				f.report(attack(k), cells[first:last+1])
+			}
+			first = -1
+		}
+		for right, i := range cells {
+			now := f.cells[i].minute
+			accounts[f.cells[i].account]++
+			ips[f.cells[i].ip]++
+			for now-f.cells[cells[left]].minute >= window {
+				remove(accounts, f.cells[cells[left]].account)
+				remove(ips, f.cells[cells[left]].ip)
+				left++
+			}
+			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].minute <= now; friendRight++ {
+				friends[f.cells[welcome[friendRight]].account]++
+			}
+			for ; friendLeft < friendRight && now-f.cells[welcome[friendLeft]].minute >= window; friendLeft++ {
+				remove(friends, f.cells[welcome[friendLeft]].account)
+			}
+			if len(accounts) >= f.p.DistributedAccounts && len(ips) >= f.p.DistributedAddresses && len(accounts) >= 4*len(friends) {
+				if first >= 0 && left > last+1 {
+					end()
+				}
+				if first < 0 {
+					first = left
+				}
+				last = right
+			}
+		}
+		end()
+	})
+}
+
+func remove(counts map[uint32]int, k uint32) {
+	if counts[k]--; counts[k] == 0 {
+		delete(counts, k)
+	}
+}
+
+// report notes the attack a that consists of the guesses cells, by time.
+func (f *search) report(a Attack, cells []int32) {
+	failed, ips := make(map[uint32]bool), make(map[uint32]bool)
+	var protocols [OtherLegacy + 1]int64
+	a.Start = time.Unix(1<<62, 0)
+	for n, i := range cells {
+		c := &f.cells[i]
+		f.used[i] = true
+		failed[c.account], ips[c.ip] = true, true
+		protocols[c.protocol] += int64(c.count)
+		a.Attempts += int64(c.count)
+		first, last := time.Unix(int64(c.minute)*60+int64(c.first), 0).UTC(), time.Unix(int64(c.minute)*60+int64(c.last), 0).UTC()
+		if n == 0 || first.Before(a.Start) {
+			a.Start = first
+		}
+		a.End = latest(a.End, last)
+	}
+	for p, n := range protocols {
+		if n > protocols[a.Protocol] {
+			a.Protocol = Protocol(p)
+		}
+	}
+
+	// Who was let in, or would have been, at these addresses from then on.
+	start, end := f.cells[cells[0]].minute, f.cells[cells[len(cells)-1]].minute+minutes(f.p.After)
+	compromised, known := make(map[uint32]bool), make(map[uint32]bool)
+	for ip := range ips {
+		for _, i := range f.byIP[ip] {
+			c := &f.cells[i]
+			switch {
+			case c.minute < start, c.minute > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed[c.account]:
+			case c.kind.success():
+				compromised[c.account] = true
+			default:
+				known[c.account] = true
+			}
+		}
+	}
+	for account := range compromised {
+		delete(known, account)
+	}
+	all := make(map[uint32]bool)
+	for _, set := range []map[uint32]bool{failed, compromised, known} {
+		for account := range set {
+			all[account] = true
+		}
+	}
+	a.DistinctAccounts, a.Addresses = len(all), len(ips)
+	delete(failed, 0)
+	a.FailedAccounts = len(failed)
+	a.Accounts = listed(&f.accounts, failed)
+	a.Compromised, a.PasswordKnownButStopped = listed(&f.accounts, compromised), listed(&f.accounts, known)
+	a.IPs = listed(&f.ips, ips)
+	for ip := range ips {
+		a.Country = max(a.Country, f.info[ip].country)
+	}
+	if len(ips) == 1 {
+		a.IP, a.IPs = a.IPs[0], nil
+	} else {
+		a.Country = "" // of no one address
+	}
+	a.Accounts, a.IPs = a.Accounts[:min(len(a.Accounts), maxListed)], a.IPs[:min(len(a.IPs), maxListed)]
+	f.attacks = append(f.attacks, a)
+}
+
+// listed returns the texts of set, sorted.
+func listed(n *interned, set map[uint32]bool) []string {
+	texts := []string{}
+	for i := range set {
+		texts = append(texts, n.at(i))
+	}
+	slices.Sort(texts)
+	return texts
+}

@@ -1,0 +1,177 @@
+package signins
+
+import "strings"
+
+// Classify says what s means, by the [Documented] definition of legacy
+// authentication. It looks at nothing but s, so that a sign-in of which Entra
+// ID wrote several records is judged record by record.
+func Classify(s *SignIn) Verdict { return Documented.Classify(s) }
+
+// Classify says what s means if legacy authentication is what d says.
+func (d Definition) Classify(s *SignIn) Verdict { return d.classify(table(), s) }
+
+func (d Definition) classify(t *tables, s *SignIn) Verdict {
+	v := Verdict{ROPC: said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "ropc"))}
+	v.DeviceCode = said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "deviceCode") ||
+		strings.EqualFold(s.OriginalTransferMethod, "deviceCodeFlow"))
+
+	client := t.client(s)
+	v.Class, v.Protocol, v.Reason = client.class, client.protocol, client.reason
+	if d == WorkbookCompatible {
+		v.Class, v.Reason = asInWorkbook(s, client)
+	}
+	if v.Class == Modern {
+		v.NativeMail = said(s, FieldAppDisplayName, t.isNativeMail(s))
+	}
+
+	// What proved the user. A password grant needs a password, and so does
+	// every legacy protocol but ActiveSync, which takes certificates as well.
+	switch {
+	case s.Methods.Has(MethodCertificate):
+		v.Credential = Certificate
+	case s.Methods.Has(MethodPassword), v.ROPC == Yes:
+		v.Credential = Password
+	case s.IncomingTokenType != "" && !strings.EqualFold(s.IncomingTokenType, "none"):
+		v.Credential = Token
+	case client.class == Legacy && client.protocol != ExchangeActiveSync:
+		v.Credential = Password
+	}
+	if v.Class == Legacy {
+		switch {
+		case v.Credential == Certificate:
+			v.BasicAuth = No
+		case v.Protocol != ExchangeActiveSync || v.Credential == Password:
+			v.BasicAuth = Yes
+		}
+	}
+	t.judge(s, &v)
+	return v
+}
+
+// client says which client app s shows.
+func (t *tables) client(s *SignIn) clientApp {
+	switch s.Category {
+	case ServicePrincipal, ManagedIdentity, MicrosoftServicePrincipal:
+		return clientApp{NotApplicable, NoProtocol, ByCategory}
+	case UnknownCategory:
+		if s.ServicePrincipalID != "" && s.UserID == "" && s.UserPrincipalName == "" {
+			return clientApp{NotApplicable, NoProtocol, ByCategory}
+		}
+	}
+	app, ok := t.clients[s.ClientAppUsed] // most values are spelled as logged
+	if !ok {
+		if app, ok = t.clients[normalise(s.ClientAppUsed)]; !ok {
+			app.reason = UnlistedClient
+		}
+	}
+	if app.class == Legacy {
+		return app
+	}
+	// Exchange Online's front end signs in with the basic credentials that it
+	// was given: what the record calls modern, or nothing, was legacy.
+	for _, agent := range t.agents {
+		if strings.EqualFold(s.UserAgent, agent) {
+			return clientApp{Legacy, OtherLegacy, ByUserAgent}
+		}
+	}
+	if app.reason != BlankClient || s.Knows(FieldClientAppUsed) {
+		return app
+	}
+	if s.RequestType == "" {
+		app.reason = NotKnowable
+		return app
+	}
+	switch t.requestTypes[strings.ToLower(s.RequestType)] {
+	case "legacy":
+		return clientApp{Legacy, OtherLegacy, ByRequestType}
+	case "modern":
+		if isBrowser(s.UserAgent) {
+			return clientApp{Modern, Browser, ByRequestType}
+		}
+		return clientApp{Modern, MobileDesktop, ByRequestType}
+	case "browser":
+		if isBrowser(s.UserAgent) {
+			return clientApp{Modern, Browser, ByRequestType}
+		}
+	}
+	app.reason = NotKnowable
+	return app
+}
+
+// asInWorkbook says how Microsoft's workbook would class s.
+func asInWorkbook(s *SignIn, client clientApp) (Class, Reason) {
+	switch {
+	case client.class == NotApplicable:
+		return NotApplicable, client.reason
+	case s.HomeTenantID != "" && s.ResourceTenantID != "" && s.HomeTenantID != s.ResourceTenantID:
+		return NotApplicable, OtherTenant
+	case !s.Knows(FieldClientAppUsed) && s.ClientAppUsed == "":
+		return UnknownClass, NotKnowable
+	}
+	switch s.ClientAppUsed {
+	case "Browser", "Mobile Apps and Desktop clients":
+		return Modern, ByClientApp
+	}
+	return Legacy, ByClientApp
+}
+
+// judge sets how s ended, and what that says about the password.
+func (t *tables) judge(s *SignIn, v *Verdict) {
+	if !s.Knows(FieldErrorCode) && s.ErrorCode == 0 {
+		v.Outcome = [...]Outcome{UnknownResult: UnknownOutcome, Succeeded: Success, Failed: OtherFailure,
+			Interrupted: SignInInterrupt}[min(s.Result, Interrupted)]
+		if v.Outcome == Success && v.Credential == Password {
+			v.PasswordRight = Yes
+		}
+		return
+	}
+	c, ok := t.codes[s.ErrorCode]
+	if !ok {
+		v.Outcome = OtherFailure
+		return
+	}
+	v.Outcome, v.PasswordRight, v.Guess = c.outcome, c.password, c.guess && c.password != Yes
+	if c.password != Yes {
+		return
+	}
+	// Codes speak of the first factor, whatever it was. A success says nothing
+	// about the password unless one was sent.
+	if v.Credential == Token || v.Credential == Certificate || s.ErrorCode == 0 && v.Credential != Password {
+		v.PasswordRight = Unsaid
+	}
+}
+
+// isNativeMail reports whether s comes from a phone's own mail app.
+func (t *tables) isNativeMail(s *SignIn) bool {
+	return t.nativeMail[s.AppID] || s.AppID == "" && len(s.AppDisplayName) < 32 && t.nativeMail[strings.ToLower(s.AppDisplayName)]
+}
+
+// isBrowser reports whether agent is one that browsers send: all of them begin
+// with Mozilla's name since 1994, and Outlook is not among them.
+func isBrowser(agent string) bool { return strings.HasPrefix(agent, "Mozilla/") }
+
+// said turns what s shows about f into an Answer.
+func said(s *SignIn, f Fields, yes bool) Answer {
+	switch {
+	case yes:
+		return Yes
+	case s.Knows(f):
+		return No
+	}
+	return Unsaid
+}
+
+// hasFlag reports whether flags, comma-separated, has flag in any letter case.
+func hasFlag(flags, flag string) bool {
+	if len(flags) == len(flag) {
+		return strings.EqualFold(flags, flag)
+	}
+	for len(flags) > len(flag) {
+		first, rest, _ := strings.Cut(flags, ",")
+		if strings.EqualFold(strings.TrimSpace(first), flag) {
+			return true
+		}
+		flags = rest
+	}
+	return strings.EqualFold(strings.TrimSpace(flags), flag)
+}

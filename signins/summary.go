@@ -1,0 +1,690 @@
+package signins
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A Summary tells who signs in the old way and who is merely attacked. It is
+// a plain value, and JSON keeps all of it: a summary can be stored, read back
+// and merged with tomorrow's.
+//
+// All counts are exact, and none is a sample. Where a map or list could grow
+// with what strangers send (client names, countries of one user), it is
+// bounded, and its comment says so.
+//
+// "Legacy" below is what the Definition says. Absence of legacy sign-ins is
+// not absence of attempts: Exchange Online refuses basic authentication
+// before it asks Entra ID wherever a policy or Microsoft switched it off, and
+// then nothing is logged.
+type Summary struct {
+	Definition Definition `json:"definition"`
+
+	Records              int64 `json:"records"`              // sign-ins summarised
+	RawRecords           int64 `json:"rawRecords"`           // Records and Duplicates
+	Duplicates           int64 `json:"duplicates"`           // copies that [Dedupe] dropped
+	Malformed            int64 `json:"malformed"`            // records that could not be read
+	SkippedOtherCategory int64 `json:"skippedOtherCategory"` // records of other logs
+	OutsidePeriod        int64 `json:"outsidePeriod"`        // sign-ins before Since or from Until on
+
+	// Errors holds the texts of up to 20 records that could not be read,
+	// those first in lexical order.
+	Errors []string `json:"errors,omitempty"`
+
+	First time.Time `json:"first,omitzero"` // time of the earliest sign-in
+	Last  time.Time `json:"last,omitzero"`  // time of the latest sign-in
+
+	ByClass    map[Class]int64    `json:"byClass"`
+	ByProtocol map[Protocol]int64 `json:"byProtocol"`
+	ByOutcome  map[Outcome]int64  `json:"byOutcome"`
+
+	// LegacyBasicAuth tells how many legacy sign-ins sent a password, for
+	// which certificates with ActiveSync are the exception.
+	LegacyBasicAuth map[Answer]int64 `json:"legacyBasicAuth"`
+
+	ClassifiedByUserAgent int64 `json:"classifiedByUserAgent"` // legacy by user agent alone
+	ROPC                  int64 `json:"ropc"`                  // OAuth password grants
+	DeviceCode            int64 `json:"deviceCode"`            // device code flows
+
+	// NotKnowable counts the records whose format cannot carry a field that
+	// judging needs, by the field's name in Microsoft Graph. Where it is not
+	// empty, the counts of what depends on the field are lower bounds.
+	NotKnowable map[string]int64 `json:"notKnowable,omitempty"`
+
+	// Unlisted counts the values of clientAppUsed that no table knows, as
+	// logged; of more than 256 of them, 256.
+	Unlisted []Tally `json:"unlisted,omitempty"`
+
+	// The legacy sign-ins, by what Microsoft's portal can filter them by. Each
+	// list is sorted by name; of more than 4096 names it holds 4096, chosen by
+	// their hash, with exact counts.
+	Clients      []Tally `json:"clients"`      // family of user agents, such as "CBAInPROD"
+	Applications []Tally `json:"applications"` // display name
+	Countries    []Tally `json:"countries"`    // two letters; of interactive sign-ins alone
+	Networks     []Tally `json:"networks"`     // "AS64500", or a /16 or /32 of which the AS is not known
+	Days         []Tally `json:"days"`         // UTC, such as "2026-11-18"
+	Hours        []Tally `json:"hours"`        // UTC, "00" to "23", all days together
+
+	// Users holds everybody with a legacy sign-in, an OAuth password grant, a
+	// device code or a native mail app, by user principal name in lower case,
+	// or by what stood in its place. Its size is what a summary's grows with.
+	Users map[string]*User `json:"users"`
+
+	// LegacyUnnamed counts the legacy sign-ins whose record names nobody.
+	LegacyUnnamed int64 `json:"legacyUnnamed,omitempty"`
+
+	// Attacks are the password sprays and brute force attacks, earliest first.
+	Attacks []Attack `json:"attacks"`
+
+	// Evicted counts the pieces of evidence for attacks that were given up to
+	// bound memory. If it is not 0, attacks may have been missed.
+	Evicted int64 `json:"evicted,omitempty"`
+
+	evidence evidence
+}
+
+// A Tally counts the sign-ins that have something in common.
+type Tally struct {
+	Name      string `json:"name"`
+	Records   int64  `json:"records"`
+	Successes int64  `json:"successes"`
+}
+
+// A User is what a summary knows of one user.
+type User struct {
+	ID string `json:"id,omitempty"` // object id, if a record had it
+
+	// The user's legacy sign-ins.
+	Records     int64         `json:"records"`
+	Successes   int64         `json:"successes"`
+	First       time.Time     `json:"first,omitzero"`
+	Last        time.Time     `json:"last,omitzero"`
+	LastSuccess time.Time     `json:"lastSuccess,omitzero"`
+	Protocols   []ProtocolUse `json:"protocols,omitempty"` // sorted
+	Outcomes    []OutcomeUse  `json:"outcomes,omitempty"`  // sorted
+	Countries   []Tally       `json:"countries,omitempty"` // interactive ones; 32 at most
+	Clients     []Tally       `json:"clients,omitempty"`   // 16 at most
+
+	// Modern sign-ins that are worth knowing of, and password grants of any class.
+	NativeMail Use `json:"nativeMail,omitzero"` // ActiveSync over OAuth, by a phone's own mail app
+	ROPC       Use `json:"ropc,omitzero"`
+	DeviceCode Use `json:"deviceCode,omitzero"`
+}
+
+// A Use counts sign-ins.
+type Use struct {
+	Records   int64 `json:"records"`
+	Successes int64 `json:"successes"`
+}
+
+// A ProtocolUse is how one user used one legacy protocol.
+type ProtocolUse struct {
+	Protocol     Protocol  `json:"protocol"`
+	Records      int64     `json:"records"`
+	Successes    int64     `json:"successes"`
+	Passwords    int64     `json:"passwords"`    // records in which a password was sent
+	Certificates int64     `json:"certificates"` // records in which a certificate was used
+	LastSuccess  time.Time `json:"lastSuccess,omitzero"`
+}
+
+// An OutcomeUse is how often the legacy sign-ins of a user ended in one way.
+type OutcomeUse struct {
+	Outcome       Outcome `json:"outcome"`
+	Records       int64   `json:"records"`
+	PasswordRight int64   `json:"passwordRight"` // records that show that the password was right
+}
+
+// Bounds of what strangers can make grow.
+const (
+	maxErrors        = 20
+	maxUnlisted      = 256
+	maxNames         = 4096
+	maxUserCountries = 32
+	maxUserClients   = 16
+)
+
+// A Summarizer holds the settings of summarising. The zero value is ready to
+// use, and one Summarizer may serve many goroutines.
+type Summarizer struct {
+	// Definition says what counts as legacy.
+	Definition Definition
+
+	// Only sign-ins from Since on and before Until are summarised. A zero time
+	// sets no limit. Sign-ins without a time are summarised.
+	Since, Until time.Time
+
+	// Spray says what counts as an attack.
+	Spray Spray
+}
+
+// Summarize summarises seq with the settings of the zero [Summarizer].
+func Summarize(seq iter.Seq2[SignIn, error]) (*Summary, error) {
+	return new(Summarizer).Summarize(seq)
+}
+
+// Summarize summarises the sign-ins of seq, in memory that grows with the
+// distinct users that [Summary.Users] holds, not with the records.
+//
+// It counts every sign-in that it is given: sequences that may hold copies of
+// an event should pass through [Dedupe] first. A [RecordError] is counted and
+// summarising goes on. With any other error it stops, and returns what it has
+// so far along with the error.
+func (z *Summarizer) Summarize(seq iter.Seq2[SignIn, error]) (*Summary, error) {
+	sum := summing{t: table(), z: z, s: newSummary(z.Definition)}
+	sum.s.evidence.settings = z.Spray
+	var failed error
+	for s, err := range seq {
+		if err != nil {
+			if failed = sum.s.addError(err); failed != nil {
+				break
+			}
+			continue
+		}
+		sum.add(&s)
+	}
+	sum.finish()
+	return sum.s, failed
+}
+
+func newSummary(d Definition) *Summary {
+	return &Summary{
+		Definition: d,
+		ByClass:    make(map[Class]int64), ByProtocol: make(map[Protocol]int64), ByOutcome: make(map[Outcome]int64),
+		LegacyBasicAuth: make(map[Answer]int64), NotKnowable: make(map[string]int64), Users: make(map[string]*User),
+	}
+}
+
+// addError counts err if it concerns one record, and returns it otherwise.
+func (s *Summary) addError(err error) error {
+	var record *RecordError
+	switch {
+	case !errors.As(err, &record):
+		return err
+	case errors.Is(err, ErrDuplicate):
+		s.Duplicates++
+		s.RawRecords++
+	case errors.Is(err, ErrOtherCategory):
+		s.SkippedOtherCategory++
+	default:
+		s.Malformed++
+		s.keepErrors(err.Error())
+	}
+	return nil
+}
+
+// keepErrors keeps the first texts in lexical order, whatever order they come in.
+func (s *Summary) keepErrors(texts ...string) {
+	for _, text := range texts {
+		if len(text) > 500 {
+			text = strings.ToValidUTF8(text[:500], "") + "…"
+		}
+		if i, ok := slices.BinarySearch(s.Errors, text); !ok && i < maxErrors {
+			s.Errors = slices.Insert(s.Errors, i, text)
+			s.Errors = s.Errors[:min(len(s.Errors), maxErrors)]
+		}
+	}
+}
+
+// The fields that judging needs, by their names in Microsoft Graph.
+var needed = [...]struct {
+	field Fields
+	name  string
+}{
+	{FieldClientAppUsed, "clientAppUsed"},
+	{FieldUserAgent, "userAgent"},
+	{FieldAuthenticationProtocol, "authenticationProtocol"},
+	{FieldMethods, "authenticationDetails"},
+	{FieldErrorCode, "status.errorCode"},
+	{FieldLocation, "location"},
+}
+
+const allNeeded = FieldClientAppUsed | FieldUserAgent | FieldAuthenticationProtocol | FieldMethods |
+	FieldErrorCode | FieldLocation
+
+// summing is a summary in the making. What is counted for every record is
+// counted in arrays, and goes into the summary's maps at the end.
+type summing struct {
+	t *tables
+	z *Summarizer
+	s *Summary
+
+	classes     [NotApplicable + 1]int64
+	protocols   [OtherLegacy + 1]int64
+	outcomes    [BlockedByAuthenticationPolicy + 1]int64
+	basic       [Yes + 1]int64
+	notKnowable [len(needed)]int64
+	hours       [24]Use
+
+	unlisted, clients, applications, countries, networks, days names
+}
+
+func (m *summing) add(s *SignIn) {
+	sum := m.s
+	if !s.Time.IsZero() {
+		if s.Time.Before(m.z.Since) || !m.z.Until.IsZero() && !s.Time.Before(m.z.Until) {
+			sum.OutsidePeriod++
+			return
+		}
+		if sum.First.IsZero() || s.Time.Before(sum.First) {
+			sum.First = s.Time.UTC()
+		}
+		if s.Time.After(sum.Last) {
+			sum.Last = s.Time.UTC()
+		}
+	}
+	v := m.z.Definition.classify(m.t, s)
+	sum.Records++
+	m.classes[v.Class]++
+	m.protocols[v.Protocol]++
+	m.outcomes[v.Outcome]++
+	if missing := allNeeded &^ s.Known; missing != 0 && v.Class != NotApplicable {
+		for i := range needed {
+			if missing&needed[i].field != 0 {
+				m.notKnowable[i]++
+			}
+		}
+	}
+	if v.Reason == UnlistedClient || v.Protocol == UnknownProtocol && v.Class == Legacy && s.ClientAppUsed != "" {
+		m.unlisted.add(maxUnlisted, s.ClientAppUsed, v.Outcome == Success)
+	}
+	if v.Class == NotApplicable {
+		return
+	}
+	if v.ROPC == Yes {
+		sum.ROPC++
+	}
+	if v.DeviceCode == Yes {
+		sum.DeviceCode++
+	}
+	sum.evidence.add(s, &v)
+	if v.Class == Legacy {
+		m.addLegacy(s, &v)
+	}
+	if v.Class == Legacy || v.ROPC == Yes || v.DeviceCode == Yes || v.NativeMail == Yes {
+		if u := sum.user(s); u != nil {
+			u.add(s, &v)
+		} else if v.Class == Legacy {
+			sum.LegacyUnnamed++
+		}
+	}
+}
+
+// addLegacy counts what is counted of legacy sign-ins only.
+func (m *summing) addLegacy(s *SignIn, v *Verdict) {
+	success := v.Outcome == Success
+	m.basic[v.BasicAuth]++
+	if v.Reason == ByUserAgent {
+		m.s.ClassifiedByUserAgent++
+	}
+	if s.UserAgent != "" {
+		m.clients.add(maxNames, clientFamily(s.UserAgent), success)
+	}
+	if s.AppDisplayName != "" {
+		m.applications.add(maxNames, s.AppDisplayName, success)
+	}
+	if s.CountryOrRegion != "" && s.Interactive != No {
+		m.countries.add(maxNames, s.CountryOrRegion, success)
+	}
+	if network := networkOf(s); network != "" {
+		m.networks.add(maxNames, network, success)
+	}
+	if !s.Time.IsZero() {
+		t := s.Time.UTC()
+		m.days.add(maxNames, t.Format(time.DateOnly), success)
+		m.hours[t.Hour()].add(success)
+	}
+}
+
+func (m *summing) finish() {
+	s := m.s
+	s.RawRecords += s.Records
+	flush(s.ByClass, m.classes[:])
+	flush(s.ByProtocol, m.protocols[:])
+	flush(s.ByOutcome, m.outcomes[:])
+	flush(s.LegacyBasicAuth, m.basic[:])
+	for i, n := range m.notKnowable {
+		if n > 0 {
+			s.NotKnowable[needed[i].name] += n
+		}
+	}
+	for hour, u := range m.hours {
+		if u.Records > 0 {
+			s.Hours = append(s.Hours, Tally{fmt.Sprintf("%02d", hour), u.Records, u.Successes})
+		}
+	}
+	s.Unlisted, s.Clients, s.Applications = m.unlisted.list, m.clients.list, m.applications.list
+	s.Countries, s.Networks, s.Days = m.countries.list, m.networks.list, m.days.list
+	s.findAttacks()
+}
+
+func flush[K ~uint8](into map[K]int64, counts []int64) {
+	for k, n := range counts {
+		if n > 0 {
+			into[K(k)] += n
+		}
+	}
+}
+
+func (u *Use) add(success bool) {
+	u.Records++
+	if success {
+		u.Successes++
+	}
+}
+
+// user returns the entry of whom s names, or nil if it names nobody.
+func (s *Summary) user(r *SignIn) *User {
+	key := userKey(r)
+	if key == "" {
+		return nil
+	}
+	u := s.Users[key]
+	if u == nil {
+		u = new(User)
+		s.Users[strings.Clone(key)] = u
+	}
+	if r.UserID != "" && (u.ID == "" || r.UserID < u.ID) {
+		u.ID = strings.Clone(r.UserID) // of several, the first in lexical order
+	}
+	return u
+}
+
+// userKey returns what names the user of s: the user principal name, or the
+// object id if a non-interactive record has that in its place, or whatever
+// was typed. It is empty if nothing does.
+func userKey(s *SignIn) string {
+	name := strings.TrimSpace(s.UserPrincipalName)
+	switch {
+	case strings.Contains(name, "@"):
+	case s.UserID != "":
+		name = s.UserID
+	case strings.EqualFold(name, "Not Available"), strings.EqualFold(name, "Unknown"): // as unified audit writes it
+		name = ""
+	}
+	return strings.ToLower(name)
+}
+
+func (u *User) add(s *SignIn, v *Verdict) {
+	success := v.Outcome == Success
+	if v.ROPC == Yes {
+		u.ROPC.add(success)
+	}
+	if v.DeviceCode == Yes {
+		u.DeviceCode.add(success)
+	}
+	if v.NativeMail == Yes {
+		u.NativeMail.add(success)
+	}
+	if v.Class != Legacy {
+		return
+	}
+	one := ProtocolUse{Protocol: v.Protocol, Records: 1}
+	if success {
+		one.Successes = 1
+		one.LastSuccess = s.Time.UTC()
+	}
+	switch v.BasicAuth {
+	case Yes:
+		one.Passwords = 1
+	case No:
+		one.Certificates = 1
+	}
+	u.Records++
+	u.Successes += one.Successes
+	if !s.Time.IsZero() {
+		u.First, u.Last = earliest(u.First, s.Time.UTC()), latest(u.Last, s.Time.UTC())
+	}
+	u.LastSuccess = latest(u.LastSuccess, one.LastSuccess)
+	u.addProtocol(one)
+	end := OutcomeUse{Outcome: v.Outcome, Records: 1}
+	if v.PasswordRight == Yes {
+		end.PasswordRight = 1
+	}
+	u.addOutcome(end)
+	if s.CountryOrRegion != "" && s.Interactive != No {
+		u.Countries = addName(u.Countries, maxUserCountries, s.CountryOrRegion, 1, one.Successes)
+	}
+	if s.UserAgent != "" {
+		u.Clients = addName(u.Clients, maxUserClients, clientFamily(s.UserAgent), 1, one.Successes)
+	}
+}
+
+func (u *User) addProtocol(p ProtocolUse) {
+	i, ok := slices.BinarySearchFunc(u.Protocols, p.Protocol, func(e ProtocolUse, p Protocol) int { return int(e.Protocol) - int(p) })
+	if !ok {
+		u.Protocols = slices.Insert(u.Protocols, i, p)
+		return
+	}
+	e := &u.Protocols[i]
+	e.Records += p.Records
+	e.Successes += p.Successes
+	e.Passwords += p.Passwords
+	e.Certificates += p.Certificates
+	e.LastSuccess = latest(e.LastSuccess, p.LastSuccess)
+}
+
+func (u *User) addOutcome(o OutcomeUse) {
+	i, ok := slices.BinarySearchFunc(u.Outcomes, o.Outcome, func(e OutcomeUse, o Outcome) int { return int(e.Outcome) - int(o) })
+	if !ok {
+		u.Outcomes = slices.Insert(u.Outcomes, i, o)
+		return
+	}
+	u.Outcomes[i].Records += o.Records
+	u.Outcomes[i].PasswordRight += o.PasswordRight
+}
+
+// earliest and latest take a zero time for one that is not known.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// networkOf returns a name for the network that s came from, coarse enough
+// that there are not too many of them.
+func networkOf(s *SignIn) string {
+	if s.AutonomousSystemNumber != 0 {
+		return fmt.Sprintf("AS%d", s.AutonomousSystemNumber)
+	}
+	ip, err := netip.ParseAddr(s.IPAddress)
+	if err != nil {
+		return ""
+	}
+	bits := 16
+	if ip = ip.Unmap(); ip.Is6() {
+		bits = 32
+	}
+	p, err := ip.Prefix(bits)
+	if err != nil {
+		return ""
+	}
+	return p.String()
+}
+
+// Merge adds what o counted to s, so that summaries of the parts of a log
+// become the summary of the whole. It changes nothing in o and keeps nothing
+// of it.
+//
+// Copies of an event that lie in different parts are counted in each. Merge
+// returns an error, and leaves s as it was, if o was made with another
+// Definition or other Spray settings.
+func (s *Summary) Merge(o *Summary) error {
+	if s.Definition != o.Definition {
+		return fmt.Errorf("signins: cannot merge a summary by the definition %q with one by %q", s.Definition, o.Definition)
+	}
+	if s.evidence.settings.orDefault() != o.evidence.settings.orDefault() {
+		return errors.New("signins: cannot merge summaries that were made with different Spray settings")
+	}
+	s.Records += o.Records
+	s.RawRecords += o.RawRecords
+	s.Duplicates += o.Duplicates
+	s.Malformed += o.Malformed
+	s.SkippedOtherCategory += o.SkippedOtherCategory
+	s.OutsidePeriod += o.OutsidePeriod
+	s.keepErrors(o.Errors...)
+	s.First, s.Last = earliest(s.First, o.First), latest(s.Last, o.Last)
+	addCounts(&s.ByClass, o.ByClass)
+	addCounts(&s.ByProtocol, o.ByProtocol)
+	addCounts(&s.ByOutcome, o.ByOutcome)
+	addCounts(&s.LegacyBasicAuth, o.LegacyBasicAuth)
+	addCounts(&s.NotKnowable, o.NotKnowable)
+	s.ClassifiedByUserAgent += o.ClassifiedByUserAgent
+	s.ROPC += o.ROPC
+	s.DeviceCode += o.DeviceCode
+	s.Unlisted = addNames(s.Unlisted, maxUnlisted, o.Unlisted)
+	s.Clients = addNames(s.Clients, maxNames, o.Clients)
+	s.Applications = addNames(s.Applications, maxNames, o.Applications)
+	s.Countries = addNames(s.Countries, maxNames, o.Countries)
+	s.Networks = addNames(s.Networks, maxNames, o.Networks)
+	s.Days = addNames(s.Days, maxNames, o.Days)
+	s.Hours = addNames(s.Hours, maxNames, o.Hours)
+	if s.Users == nil {
+		s.Users = make(map[string]*User)
+	}
+	for name, u := range o.Users {
+		if s.Users[name] == nil {
+			s.Users[name] = new(User)
+		}
+		s.Users[name].merge(u)
+	}
+	s.LegacyUnnamed += o.LegacyUnnamed
+	s.evidence.merge(&o.evidence, o.Attacks)
+	s.Evicted += o.Evicted
+	s.findAttacks()
+	return nil
+}
+
+func (u *User) merge(o *User) {
+	if o.ID != "" && (u.ID == "" || o.ID < u.ID) {
+		u.ID = o.ID
+	}
+	u.Records += o.Records
+	u.Successes += o.Successes
+	u.First, u.Last = earliest(u.First, o.First), latest(u.Last, o.Last)
+	u.LastSuccess = latest(u.LastSuccess, o.LastSuccess)
+	for _, p := range o.Protocols {
+		u.addProtocol(p)
+	}
+	for _, e := range o.Outcomes {
+		u.addOutcome(e)
+	}
+	u.Countries = addNames(u.Countries, maxUserCountries, o.Countries)
+	u.Clients = addNames(u.Clients, maxUserClients, o.Clients)
+	for _, p := range []struct{ to, from *Use }{{&u.NativeMail, &o.NativeMail}, {&u.ROPC, &o.ROPC}, {&u.DeviceCode, &o.DeviceCode}} {
+		p.to.Records += p.from.Records
+		p.to.Successes += p.from.Successes
+	}
+}
+
+func addCounts[K comparable](into *map[K]int64, from map[K]int64) {
+	if *into == nil {
+		*into = make(map[K]int64)
+	}
+	for k, n := range from {
+		(*into)[k] += n
+	}
+}
+
+// users returns the users by name. Somebody whom some records name and others
+// give an object id only is one of them.
+func (s *Summary) users() map[string]*User {
+	named := make(map[string]string) // name by object id; of several, the first
+	for name, u := range s.Users {
+		if id := strings.ToLower(u.ID); id != "" && name != id && (named[id] == "" || name < named[id]) {
+			named[id] = name
+		}
+	}
+	users := maps.Clone(s.Users)
+	for id, u := range s.Users {
+		name, ok := named[id]
+		if !ok {
+			continue
+		}
+		whole := new(User)
+		whole.merge(users[name])
+		whole.merge(u)
+		users[name] = whole
+		delete(users, id)
+	}
+	return users
+}
+
+// usersWith returns the sorted names of the users for whom has returns true.
+func (s *Summary) usersWith(has func(*User) bool) []string {
+	found := []string{}
+	for name, u := range s.users() {
+		if has(u) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// LegacyUsers returns the users with a legacy sign-in, failed ones included,
+// sorted by name.
+func (s *Summary) LegacyUsers() []string {
+	return s.usersWith(func(u *User) bool { return u.Records > 0 })
+}
+
+// LegacyUsersWithSuccess returns the users who really use legacy
+// authentication, since at least one sign-in succeeded, sorted by name. The
+// other [Summary.LegacyUsers] are merely attacked, or stopped.
+func (s *Summary) LegacyUsersWithSuccess() []string {
+	return s.usersWith(func(u *User) bool { return u.Successes > 0 })
+}
+
+// PasswordRightButStopped returns the users of whom a legacy sign-in showed
+// the right password and something else refused it: Conditional Access, a
+// second factor, security defaults, an expired password. Sorted by name.
+func (s *Summary) PasswordRightButStopped() []string {
+	return s.usersWith(func(u *User) bool {
+		return slices.ContainsFunc(u.Outcomes, func(o OutcomeUse) bool { return o.Outcome != Success && o.PasswordRight > 0 })
+	})
+}
+
+// ActiveSyncUsers are the users of ActiveSync, by what their phones prove
+// themselves with. A user may be in several lists. Each is sorted.
+type ActiveSyncUsers struct {
+	Password    []string `json:"password"`    // legacy; what stops working without basic authentication
+	Certificate []string `json:"certificate"` // legacy by name alone
+	OAuth       []string `json:"oauth"`       // a phone's own mail app that has moved on
+	Unknown     []string `json:"unknown"`     // the log does not tell
+}
+
+// ActiveSync returns the users of ActiveSync, attempts included. Those of
+// OAuth are known by their app, and only phones' own mail apps are known:
+// Outlook for iOS and Android does not speak ActiveSync.
+func (s *Summary) ActiveSync() ActiveSyncUsers {
+	use := func(u *User) (e ProtocolUse) {
+		for _, p := range u.Protocols {
+			if p.Protocol == ExchangeActiveSync {
+				e = p
+			}
+		}
+		return e
+	}
+	return ActiveSyncUsers{
+		Password:    s.usersWith(func(u *User) bool { return use(u).Passwords > 0 }),
+		Certificate: s.usersWith(func(u *User) bool { return use(u).Certificates > 0 }),
+		OAuth:       s.usersWith(func(u *User) bool { return u.NativeMail.Records > 0 }),
+		Unknown: s.usersWith(func(u *User) bool {
+			e := use(u)
+			return e.Records > e.Passwords+e.Certificates
+		}),
+	}
+}

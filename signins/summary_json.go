@@ -1,0 +1,166 @@
+package signins
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// plainSummary has the fields of a Summary and none of its methods.
+type plainSummary Summary
+
+// MarshalJSON writes all of s, lists of users that follow from the rest
+// included: "legacyUsers", "legacyUsersWithSuccess", "passwordRightButStopped"
+// and "activeSync". The evidence for attacks is in "evidence", unless s is
+// sealed. Equal summaries have equal JSON.
+func (s Summary) MarshalJSON() ([]byte, error) {
+	out := struct {
+		plainSummary
+		LegacyUsers             []string        `json:"legacyUsers"`
+		LegacyUsersWithSuccess  []string        `json:"legacyUsersWithSuccess"`
+		PasswordRightButStopped []string        `json:"passwordRightButStopped"`
+		ActiveSync              ActiveSyncUsers `json:"activeSync"`
+		Spray                   Spray           `json:"spray,omitzero"`
+		Evidence                *evidenceJSON   `json:"evidence,omitempty"`
+	}{
+		plainSummary: plainSummary(s), LegacyUsers: s.LegacyUsers(), LegacyUsersWithSuccess: s.LegacyUsersWithSuccess(),
+		PasswordRightButStopped: s.PasswordRightButStopped(), ActiveSync: s.ActiveSync(),
+		Spray: s.evidence.settings, Evidence: s.evidence.json(),
+	}
+	for _, list := range []*[]Tally{&out.Clients, &out.Applications, &out.Countries, &out.Networks, &out.Days, &out.Hours} {
+		if *list == nil {
+			*list = []Tally{}
+		}
+	}
+	if out.Attacks == nil {
+		out.Attacks = []Attack{}
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote, checks it, and finds the attacks
+// anew. What follows from the rest is not read. s is left as it was on error.
+func (s *Summary) UnmarshalJSON(data []byte) error {
+	var in struct {
+		plainSummary
+		Spray    Spray
+		Evidence *evidenceJSON
+	}
+	if err := json.Unmarshal(data, &in); err != nil {
+		return err
+	}
+	from := Summary(in.plainSummary)
+	for name, u := range from.Users {
+		if u == nil {
+			return fmt.Errorf("signins: summary: user %.40q is null", name)
+		}
+	}
+	from.evidence = evidence{settings: in.Spray, sealed: in.Evidence == nil}
+	if in.Evidence != nil {
+		if err := from.evidence.read(in.Evidence); err != nil {
+			return fmt.Errorf("signins: summary: %w", err)
+		}
+	}
+	fresh := newSummary(from.Definition)
+	fresh.evidence.settings = in.Spray
+	if err := fresh.Merge(&from); err != nil {
+		return err
+	}
+	fresh.evidence.sealed = from.evidence.sealed
+	*s = *fresh
+	return nil
+}
+
+// evidenceJSON is evidence as it is stored: texts once, cells as numbers.
+type evidenceJSON struct {
+	IPs      []addressJSON `json:"ips"`
+	Accounts []string      `json:"accounts"`
+	Agents   []string      `json:"agents"`
+	Cells    [][10]int64   `json:"cells"` // minute, ip, account, agent, kind, protocol, address, count, first, last
+	Found    []Attack      `json:"found,omitempty"`
+}
+
+type addressJSON struct {
+	IP      string `json:"ip"`
+	Country string `json:"country,omitempty"`
+	Network uint32 `json:"network,omitempty"`
+}
+
+// json returns e in an order that does not depend on how it came together, or
+// nil if there is none to keep.
+func (e *evidence) json() *evidenceJSON {
+	if e.sealed || e.cells == nil && e.found == nil {
+		return nil
+	}
+	used := [3]map[uint32]bool{{}, {}, {}}
+	for _, c := range e.cells {
+		used[0][c.ip], used[1][c.account], used[2][c.agent] = true, true, true
+	}
+	ips, newIP := renumber(&e.ips, used[0])
+	accounts, newAccount := renumber(&e.accounts, used[1])
+	agents, newAgent := renumber(&e.agents, used[2])
+	out := &evidenceJSON{Accounts: accounts, Agents: agents, Found: e.found, IPs: []addressJSON{}, Cells: [][10]int64{}}
+	for _, ip := range ips {
+		info := e.info[e.ips.number[ip]]
+		out.IPs = append(out.IPs, addressJSON{ip, info.country, info.network})
+	}
+	for _, c := range e.cells {
+		address := int64(0)
+		if c.address {
+			address = 1
+		}
+		out.Cells = append(out.Cells, [10]int64{int64(c.minute), newIP[c.ip], newAccount[c.account], newAgent[c.agent],
+			int64(c.kind), int64(c.protocol), address, int64(c.count), int64(c.first), int64(c.last)})
+	}
+	slices.SortFunc(out.Cells, func(a, b [10]int64) int { return slices.Compare(a[:], b[:]) })
+	return out
+}
+
+// renumber sorts the texts that are used, and returns their new numbers,
+// counted from 1; 0 stays "".
+func renumber(n *interned, used map[uint32]bool) ([]string, map[uint32]int64) {
+	delete(used, 0)
+	numbers := map[uint32]int64{0: 0}
+	texts := listed(n, used)
+	for i, text := range texts {
+		numbers[n.number[text]] = int64(i) + 1
+	}
+	return texts, numbers
+}
+
+// read fills e, which is empty, with what was stored.
+func (e *evidence) read(in *evidenceJSON) error {
+	if len(in.Cells) > e.settings.orDefault().MaxEvidence {
+		return errors.New("more evidence than its settings allow")
+	}
+	text := func(list []string, i int64) string {
+		if i == 0 {
+			return ""
+		}
+		return list[i-1]
+	}
+	for n, c := range in.Cells {
+		limits := [10]int64{math.MaxInt32, int64(len(in.IPs)), int64(len(in.Accounts)), int64(len(in.Agents)),
+			int64(stoppedModern), int64(OtherLegacy), 1, math.MaxUint32, 59, 59}
+		for i, limit := range limits {
+			if c[i] < 0 || c[i] > limit {
+				return fmt.Errorf("evidence %d: number %d is out of range", n+1, i+1)
+			}
+		}
+		if c[1] == 0 || c[7] == 0 || c[8] > c[9] {
+			return fmt.Errorf("evidence %d: it is of nothing", n+1)
+		}
+		ip := in.IPs[c[1]-1]
+		e.note(cell{
+			cellKey: cellKey{minute: int32(c[0]), ip: e.ips.of(ip.IP), account: e.accounts.of(text(in.Accounts, c[2])),
+				agent: e.agents.of(cut(text(in.Agents, c[3]))), kind: evidenceKind(c[4]), protocol: Protocol(c[5]), address: c[6] == 1},
+			count: uint32(c[7]), first: uint8(c[8]), last: uint8(c[9]),
+		}, &SignIn{CountryOrRegion: ip.Country, AutonomousSystemNumber: ip.Network})
+	}
+	e.found = slices.Clone(in.Found)
+	slices.SortStableFunc(e.found, func(a, b Attack) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) })
+	return nil
+}
