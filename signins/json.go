@@ -1,109 +1,660 @@
 package signins
 
 import (
-	"bufio"
+	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"io"
-	"iter"
+	"fmt"
+	"math/bits"
 	"strings"
-	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 )
 
-// Read yields the sign-ins of r, one after the other, in constant memory.
-func (r *Reader) Read(src io.Reader) iter.Seq2[SignIn, error] {
-	return func(yield func(SignIn, error) bool) {
-		dec := json.NewDecoder(bufio.NewReaderSize(src, 1<<20))
-		n := int64(0)
-		for {
-			at := dec.InputOffset()
-			var v any
-			err := dec.Decode(&v)
-			if err == io.EOF {
-				return
+// This file is a JSON parser for records that look like the record before.
+//
+// For every member that is wanted it remembers the text which came between
+// its value and the next wanted value: brackets, keys, and whole members that
+// nobody wants and whose values did not change. If the same text follows
+// again, one comparison takes the parser to the next value. If it does not,
+// follow walks the text by the grammar and remembers what it finds. Unwanted
+// values that turn out to vary become stops like the wanted ones, and are
+// skipped there with bytes.IndexByte.
+//
+// What is remembered was once read by the grammar, in the same place, so
+// prediction changes the speed and never the result.
+//
+// Values that are wanted are read by the rules of RFC 8259, and their
+// containers too. In values that are skipped, only strings and brackets are
+// followed: brackets need to balance but not to match in kind, and escapes,
+// control characters, numbers, words and the order of commas and colons are
+// not checked.
+
+// A node is a place in a record: a member of an object that was seen there.
+type node struct {
+	parent *node // the object or array that this is in; nil for a root
+	key    string
+	want   // what to do with the value
+	dst    *string
+	varies bool   // unwanted, but seen with different values
+	last   string // unwanted: the raw text seen; wanted: the value seen, if its raw text is the same
+	enum   uint8  // what last stands for, of few-valued members
+	names  []seenName
+	sub    *node // the root of JSON text inside of a string
+
+	kids []*node
+	next int // where in kids to look first
+
+	edges  []edge
+	victim int // the edge to replace next
+}
+
+// An edge is a text that was seen between a value and the next one.
+type edge struct {
+	text string
+	to   *node  // nil at the end of the record
+	seen Fields // of members passed in text
+}
+
+// A seenName is an entry of a node's table of repeating values.
+type seenName struct {
+	hash uint64
+	text string // empty until hash is seen for the second time
+}
+
+const (
+	maxEdges  = 6
+	maxLast   = 256     // longest raw value to remember
+	namesKept = 256     // repeating values to remember for each place
+	maxKids   = 256     // unwanted members to remember for each object
+	maxText   = 8 << 10 // longest edge
+	maxMemory = 1 << 20 // bytes remembered, after which all is forgotten
+	maxDepth  = 10000   // as encoding/json
+)
+
+var (
+	// errShort: the text ended before the value did.
+	errShort = errors.New("unexpected end")
+	// errContainer: not a record but a page, batch or table of records.
+	errContainer = errors.New("a container")
+)
+
+// A syntaxError tells what is wrong at which byte of a record.
+type syntaxError struct {
+	at   int
+	what string
+}
+
+func (e *syntaxError) Error() string {
+	return fmt.Sprintf("%s, %d bytes into the record", e.what, e.at)
+}
+
+func unexpected(b []byte, i int, where string) error {
+	return &syntaxError{i, fmt.Sprintf("unexpected %q %s", rune(b[i]), where)}
+}
+
+// run reads the value at the start of b as root says, into p.rec, and returns
+// its length.
+func (p *parser) run(root *node, b []byte) (int, error) {
+	at, i := root, 0
+	for {
+		var to *node
+		if len(at.edges) > 0 && hasPrefix(b[i:], at.edges[0].text) {
+			e := &at.edges[0]
+			i += len(e.text)
+			p.seen |= e.seen
+			to = e.to
+		} else {
+			var err error
+			if to, i, err = p.follow(at, b, i); err != nil {
+				return i, err
 			}
-			if err != nil {
-				yield(SignIn{}, &RecordError{Record: n + 1, Offset: at, Err: err})
-				return
-			}
-			list, ok := v.([]any)
-			if m, isMap := v.(map[string]any); isMap && !ok {
-				list = []any{m}
-				for _, key := range []string{"value", "records"} {
-					if l, isList := m[key].([]any); isList {
-						list = l
-					}
+		}
+		if to == nil {
+			return i, nil
+		}
+		var err error
+		if i, err = p.value(to, b, i); err != nil {
+			return i, err
+		}
+		at = to
+	}
+}
+
+func hasPrefix(b []byte, text string) bool {
+	return len(b) >= len(text) && string(b[:len(text)]) == text
+}
+
+// follow goes on after the value of at, or before it if at is a root, and
+// returns the next node whose value is to be read, and where that value is.
+func (p *parser) follow(at *node, b []byte, start int) (*node, int, error) {
+	for k := 1; k < len(at.edges); k++ {
+		if e := at.edges[k]; hasPrefix(b[start:], e.text) {
+			at.edges[k] = at.edges[k-1] // what is met often moves to the front
+			at.edges[k-1] = e
+			p.seen |= e.seen
+			return e.to, start + len(e.text), nil
+		}
+	}
+	to, i, seen, err := p.walk(at, b, start)
+	if err != nil {
+		return nil, i, err
+	}
+	p.seen |= seen
+	if n := i - start; n <= maxText {
+		p.memory += n
+		e := edge{string(b[start:i]), to, seen}
+		if len(at.edges) < maxEdges {
+			at.edges = append(at.edges, e)
+		} else {
+			at.edges[at.victim] = e
+			at.victim = (at.victim + 1) % maxEdges
+		}
+	}
+	return to, i, nil
+}
+
+// The states of walk: what comes next.
+type state uint8
+
+const (
+	firstMember state = iota // a key or }
+	nextMember               // a comma or }
+	firstElement
+	nextElement
+	element
+	member // a key
+)
+
+// walk does the work of follow by the rules of the grammar.
+func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, err error) {
+	in, st := at.parent, nextMember
+	if in == nil {
+		i = space(b, i)
+		in, st = at, firstMember
+		open := byte('{')
+		if at.array {
+			open, st = '[', firstElement
+		}
+		if i == len(b) {
+			return nil, i, 0, errShort
+		}
+		if b[i] != open {
+			return nil, i, 0, &syntaxError{i, fmt.Sprintf("unexpected %q instead of %q", rune(b[i]), rune(open))}
+		}
+		i++
+	}
+	for {
+		i = space(b, i)
+		if i == len(b) {
+			return nil, i, 0, errShort
+		}
+		c := b[i]
+		closed := false
+		switch st {
+		case firstMember, nextMember, member:
+			switch {
+			case c == '}' && st != member:
+				i++
+				if in.array {
+					st = nextElement
+				} else {
+					closed = true
 				}
-			}
-			for _, e := range list {
-				n++
-				m, _ := e.(map[string]any)
-				s, err := fromMap(m)
-				if err != nil {
-					if !yield(SignIn{}, &RecordError{Record: n, Offset: at, Err: err}) {
-						return
-					}
-				} else if !yield(s, nil) {
-					return
+			case c == ',' && st == nextMember:
+				i++
+				st = member
+			case c == '"' && st != nextMember:
+				var kid *node
+				if kid, i, err = p.kid(in, b, i); err != nil {
+					return nil, i, 0, err
 				}
+				c := b[i]
+				st = nextMember
+				if kid == nil {
+					if i, err = skip(b, i); err != nil {
+						return nil, i, 0, err
+					}
+					break
+				}
+				open := byte('{')
+				if kid.array {
+					open = '['
+				}
+				switch {
+				case kid.members == nil && kid.slot != slotSkip:
+					return kid, i, seen, nil
+				case kid.members != nil && c == open:
+					seen |= kid.fields
+					in, st = kid, firstMember
+					if kid.array {
+						st = firstElement
+					}
+					i++
+				case kid.members != nil && (c == '"' || kid.slot != slotSkip):
+					return kid, i, seen, nil
+				case kid.varies:
+					return kid, i, seen, nil
+				default:
+					end, err := skip(b, i)
+					if err != nil {
+						return nil, end, 0, err
+					}
+					if kid.members != nil {
+						seen |= kid.fields
+					} else if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
+						kid.last = string(raw)
+						p.memory += len(raw)
+					} else if kid.last != string(raw) {
+						kid.varies = true
+						return kid, i, seen, nil
+					}
+					i = end
+				}
+			default:
+				return nil, i, 0, unexpected(b, i, "in an object")
 			}
+		case firstElement, nextElement, element:
+			switch {
+			case c == ']' && st != element:
+				i++
+				closed = true
+			case c == ',' && st == nextElement:
+				i++
+				st = element
+			case st == nextElement:
+				return nil, i, 0, unexpected(b, i, "in an array")
+			case c == '{':
+				i++
+				st = firstMember
+			default:
+				if i, err = skip(b, i); err != nil {
+					return nil, i, 0, err
+				}
+				st = nextElement
+			}
+		}
+		if closed {
+			if in.parent == nil {
+				return nil, i, seen, nil
+			}
+			in, st = in.parent, nextMember
 		}
 	}
 }
 
-func fromMap(m map[string]any) (s SignIn, err error) {
-	if m == nil {
-		return s, errors.New("not an object")
+// kid reads a key and a colon, and returns the node of that member of in, or
+// nil if it is not worth remembering, and where the value starts.
+func (p *parser) kid(in *node, b []byte, i int) (*node, int, error) {
+	start := i + 1
+	i = start + plain(b[start:])
+	key := b[start:i]
+	if i < len(b) && b[i] == '"' {
+		i++
+	} else {
+		var err error
+		if key, i, err = unquote(nil, b, start); err != nil {
+			return nil, i, err
+		}
 	}
-	s.Format = GraphBeta
-	s.Known = 1<<33 - 1
-	if p, ok := m["properties"].(map[string]any); ok {
-		cat, _ := m["category"].(string)
-		for c, name := range []string{"", "SignInLogs", "NonInteractiveUserSignInLogs", "ServicePrincipalSignInLogs", "ManagedIdentitySignInLogs"} {
-			if name == cat {
-				s.Category = Category(c)
+	if i = space(b, i); i == len(b) {
+		return nil, i, errShort
+	}
+	if b[i] != ':' {
+		return nil, i, unexpected(b, i, "after a key")
+	}
+	if i = space(b, i+1); i == len(b) {
+		return nil, i, errShort
+	}
+	for k := range in.kids {
+		at := in.next + k
+		if at >= len(in.kids) {
+			at -= len(in.kids)
+		}
+		if kid := in.kids[at]; kid.key == string(key) {
+			in.next = at + 1
+			return kid, i, nil
+		}
+	}
+	w, wanted := in.members[string(key)]
+	if !wanted && len(in.kids) >= maxKids {
+		return nil, i, nil
+	}
+	kid := p.newNode(string(key), w)
+	kid.parent = in
+	in.kids = append(in.kids, kid)
+	return kid, i, nil
+}
+
+func (p *parser) newNode(key string, w want) *node {
+	p.memory += 256 + len(key)
+	n := &node{key: key, want: w}
+	if w.slot.isText() {
+		n.dst = p.dst(w.slot)
+	}
+	return n
+}
+
+// value reads the value of n at b[i:], and returns where it ends.
+func (p *parser) value(n *node, b []byte, i int) (int, error) {
+	if i >= len(b) {
+		return i, errShort
+	}
+	switch {
+	case n.dst != nil && b[i] == '"':
+		p.seen |= n.fields
+		t := b[i+1:]
+		if k := len(n.last); k < len(t) && t[k] == '"' && string(t[:k]) == n.last {
+			*n.dst = n.last
+			return i + k + 2, nil
+		}
+		if k := plain(t); k < len(t) && t[k] == '"' {
+			*n.dst = p.keep(n, t[:k])
+			if !n.once && k <= maxLast {
+				n.last = *n.dst
+			}
+			return i + k + 2, nil
+		}
+	case n.slot == slotSkip && n.members == nil:
+		return skip(b, i)
+	case n.slot.isLate() && (n.members == nil || b[i] == '"'):
+		p.seen |= n.fields
+		end, err := skip(b, i)
+		p.late[n.slot-firstLate] = late{b[i:end], true}
+		return end, err
+	case n.slot == slotTime && b[i] == '"':
+		p.seen |= n.fields
+		t := b[i+1:]
+		if k := plain(t); k < len(t) && t[k] == '"' {
+			p.setTime(t[:k])
+			return i + k + 2, nil
+		}
+	case n.slot.isEnum():
+		p.seen |= n.fields
+		if n.last != "" && hasPrefix(b[i:], n.last) && endsAt(b, i+len(n.last)) {
+			p.setEnum(n, n.enum)
+			return i + len(n.last), nil
+		}
+		p.enum = noEnum
+		end, err := p.anyValue(n, b, i)
+		if s := n.slot; (s == slotMethod || s == slotMethodDetail) && plain(b[i+1:]) != end-i-2 {
+			return end, err // setEnum takes the text out of the quotes
+		}
+		if p.enum != noEnum && err == nil && end-i <= maxLast {
+			n.last, n.enum = p.keep(n, b[i:end]), p.enum
+		}
+		return end, err
+	case n.slot == slotErrorCode && b[i] >= '0' && b[i] <= '9':
+		code, k := 0, i
+		for ; k < len(b) && k < i+9 && b[k] >= '0' && b[k] <= '9'; k++ {
+			code = code*10 + int(b[k]-'0')
+		}
+		if endsAt(b, k) && (b[i] != '0' || k == i+1) {
+			p.seen |= n.fields
+			p.setCode(int64(code))
+			return k, nil
+		}
+	}
+	p.seen |= n.fields
+	return p.anyValue(n, b, i)
+}
+
+// endsAt reports whether a number or word that ends at i ends there for sure.
+func endsAt(b []byte, i int) bool {
+	return i < len(b) && (b[i] == ',' || b[i] == '}' || b[i] == ']' || b[i] <= ' ')
+}
+
+// anyValue is value without the short cuts.
+func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
+	switch c := b[i]; c {
+	case '{', '[':
+		if n.slot == slotContainer {
+			if c == '[' && n.parent == p.record {
+				return i, errContainer
+			}
+			return skip(b, i)
+		}
+		if end, err = skip(b, i); err != nil {
+			return end, err
+		}
+		if n.members != nil && (c == '[') == n.array {
+			return p.inner(n, b[i:end], i, end)
+		}
+		if n.slot.isRaw() {
+			if !json.Valid(b[i:end]) {
+				return i, &syntaxError{i, "invalid value of " + quote(n.key)}
+			}
+			p.setRaw(n, b[i:end])
+		}
+		return end, nil
+	case '"':
+		start := len(p.scratch)
+		defer func() { p.scratch = p.scratch[:start] }()
+		if p.scratch, end, err = unquote(p.scratch, b, i+1); err != nil {
+			return end, err
+		}
+		if err := p.setText(n, p.scratch[start:]); err != nil {
+			return i, &syntaxError{i, err.Error()}
+		}
+		return end, nil
+	case 't', 'f', 'n':
+		for _, word := range [...]string{"true", "false", "null"} {
+			if hasPrefix(b[i:], word) && endsAt(b, i+len(word)) {
+				if c != 'n' {
+					p.setWord(n, c == 't')
+				}
+				return i + len(word), nil
 			}
 		}
-		if s.Category == 0 {
-			return s, ErrOtherCategory
+	}
+	end = i
+	for end < len(b) && !endsAt(b, end) {
+		end++
+	}
+	if end == len(b) {
+		return end, errShort
+	}
+	if !isNumber(b[i:end]) {
+		return i, &syntaxError{i, "invalid value of " + quote(n.key)}
+	}
+	p.setNumber(n, b[i:end])
+	return end, nil
+}
+
+// inner reads an object or array that is the value of n by itself.
+func (p *parser) inner(n *node, text []byte, i, end int) (int, error) {
+	if n.sub == nil {
+		n.sub = p.newNode(n.key, n.want)
+		n.sub.dst = nil
+	}
+	k, err := p.run(n.sub, text)
+	if err == nil {
+		if k = space(text, k); k < len(text) {
+			err = &syntaxError{k, "unexpected text"}
 		}
-		s.Format = AzureMonitor
-		m = p
-	} else if _, ok := m["userAgent"]; !ok {
-		s.Format = GraphV1
-		s.Known &^= FieldUserAgent | FieldAuthenticationProtocol | FieldMethods
 	}
-	str := func(m map[string]any, key string) string { v, _ := m[key].(string); return v }
-	sub := func(key string) map[string]any { v, _ := m[key].(map[string]any); return v }
-	s.ID, s.CorrelationID = str(m, "id"), str(m, "correlationId")
-	s.Time, _ = time.Parse(time.RFC3339, str(m, "createdDateTime"))
-	s.UserID, s.UserPrincipalName, s.UserDisplayName = str(m, "userId"), str(m, "userPrincipalName"), str(m, "userDisplayName")
-	s.UserType = str(m, "userType")
-	s.AppID, s.AppDisplayName = str(m, "appId"), str(m, "appDisplayName")
-	s.ClientAppUsed, s.UserAgent = str(m, "clientAppUsed"), str(m, "userAgent")
-	s.AuthenticationProtocol, s.IncomingTokenType = str(m, "authenticationProtocol"), str(m, "incomingTokenType")
-	s.OriginalTransferMethod = str(m, "originalTransferMethod")
-	s.IPAddress = str(m, "ipAddress")
-	s.City, s.State, s.CountryOrRegion = str(sub("location"), "city"), str(sub("location"), "state"), str(sub("location"), "countryOrRegion")
-	code, _ := sub("status")["errorCode"].(float64)
-	s.ErrorCode, s.FailureReason = int32(code), str(sub("status"), "failureReason")
-	s.Result = Succeeded
-	if code != 0 {
-		s.Result = Failed
+	if err != nil {
+		return i, &syntaxError{i, "invalid value of " + quote(n.key)}
 	}
-	if steps, _ := m["authenticationDetails"].([]any); len(steps) > 0 {
-		for _, v := range steps {
-			step, _ := v.(map[string]any)
-			method := str(step, "authenticationMethod")
-			switch {
-			case method == "Password":
-				s.Methods |= MethodPassword
-			case strings.HasPrefix(method, "X.509"):
-				s.Methods |= MethodCertificate
-			default:
-				s.Methods |= MethodOther
+	return end, nil
+}
+
+func quote(key string) string { return fmt.Sprintf("%.40q", key) }
+
+// skip returns where the value at b[i:] ends.
+func skip(b []byte, i int) (int, error) {
+	if i >= len(b) {
+		return i, errShort
+	}
+	switch c := b[i]; {
+	case c == '"':
+		return skipString(b, i)
+	case c == '{' || c == '[':
+		for depth := 0; i < len(b); i++ {
+			switch b[i] {
+			case '"':
+				end, err := skipString(b, i)
+				if err != nil {
+					return end, err
+				}
+				i = end - 1
+			case '{', '[':
+				if depth++; depth > maxDepth {
+					return i, &syntaxError{i, "nested too deeply"}
+				}
+			case '}', ']':
+				if depth--; depth == 0 {
+					return i + 1, nil
+				}
 			}
 		}
+		return i, errShort
+	case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' || c == 'n':
+		for ; i < len(b); i++ {
+			if endsAt(b, i) {
+				return i, nil
+			}
+			if c := b[i]; c == '"' || c == '{' || c == '[' || c == ':' {
+				return i, unexpected(b, i, "in a value")
+			}
+		}
+		return i, errShort
 	}
-	return s, nil
+	return i, unexpected(b, i, "instead of a value")
+}
+
+// skipString returns where the string that starts with the quote b[i] ends.
+func skipString(b []byte, i int) (int, error) {
+	for k := i + 1; ; {
+		n := bytes.IndexByte(b[k:], '"')
+		if n < 0 {
+			return len(b), errShort
+		}
+		k += n + 1
+		slashes := 0
+		for b[k-2-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return k, nil
+		}
+	}
+}
+
+func space(b []byte, i int) int {
+	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// plain returns how many bytes at the start of b are printable ASCII and
+// neither quote nor backslash, looking at eight at a time.
+func plain(b []byte) int {
+	const ones = 0x0101010101010101
+	i := 0
+	for ; len(b)-i >= 8; i += 8 {
+		w := binary.LittleEndian.Uint64(b[i:])
+		// The lowest byte marked is right; borrows spoil only those above it.
+		odd := (w | (w - ones*0x20) | ((w ^ ones*'"') - ones) | ((w ^ ones*'\\') - ones)) & (ones * 0x80)
+		if odd != 0 {
+			return i + bits.TrailingZeros64(odd)/8
+		}
+	}
+	for i < len(b) && b[i] >= ' ' && b[i] < utf8.RuneSelf && b[i] != '"' && b[i] != '\\' {
+		i++
+	}
+	return i
+}
+
+// unquote appends to dst the text of the string whose first byte after the
+// quote is b[i], and returns where the string ends. Like encoding/json it puts
+// U+FFFD in place of invalid UTF-8 and of lone surrogates.
+func unquote(dst, b []byte, i int) ([]byte, int, error) {
+	for {
+		n := plain(b[i:])
+		dst = append(dst, b[i:i+n]...)
+		if i += n; i == len(b) {
+			return dst, i, errShort
+		}
+		switch c := b[i]; {
+		case c == '"':
+			return dst, i + 1, nil
+		case c < ' ':
+			return dst, i, unexpected(b, i, "in a string")
+		case c == '\\':
+			if i+1 == len(b) {
+				return dst, i, errShort
+			}
+			if k := strings.IndexByte(`"\/bfnrt`, b[i+1]); k >= 0 {
+				dst = append(dst, "\"\\/\b\f\n\r\t"[k])
+				i += 2
+				continue
+			}
+			if len(b)-i < 6 {
+				return dst, i, errShort
+			}
+			r := hex4(b[i:])
+			if r < 0 {
+				return dst, i, &syntaxError{i, "invalid escape in a string"}
+			}
+			i += 6
+			if utf16.IsSurrogate(r) {
+				var low rune = -1
+				if len(b)-i >= 6 {
+					low = hex4(b[i:])
+				}
+				if r = utf16.DecodeRune(r, low); r != utf8.RuneError {
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r)
+		default:
+			r, n := utf8.DecodeRune(b[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += n
+		}
+	}
+}
+
+// hex4 returns the value of the escape \uXXXX at the start of b, or -1.
+func hex4(b []byte) (r rune) {
+	if b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	for _, c := range b[2:6] {
+		k := strings.IndexByte("0123456789abcdef", c|' ')
+		if k < 0 || c < '0' {
+			return -1
+		}
+		r = r<<4 | rune(k)
+	}
+	return r
+}
+
+// isNumber reports whether b is a number by RFC 8259, section 6.
+func isNumber(b []byte) bool {
+	digits := func(b []byte) []byte { return bytes.TrimLeft(b, "0123456789") }
+	b = bytes.TrimPrefix(b, []byte("-"))
+	rest := digits(b)
+	if len(rest) == len(b) || b[0] == '0' && len(b)-len(rest) > 1 {
+		return false
+	}
+	if len(rest) > 0 && rest[0] == '.' {
+		b, rest = rest[1:], digits(rest[1:])
+		if len(rest) == len(b) {
+			return false
+		}
+	}
+	if len(rest) > 0 && rest[0]|' ' == 'e' {
+		b = rest[1:]
+		if len(b) > 0 && (b[0] == '+' || b[0] == '-') {
+			b = b[1:]
+		}
+		if rest = digits(b); len(rest) == len(b) {
+			return false
+		}
+	}
+	return len(rest) == 0
 }

@@ -1,12 +1,15 @@
 package signins
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
+	"strings"
 )
 
 // Read reads sign-ins from r with the settings of the zero [Reader].
@@ -80,3 +83,559 @@ var (
 	// could not be read, or the first bytes are of no known format.
 	ErrNotLog = errors.New("not a sign-in log")
 )
+
+// Read yields the sign-ins of src, in the order in which they lie there, using
+// memory that does not grow with their number. It tells the format from the
+// bytes: any [Format], plain or compressed by gzip or Zstandard, several
+// pages, batches or compressed members one after the other included.
+//
+// A record that cannot be read, or is none of a sign-in, yields a
+// [RecordError]. If src fails, its error comes last. The sequence can be
+// ranged over once, and works in the goroutine that does so.
+func (r *Reader) Read(src io.Reader) iter.Seq2[SignIn, error] {
+	return func(yield func(SignIn, error) bool) {
+		s := newStream(r, newParser(), yield)
+		if r.Progress != nil {
+			src = &meter{src: src, each: func(n int64) {
+				r.Progress(Progress{Bytes: n, Records: s.records, Errors: s.errors})
+			}}
+		}
+		plain, err := decompress(src)
+		if err != nil {
+			yield(SignIn{}, fmt.Errorf("signins: %w", err))
+			return
+		}
+		defer plain.Close()
+		s.src = plain
+		s.read()
+		if s.err != nil && !s.stopped {
+			yield(SignIn{}, fmt.Errorf("signins: at byte %d: %w", s.base+int64(s.end), s.err))
+		}
+	}
+}
+
+const (
+	startBuffer      = 256 << 10
+	defaultMaxRecord = 16 << 20
+	defaultMaxErrors = 100
+)
+
+// A stream finds the records in a sequence of bytes.
+type stream struct {
+	*parser
+	maxRecord int
+	maxErrors int
+	src       io.Reader // nil if all is in buf
+	yield     func(SignIn, error) bool
+
+	buf      []byte
+	pos, end int   // what of buf is still to be read
+	base     int64 // offset of buf[0] in the whole
+	at       int64 // offset of the record being read
+	newline  int   // no line break in buf[pos:newline]; one at newline if it is below end
+	eof      bool
+	err      error // why src ended, if not at its end
+
+	lines   bool  // a record has been found to end in the line that it began in
+	records int64 // yielded or failed
+	errors  int64 // failed, of these
+	inARow  int   // failed since the last success
+	stopped bool  // by the consumer, or for too many errors
+}
+
+func newStream(r *Reader, p *parser, yield func(SignIn, error) bool) *stream {
+	s := &stream{parser: p, maxRecord: r.MaxRecord, maxErrors: r.MaxErrors, yield: yield}
+	if s.maxRecord <= 0 {
+		s.maxRecord = defaultMaxRecord
+	}
+	if s.maxErrors <= 0 {
+		s.maxErrors = defaultMaxErrors
+	}
+	return s
+}
+
+// read reads everything.
+func (s *stream) read() {
+	if s.ahead(3) && hasPrefix(s.buf[s.pos:s.end], "\xef\xbb\xbf") {
+		s.pos += 3
+	}
+	s.space()
+	if s.pos == s.end {
+		return
+	}
+	if c := s.buf[s.pos]; c == '{' || c == '[' {
+		s.readJSON()
+	} else {
+		s.readCSV()
+	}
+}
+
+// readJSON reads JSON values, one after the other.
+func (s *stream) readJSON() {
+	for !s.stopped {
+		if s.space(); s.pos == s.end {
+			return
+		}
+		s.format, s.known = UnknownFormat, 0
+		multi := s.multiline()
+		switch s.buf[s.pos] {
+		case '{':
+			n, err := s.one(multi, s.runRecord)
+			switch err {
+			case nil:
+				s.pos += n
+				s.emit(s.finish())
+			case errContainer:
+				s.container(multi)
+			default:
+				s.fail(err)
+				s.nextTop(multi)
+			}
+		case '[':
+			s.format = PortalJSON
+			s.elements(multi, s.runRecord)
+		default:
+			s.failHere(unexpected(s.buf[s.pos:], 0, "instead of a record"))
+			s.nextTop(false)
+		}
+	}
+}
+
+func (s *stream) runRecord(b []byte) (int, error) { return s.run(s.record, b) }
+
+// one reads the value at pos by way of fn, and returns its length. A value
+// whose first bracket ends its line may span lines; any other has to end in
+// its line, so that a torn line cannot take the next one with it.
+func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
+	s.at = s.base + int64(s.pos)
+	for {
+		limit, whole := s.end, s.eof
+		if !multi && s.findNewline() {
+			limit, whole = s.newline, true
+		}
+		s.reset()
+		n, err := fn(s.buf[s.pos:limit])
+		switch {
+		case err == nil && n > s.maxRecord:
+			return 0, ErrTooLarge
+		case err == nil:
+			s.lines = s.lines || !multi
+		case err == errShort && !whole:
+			if s.end-s.pos > s.maxRecord {
+				return 0, ErrTooLarge
+			}
+			s.more()
+			continue
+		case err == errShort && !multi && !s.lines && limit < s.end:
+			multi = true // perhaps a printer with a style of its own
+			continue
+		}
+		return n, err
+	}
+}
+
+// container reads an object that holds records: a page of Graph's, an event
+// hub's batch, a table of Log Analytics or of Defender.
+func (s *stream) container(multi bool) {
+	s.pos++
+	for !s.stopped {
+		multi = s.space() || multi
+		if s.pos == s.end {
+			s.failHere(errShort)
+			return
+		}
+		switch s.buf[s.pos] {
+		case '}':
+			s.pos++
+			return
+		case ',':
+			s.pos++
+			continue
+		}
+		var key string
+		n, err := s.one(multi, func(b []byte) (int, error) {
+			text, i, err := unquote(nil, b, 1)
+			if b[0] != '"' {
+				err = unexpected(b, 0, "instead of a key")
+			}
+			if err == nil && space(b, i) == len(b) {
+				err = errShort
+			}
+			if err != nil {
+				return i, err
+			}
+			if i = space(b, i); b[i] != ':' {
+				return i, unexpected(b, i, "after a key")
+			}
+			if i = space(b, i+1); i == len(b) {
+				return i, errShort
+			}
+			key = string(text)
+			return i, nil
+		})
+		if err != nil {
+			s.fail(err)
+			s.nextTop(multi)
+			return
+		}
+		s.pos += n
+		ok := true
+		switch list := s.buf[s.pos] == '['; {
+		case list && key == "value", list && strings.EqualFold(key, "results"):
+			ok = s.elements(multi, s.runRecord)
+		case list && key == "records":
+			s.format = EventHub
+			ok = s.elements(multi, s.runRecord)
+		case list && key == "tables":
+			ok = s.tables(multi)
+		case list && key == "rows":
+			s.format = LogAnalytics
+			ok = s.elements(multi, s.runRow)
+		case key == "columns", key == "@odata.context":
+			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
+			if err != nil {
+				s.fail(err)
+				s.nextTop(multi)
+				return
+			}
+			if key == "columns" {
+				s.setColumns(s.buf[s.pos : s.pos+n])
+			} else {
+				s.setContext(s.buf[s.pos : s.pos+n])
+			}
+			s.pos += n
+		default:
+			ok = s.skipValue(multi)
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+// tables reads the list of tables of a Log Analytics answer.
+func (s *stream) tables(multi bool) bool {
+	s.pos++
+	for !s.stopped {
+		multi = s.space() || multi
+		if s.pos == s.end {
+			s.failHere(errShort)
+			return false
+		}
+		switch s.buf[s.pos] {
+		case ']':
+			s.pos++
+			return true
+		case ',':
+			s.pos++
+		case '{':
+			s.container(multi)
+		default:
+			s.failHere(unexpected(s.buf[s.pos:], 0, "in a list of tables"))
+			s.nextTop(multi)
+			return false
+		}
+	}
+	return false
+}
+
+// setContext takes what a page of Graph's says of itself.
+func (s *stream) setContext(raw []byte) {
+	switch context := string(raw); {
+	case strings.Contains(context, "/v1.0/"):
+		s.format = GraphV1
+	case strings.Contains(context, "/beta/"):
+		s.format = GraphBeta
+	}
+	if bytes.Contains(raw, []byte("signIns(")) { // $select was used
+		s.known = allFields
+	}
+}
+
+// setColumns takes the columns of a table of Log Analytics.
+func (s *stream) setColumns(raw []byte) {
+	var columns []struct {
+		Name any `json:"name"`
+	}
+	s.columns = s.columns[:0]
+	if json.Unmarshal(raw, &columns) != nil {
+		return
+	}
+	for _, c := range columns {
+		name, _ := c.Name.(string)
+		s.columns = append(s.columns, s.column(recordMembers[name], name))
+	}
+}
+
+// column returns the node of a column, or nil if nobody wants it.
+func (p *parser) column(w want, name string) *node {
+	if w.slot == slotSkip && w.members == nil || w.slot == slotContainer {
+		return nil
+	}
+	return p.newNode(name, w)
+}
+
+// runRow reads a row of a table: the values of its columns, in an array.
+func (s *stream) runRow(b []byte) (int, error) {
+	if b[0] != '[' {
+		return 0, unexpected(b, 0, "instead of a row")
+	}
+	i := space(b, 1)
+	if i < len(b) && b[i] == ']' {
+		return i + 1, nil
+	}
+	for k := 0; ; k++ {
+		var err error
+		i = space(b, i)
+		if k < len(s.columns) && s.columns[k] != nil {
+			i, err = s.value(s.columns[k], b, i)
+		} else {
+			i, err = skip(b, i)
+		}
+		if err != nil {
+			return i, err
+		}
+		if i = space(b, i); i == len(b) {
+			return i, errShort
+		}
+		switch b[i] {
+		case ',':
+			i++
+		case ']':
+			return i + 1, nil
+		default:
+			return i, unexpected(b, i, "in a row")
+		}
+	}
+}
+
+// elements reads an array of records by way of fn. It returns false if the
+// array, and what it lies in, cannot be read to its end.
+func (s *stream) elements(multi bool, fn func([]byte) (int, error)) bool {
+	s.pos++
+	format, known := s.format, s.known
+	for !s.stopped {
+		multi = s.space() || multi
+		if s.pos == s.end {
+			s.failHere(errShort)
+			return false
+		}
+		switch s.buf[s.pos] {
+		case ']':
+			s.pos++
+			return true
+		case ',':
+			s.pos++
+			continue
+		}
+		s.format, s.known = format, known
+		tall := s.multiline()
+		n, err := s.one(tall, fn)
+		if err == nil {
+			s.pos += n
+			s.emit(s.finish())
+			continue
+		}
+		if err == errContainer {
+			err = errNotSignIn
+		}
+		s.fail(err)
+		if !s.skipElement(multi, tall) {
+			return false
+		}
+	}
+	return false
+}
+
+// skipElement goes behind an element that could not be read. It returns false
+// if the array has been left.
+func (s *stream) skipElement(multi, tall bool) bool {
+	if tall {
+		return s.skipValue(true)
+	}
+	return s.skipValue(false) || multi
+}
+
+// emit yields the record that has been read, or why it is none.
+func (s *stream) emit(err error) {
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.records++
+	s.inARow = 0
+	if !s.yield(s.rec, nil) {
+		s.stopped = true
+	}
+}
+
+// fail yields the reason why the record that begins at s.at was not read.
+func (s *stream) fail(err error) {
+	if s.err != nil { // that comes last, and tells all
+		s.stopped = true
+	}
+	if s.stopped {
+		return
+	}
+	s.records++
+	if err == errShort {
+		err = errors.New("unexpected end of the record")
+	}
+	if err != ErrOtherCategory {
+		s.errors++
+		s.inARow++
+	}
+	if !s.yield(SignIn{}, &RecordError{Record: s.records, Offset: s.at, Err: err}) {
+		s.stopped = true
+	} else if s.inARow >= s.maxErrors {
+		err := fmt.Errorf("%w: %d records in a row cannot be read", ErrNotLog, s.inARow)
+		s.yield(SignIn{}, &RecordError{Record: s.records, Offset: s.at, Err: err})
+		s.stopped = true
+	}
+}
+
+// failHere is fail at pos.
+func (s *stream) failHere(err error) {
+	s.at = s.base + int64(s.pos)
+	s.fail(err)
+}
+
+// more reads more bytes, moving what is unread to the front of buf.
+func (s *stream) more() {
+	if s.pos > 0 {
+		copy(s.buf, s.buf[s.pos:s.end])
+		s.base += int64(s.pos)
+		s.end -= s.pos
+		s.newline = max(0, s.newline-s.pos)
+		s.pos = 0
+	}
+	if s.end == len(s.buf) {
+		s.buf = append(s.buf, make([]byte, max(startBuffer, len(s.buf)))...)
+	}
+	for range 100 {
+		n, err := s.src.Read(s.buf[s.end:])
+		s.end += n
+		if err != nil {
+			s.eof = true
+			if err != io.EOF {
+				s.err = err
+			}
+			return
+		}
+		if n > 0 {
+			return
+		}
+	}
+	s.eof, s.err = true, io.ErrNoProgress
+}
+
+// ahead reports whether there are n bytes to come.
+func (s *stream) ahead(n int) bool {
+	for s.end-s.pos < n && !s.eof {
+		s.more()
+	}
+	return s.end-s.pos >= n
+}
+
+// space skips blanks and reports whether a line ended among them.
+func (s *stream) space() (newline bool) {
+	for s.ahead(1) {
+		switch s.buf[s.pos] {
+		case '\n':
+			newline = true
+		case ' ', '\t', '\r':
+		default:
+			return newline
+		}
+		s.pos++
+	}
+	return newline
+}
+
+// multiline reports whether nothing follows in the line after the bracket at pos.
+func (s *stream) multiline() bool {
+	for n := 1; s.ahead(n + 1); n++ {
+		switch s.buf[s.pos+n] {
+		case '\n':
+			return true
+		case ' ', '\t', '\r':
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// findNewline sets newline to the end of the line, if that is in buf.
+func (s *stream) findNewline() bool {
+	s.newline = max(s.newline, s.pos)
+	if k := bytes.IndexByte(s.buf[s.newline:s.end], '\n'); k >= 0 {
+		s.newline += k
+		return true
+	}
+	s.newline = s.end
+	return false
+}
+
+// skipLine goes to the beginning of the next line.
+func (s *stream) skipLine() {
+	for s.ahead(1) {
+		if s.findNewline() {
+			s.pos = s.newline + 1
+			return
+		}
+		s.pos = s.end
+	}
+}
+
+// nextTop goes to where a page, batch or record may begin: to the next line,
+// and if what failed spans lines, to one that starts with a bracket.
+func (s *stream) nextTop(multi bool) {
+	for s.ahead(1) {
+		s.skipLine()
+		if !multi || s.ahead(1) && (s.buf[s.pos] == '{' || s.buf[s.pos] == '[') {
+			return
+		}
+	}
+}
+
+// skipValue goes behind the value at pos, whatever its size, by its brackets
+// and quotes alone. It returns false if it met the end of the line, which it
+// ignores if multi is set, or of the input.
+func (s *stream) skipValue(multi bool) bool {
+	depth, quoted, escaped := 0, false, false
+	for first := true; s.ahead(1); first = false {
+		c := s.buf[s.pos]
+		if c == '\n' && !multi {
+			return false
+		}
+		s.pos++
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			if quoted = !quoted; !quoted && depth == 0 {
+				return true
+			}
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			if depth--; depth == 0 {
+				return true
+			}
+			if depth < 0 {
+				if !first {
+					s.pos-- // the value was a number or a word
+				}
+				return true
+			}
+		case c == ',' && depth == 0:
+			s.pos--
+			return true
+		}
+	}
+	return false
+}

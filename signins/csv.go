@@ -1,0 +1,249 @@
+package signins
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// portalColumns are the columns of the admin centre's CSV, by name in lower
+// case with single blanks: "Application ID " has a blank at its end,
+// "Autonomous system  number" two of them in the middle.
+var portalColumns = map[string]want{
+	"date (utc)":                    {slot: slotTime, fields: FieldTime},
+	"request id":                    {slot: slotID, once: true, fields: FieldID},
+	"correlation id":                {slot: slotCorrelationID, once: true, fields: FieldCorrelationID},
+	"user agent":                    {slot: slotUserAgent, fields: FieldUserAgent},
+	"user id":                       {slot: slotUserID, fields: FieldUserID},
+	"user":                          {slot: slotUserDisplayName, fields: FieldUserDisplayName},
+	"username":                      {slot: slotUserPrincipalName, fields: FieldUserPrincipalName},
+	"user type":                     {slot: slotUserType, fields: FieldUserType},
+	"incoming token type":           {slot: slotIncomingTokenType, fields: FieldIncomingTokenType},
+	"authentication protocol":       {slot: slotAuthenticationProtocol, fields: FieldAuthenticationProtocol},
+	"original transfer method":      {slot: slotOriginalTransferMethod, fields: FieldOriginalTransferMethod},
+	"client credential type":        {slot: slotClientCredentialType, fields: FieldClientCredentialType},
+	"application":                   {slot: slotAppDisplayName, fields: FieldAppDisplayName},
+	"application id":                {slot: slotAppID, fields: FieldAppID},
+	"resource":                      {slot: slotResourceDisplayName, fields: FieldResource},
+	"resource id":                   {slot: slotResourceID, fields: FieldResource},
+	"resource tenant id":            {slot: slotResourceTenantID, fields: FieldResourceTenantID},
+	"home tenant id":                {slot: slotHomeTenantID, fields: FieldHomeTenantID},
+	"service principal id":          {slot: slotServicePrincipalID, fields: FieldServicePrincipal},
+	"service principal name":        {slot: slotServicePrincipalName, fields: FieldServicePrincipal},
+	"ip address":                    {slot: slotIPAddress, fields: FieldIPAddress},
+	"ip address (seen by resource)": {slot: slotIPAddressFromResourceProvider, fields: FieldIPAddressFromResourceProvider},
+	"location":                      {slot: slotLocation, fields: FieldLocation},
+	"status":                        {slot: slotStatus, fields: FieldResult},
+	"sign-in error code":            {slot: slotErrorCode, fields: FieldErrorCode},
+	"failure reason":                {slot: slotFailureReason, fields: FieldFailureReason},
+	"client app":                    {slot: slotClientAppUsed, fields: FieldClientAppUsed},
+	"browser":                       {slot: slotBrowser, fields: FieldDevice},
+	"operating system":              {slot: slotOperatingSystem, fields: FieldDevice},
+	"authentication requirement":    {slot: slotAuthenticationRequirement, fields: FieldAuthenticationRequirement},
+	"autonomous system number":      {slot: slotAutonomousSystemNumber, fields: FieldAutonomousSystemNumber},
+	"conditional access":            {slot: slotConditionalAccess, fields: FieldConditionalAccess},
+}
+
+// minColumns is how many known columns make a table a sign-in log.
+const minColumns = 4
+
+// readCSV reads a table with a header.
+func (s *stream) readCSV() {
+	var names []string
+	n, err := s.row(func(line []byte) (int, error) {
+		comma := separator(line)
+		names = names[:0]
+		n, err := cells(line, comma, &s.scratch, func(_ int, cell []byte) error {
+			names = append(names, string(cell))
+			return nil
+		})
+		s.comma = comma
+		return n, err
+	})
+	if err == nil {
+		err = s.setHeader(names)
+	}
+	if err != nil {
+		s.at = s.base + int64(s.pos)
+		s.fail(fmt.Errorf("%w: %w", ErrNotLog, err))
+		s.stopped = true
+		return
+	}
+	s.pos += n
+	format := s.format
+	row := func(line []byte) (int, error) {
+		last := -1
+		n, err := cells(line, s.comma, &s.scratch, func(k int, cell []byte) error {
+			last = k
+			if k < len(s.columns) && s.columns[k] != nil {
+				return s.cell(s.columns[k], cell)
+			}
+			return nil
+		})
+		if err == nil && last+1 != len(s.columns) {
+			err = fmt.Errorf("%d cells instead of %d", last+1, len(s.columns))
+		}
+		return n, err
+	}
+	for !s.stopped {
+		s.space()
+		if s.pos == s.end {
+			return
+		}
+		s.format = format
+		n, err := s.row(row)
+		if err != nil {
+			s.fail(err)
+			s.skipLine()
+			continue
+		}
+		s.pos += n
+		s.emit(s.finish())
+	}
+}
+
+// row is one for rows of a table, which end with a line but may hold line
+// breaks between quotes.
+func (s *stream) row(fn func([]byte) (int, error)) (int, error) {
+	s.at = s.base + int64(s.pos)
+	for {
+		s.reset()
+		n, err := fn(s.buf[s.pos:s.end])
+		if (err == errShort || n == s.end-s.pos) && !s.eof {
+			if s.end-s.pos > s.maxRecord {
+				return 0, ErrTooLarge
+			}
+			s.more()
+			continue
+		}
+		if n > s.maxRecord {
+			err = ErrTooLarge
+		}
+		return n, err
+	}
+}
+
+// separator returns the byte between the cells of a header: a comma, or what
+// a spreadsheet may have made of it.
+func separator(line []byte) byte {
+	if k := bytes.IndexByte(line, '\n'); k >= 0 {
+		line = line[:k]
+	}
+	best := byte(',')
+	for _, c := range []byte(";\t") {
+		if bytes.Count(line, []byte{c}) > bytes.Count(line, []byte{best}) {
+			best = c
+		}
+	}
+	return best
+}
+
+// cells calls each with the cells of the row at the start of b, and returns
+// the length of the row with its line break. A cell is valid until the next
+// row; those with quotes inside are put together in scratch.
+func cells(b []byte, comma byte, scratch *[]byte, each func(k int, cell []byte) error) (int, error) {
+	i := 0
+	for k := 0; ; k++ {
+		var cell []byte
+		if i < len(b) && b[i] == '"' {
+			start := len(*scratch)
+			from := i + 1
+			for {
+				n := bytes.IndexByte(b[from:], '"')
+				if n < 0 {
+					return i, errShort
+				}
+				i = from + n + 1
+				if i < len(b) && b[i] == '"' {
+					*scratch = append(*scratch, b[from:i]...)
+					from = i + 1
+					continue
+				}
+				if cell = b[from : i-1]; len(*scratch) > start {
+					*scratch = append(*scratch, cell...)
+					cell = (*scratch)[start:]
+				}
+				break
+			}
+		} else {
+			from := i
+			for i < len(b) && b[i] != comma && b[i] != '\n' {
+				if b[i] == '"' {
+					return i, &syntaxError{i, "a quote inside of a cell"}
+				}
+				i++
+			}
+			cell = b[from:i]
+			if i == len(b) || b[i] == '\n' {
+				cell = bytes.TrimSuffix(cell, []byte("\r"))
+			}
+		}
+		if err := each(k, cell); err != nil {
+			return i, err
+		}
+		if i < len(b) && b[i] == '\r' && (i+1 == len(b) || b[i+1] == '\n') {
+			i++
+		}
+		switch {
+		case i == len(b):
+			return i, nil
+		case b[i] == '\n':
+			return i + 1, nil
+		case b[i] != comma:
+			return i, unexpected(b, i, "after a cell")
+		}
+		i++
+	}
+}
+
+// setHeader finds out what table this is, and which columns are wanted.
+func (s *stream) setHeader(names []string) error {
+	s.columns = s.columns[:0]
+	known, analytics, audit, users := 0, false, false, false
+	for _, name := range names {
+		audit = audit || name == "AuditData"
+	}
+	for _, name := range names {
+		name = strings.Join(strings.Fields(name), " ")
+		name = strings.TrimSuffix(name, " [UTC]")
+		w, ok := portalColumns[strings.ToLower(name)]
+		if audit {
+			w, ok = want{}, name == "AuditData"
+			if ok {
+				w.members = recordMembers
+				known = minColumns
+			}
+		} else if a, found := recordMembers[name]; found && a.slot != slotContainer && (!ok || analytics) {
+			w, ok = a, true
+		}
+		analytics = analytics || name == "TimeGenerated"
+		users = users || w.slot == slotUserID
+		if ok {
+			known++
+		}
+		s.columns = append(s.columns, s.column(w, name))
+	}
+	switch {
+	case known < minColumns:
+		return fmt.Errorf("%d of %d columns are known", known, len(names))
+	case audit:
+		s.format = UnifiedAuditCSV
+	case analytics:
+		s.format = LogAnalyticsCSV
+	default:
+		s.format = PortalCSV
+	}
+	return nil
+}
+
+// cell takes the text of a cell as the value of a column.
+func (s *stream) cell(n *node, text []byte) error {
+	s.seen |= n.fields
+	if len(text) == 0 || n.dst != nil && *n.dst != "" { // the first of two columns with one name
+		return nil
+	}
+	if err := s.setText(n, text); err != nil {
+		return err
+	}
+	return nil
+}

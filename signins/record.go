@@ -1,0 +1,1040 @@
+package signins
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"math/bits"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A slot says what to do with the value of a member or column.
+type slot uint8
+
+const (
+	slotSkip slot = iota
+
+	// Texts, in the order of SignIn.text.
+	slotID
+	slotCorrelationID
+	slotUserID
+	slotUserPrincipalName
+	slotUserDisplayName
+	slotUserType
+	slotServicePrincipalID
+	slotServicePrincipalName
+	slotAppID
+	slotAppDisplayName
+	slotResourceID
+	slotResourceDisplayName
+	slotClientAppUsed
+	slotUserAgent
+	slotAuthenticationProtocol
+	slotIncomingTokenType
+	slotOriginalTransferMethod
+	slotClientCredentialType
+	slotRequestType
+	slotAuthenticationRequirement
+	_ // AuthenticationMethod and its detail are of the first step, not the last
+	_
+	slotIPAddress
+	slotIPAddressFromResourceProvider
+	slotCity
+	slotState
+	slotCountryOrRegion
+	slotFailureReason
+	slotHomeTenantID
+	slotResourceTenantID
+	slotOperatingSystem
+	slotBrowser
+
+	// Texts whose meaning depends on other members.
+	slotUserIDOrName // "UserId" is an object id or a name
+	slotARMOrAppID   // "ResourceId" is a path or an application
+	slotObjectID
+	slotOperation
+	slotResultStatus
+
+	// Fallbacks, looked at only if something better is missing.
+	slotLateTime
+	slotLateCode
+	slotLateReason
+	slotLateIPAddress
+	slotLateCountry
+	slotLateOperation
+
+	// Members with few values.
+	slotCategory
+	slotEventTypes
+	slotInteractive
+	slotConditionalAccess
+	slotMethod
+	slotMethodDetail
+	slotGuest
+	slotIsManagedIdentity
+	slotRecordType
+
+	slotTime
+	slotErrorCode
+	slotAutonomousSystemNumber
+	slotContainer // holds the records themselves
+	slotLocation  // "City, State, CC"
+	slotStatus    // Success, Failure or Interrupted
+
+	// Lists of unified audit.
+	slotExtendedProperties
+	slotDeviceProperties
+	slotActor
+)
+
+const (
+	firstLate = slotLateTime
+	lateSlots = int(slotLateOperation-firstLate) + 1
+	textSlots = int(slotResultStatus) + 1
+)
+
+func (s slot) isText() bool { return s >= slotID && s <= slotResultStatus }
+func (s slot) isLate() bool { return s >= firstLate && s <= slotLateOperation }
+func (s slot) isEnum() bool { return s >= slotCategory && s <= slotRecordType }
+func (s slot) isRaw() bool  { return s >= slotExtendedProperties || s == slotEventTypes }
+
+// A want says what is wanted of a member or column.
+type want struct {
+	slot    slot
+	once    bool            // hardly any value comes twice
+	array   bool            // members are those of an array's objects
+	fields  Fields          // known when it is there, and marks
+	members map[string]want // of an object or array, which may also be JSON text
+}
+
+// Marks are kept among the seen fields, and tell the kinds of records apart.
+const (
+	markBeta Fields = 1 << (63 - iota)
+	markGraph
+	markMonitor
+	markAnalytics
+	markUnified
+	markDefender
+	marks = markBeta | markGraph | markMonitor | markAnalytics | markUnified | markDefender
+)
+
+const (
+	allFields = FieldDevice<<1 - 1
+
+	// graphV1Fields are those of the 24 properties of the v1.0 resource.
+	graphV1Fields = FieldID | FieldCorrelationID | FieldTime | FieldCategory | FieldInteractive | FieldUserID |
+		FieldUserPrincipalName | FieldUserDisplayName | FieldAppID | FieldAppDisplayName | FieldResource |
+		FieldClientAppUsed | FieldIPAddress | FieldLocation | FieldResult | FieldErrorCode | FieldFailureReason |
+		FieldConditionalAccess | FieldDevice
+	graphBetaFields = allFields &^ FieldRequestType
+
+	unifiedFields = FieldID | FieldCorrelationID | FieldTime | FieldUserID | FieldUserPrincipalName | FieldAppID |
+		FieldResource | FieldUserAgent | FieldRequestType | FieldIPAddress | FieldResult | FieldErrorCode |
+		FieldFailureReason | FieldHomeTenantID | FieldResourceTenantID | FieldDevice
+
+	// A record that shows none of these is no sign-in, whatever else it has.
+	signInFields = FieldClientAppUsed | FieldUserAgent | FieldIPAddress | FieldAppID | FieldErrorCode | FieldResult |
+		FieldInteractive | FieldConditionalAccess | FieldCategory
+)
+
+// graphMembers are the members of Graph's signIn and of the properties of a
+// diagnostic record.
+var graphMembers = map[string]want{
+	"id":                            {slot: slotID, once: true, fields: FieldID},
+	"correlationId":                 {slot: slotCorrelationID, once: true, fields: FieldCorrelationID},
+	"createdDateTime":               {slot: slotTime, fields: FieldTime | markGraph},
+	"userId":                        {slot: slotUserID, fields: FieldUserID},
+	"userPrincipalName":             {slot: slotUserPrincipalName, fields: FieldUserPrincipalName},
+	"userDisplayName":               {slot: slotUserDisplayName, fields: FieldUserDisplayName},
+	"userType":                      {slot: slotUserType, fields: FieldUserType | markBeta},
+	"servicePrincipalId":            {slot: slotServicePrincipalID, fields: FieldServicePrincipal | markBeta},
+	"servicePrincipalName":          {slot: slotServicePrincipalName, fields: FieldServicePrincipal | markBeta},
+	"appId":                         {slot: slotAppID, fields: FieldAppID},
+	"appDisplayName":                {slot: slotAppDisplayName, fields: FieldAppDisplayName},
+	"resourceId":                    {slot: slotResourceID, fields: FieldResource},
+	"resourceDisplayName":           {slot: slotResourceDisplayName, fields: FieldResource},
+	"clientAppUsed":                 {slot: slotClientAppUsed, fields: FieldClientAppUsed},
+	"userAgent":                     {slot: slotUserAgent, fields: FieldUserAgent | markBeta},
+	"authenticationProtocol":        {slot: slotAuthenticationProtocol, fields: FieldAuthenticationProtocol | markBeta},
+	"incomingTokenType":             {slot: slotIncomingTokenType, fields: FieldIncomingTokenType | markBeta},
+	"originalTransferMethod":        {slot: slotOriginalTransferMethod, fields: FieldOriginalTransferMethod | markBeta},
+	"clientCredentialType":          {slot: slotClientCredentialType, fields: FieldClientCredentialType | markBeta},
+	"authenticationRequirement":     {slot: slotAuthenticationRequirement, fields: FieldAuthenticationRequirement | markBeta},
+	"authenticationDetails":         {array: true, fields: FieldMethods | markBeta, members: stepMembers},
+	"ipAddress":                     {slot: slotIPAddress, fields: FieldIPAddress},
+	"ipAddressFromResourceProvider": {slot: slotIPAddressFromResourceProvider, fields: FieldIPAddressFromResourceProvider | markBeta},
+	"autonomousSystemNumber":        {slot: slotAutonomousSystemNumber, fields: FieldAutonomousSystemNumber | markBeta},
+	"location":                      {slot: slotLateCountry, fields: FieldLocation, members: locationMembers},
+	"status":                        {fields: FieldResult | FieldErrorCode | FieldFailureReason, members: statusMembers},
+	"conditionalAccessStatus":       {slot: slotConditionalAccess, fields: FieldConditionalAccess},
+	"isInteractive":                 {slot: slotInteractive, fields: FieldInteractive},
+	"signInEventTypes":              {slot: slotEventTypes, fields: FieldCategory | markBeta},
+	"homeTenantId":                  {slot: slotHomeTenantID, fields: FieldHomeTenantID | markBeta},
+	"resourceTenantId":              {slot: slotResourceTenantID, fields: FieldResourceTenantID | markBeta},
+	"deviceDetail":                  {fields: FieldDevice, members: deviceMembers},
+}
+
+var (
+	stepMembers = map[string]want{
+		"authenticationMethod":       {slot: slotMethod, fields: FieldMethods},
+		"authenticationMethodDetail": {slot: slotMethodDetail, fields: FieldMethods},
+	}
+	locationMembers = map[string]want{
+		"city":            {slot: slotCity, fields: FieldLocation},
+		"state":           {slot: slotState, fields: FieldLocation},
+		"countryOrRegion": {slot: slotCountryOrRegion, fields: FieldLocation},
+	}
+	statusMembers = map[string]want{
+		"errorCode":     {slot: slotErrorCode, fields: FieldErrorCode | FieldResult},
+		"failureReason": {slot: slotFailureReason, fields: FieldFailureReason},
+	}
+	deviceMembers = map[string]want{
+		"operatingSystem": {slot: slotOperatingSystem, fields: FieldDevice},
+		"browser":         {slot: slotBrowser, fields: FieldDevice},
+	}
+)
+
+// recordMembers are the members that a record of any JSON format may have.
+// Graph's names begin in lower case, all others in upper case.
+var recordMembers = with(graphMembers, map[string]want{
+	// Diagnostic settings.
+	"properties":        {fields: markMonitor, members: graphMembers},
+	"category":          {slot: slotCategory, fields: FieldCategory | markMonitor},
+	"time":              {slot: slotLateTime, fields: FieldTime},
+	"operationName":     {slot: slotLateOperation},
+	"resultType":        {slot: slotLateCode, fields: FieldErrorCode | FieldResult},
+	"resultDescription": {slot: slotLateReason, fields: FieldFailureReason},
+	"callerIpAddress":   {slot: slotLateIPAddress, fields: FieldIPAddress},
+
+	// Log Analytics: SigninLogs, AADNonInteractiveUserSignInLogs and the like.
+	"Category":                      {slot: slotCategory, fields: FieldCategory | markAnalytics},
+	"TimeGenerated":                 {slot: slotLateTime, fields: FieldTime | markAnalytics},
+	"CreatedDateTime":               {slot: slotTime, fields: FieldTime},
+	"OperationName":                 {slot: slotLateOperation},
+	"ResultType":                    {slot: slotLateCode, fields: FieldErrorCode | FieldResult | markAnalytics},
+	"ResultDescription":             {slot: slotLateReason, fields: FieldFailureReason},
+	"Location":                      {slot: slotLateCountry, fields: FieldLocation},
+	"AppId":                         {slot: slotAppID, fields: FieldAppID},
+	"AppDisplayName":                {slot: slotAppDisplayName, fields: FieldAppDisplayName},
+	"AuthenticationDetails":         {array: true, fields: FieldMethods, members: stepMembers},
+	"AuthenticationProtocol":        {slot: slotAuthenticationProtocol, fields: FieldAuthenticationProtocol},
+	"AutonomousSystemNumber":        {slot: slotAutonomousSystemNumber, fields: FieldAutonomousSystemNumber},
+	"DeviceDetail":                  {fields: FieldDevice, members: deviceMembers},
+	"LocationDetails":               {fields: FieldLocation, members: locationMembers},
+	"Status":                        {fields: FieldResult | FieldErrorCode | FieldFailureReason, members: statusMembers},
+	"HomeTenantId":                  {slot: slotHomeTenantID, fields: FieldHomeTenantID},
+	"IncomingTokenType":             {slot: slotIncomingTokenType, fields: FieldIncomingTokenType},
+	"OriginalTransferMethod":        {slot: slotOriginalTransferMethod, fields: FieldOriginalTransferMethod},
+	"ClientCredentialType":          {slot: slotClientCredentialType, fields: FieldClientCredentialType},
+	"IsInteractive":                 {slot: slotInteractive, fields: FieldInteractive},
+	"IPAddressFromResourceProvider": {slot: slotIPAddressFromResourceProvider, fields: FieldIPAddressFromResourceProvider},
+	"ResourceIdentity":              {slot: slotResourceID, fields: FieldResource},
+	"UserDisplayName":               {slot: slotUserDisplayName, fields: FieldUserDisplayName},
+	"UserPrincipalName":             {slot: slotUserPrincipalName, fields: FieldUserPrincipalName},
+	"UserType":                      {slot: slotUserType, fields: FieldUserType},
+
+	// Log Analytics and others.
+	"Id":                        {slot: slotID, once: true, fields: FieldID},
+	"CorrelationId":             {slot: slotCorrelationID, once: true, fields: FieldCorrelationID},
+	"UserId":                    {slot: slotUserIDOrName, fields: FieldUserID},
+	"ServicePrincipalId":        {slot: slotServicePrincipalID, fields: FieldServicePrincipal},
+	"ServicePrincipalName":      {slot: slotServicePrincipalName, fields: FieldServicePrincipal},
+	"ClientAppUsed":             {slot: slotClientAppUsed, fields: FieldClientAppUsed},
+	"UserAgent":                 {slot: slotUserAgent, fields: FieldUserAgent},
+	"AuthenticationRequirement": {slot: slotAuthenticationRequirement, fields: FieldAuthenticationRequirement},
+	"ConditionalAccessStatus":   {slot: slotConditionalAccess, fields: FieldConditionalAccess},
+	"IPAddress":                 {slot: slotIPAddress, fields: FieldIPAddress},
+	"ResourceDisplayName":       {slot: slotResourceDisplayName, fields: FieldResource},
+	"ResourceTenantId":          {slot: slotResourceTenantID, fields: FieldResourceTenantID},
+	"ResourceId":                {slot: slotARMOrAppID},
+
+	// Unified audit.
+	"CreationTime":       {slot: slotTime, fields: markUnified},
+	"RecordType":         {slot: slotRecordType, fields: markUnified},
+	"Operation":          {slot: slotOperation, fields: markUnified},
+	"ResultStatus":       {slot: slotResultStatus},
+	"UserKey":            {slot: slotUserID},
+	"ClientIP":           {slot: slotLateIPAddress},
+	"ActorIpAddress":     {slot: slotIPAddress},
+	"ApplicationId":      {slot: slotAppID, fields: FieldAppID},
+	"ObjectId":           {slot: slotObjectID},
+	"InterSystemsId":     {slot: slotCorrelationID, once: true},
+	"ActorContextId":     {slot: slotHomeTenantID},
+	"TargetContextId":    {slot: slotResourceTenantID},
+	"ErrorNumber":        {slot: slotErrorCode},
+	"LogonError":         {slot: slotFailureReason},
+	"ExtendedProperties": {slot: slotExtendedProperties},
+	"DeviceProperties":   {slot: slotDeviceProperties},
+	"Actor":              {slot: slotActor},
+
+	// Defender: EntraIdSignInEvents, EntraIdSpnSignInEvents and their predecessors.
+	"Timestamp":          {slot: slotTime, fields: FieldTime | markDefender},
+	"RequestId":          {slot: slotID, once: true, fields: FieldID},
+	"Application":        {slot: slotAppDisplayName, fields: FieldAppDisplayName},
+	"LogonType":          {slot: slotEventTypes, fields: FieldCategory | markDefender},
+	"EndpointCall":       {slot: slotRequestType, fields: FieldRequestType},
+	"ErrorCode":          {slot: slotErrorCode, fields: FieldErrorCode | FieldResult | markDefender},
+	"AccountObjectId":    {slot: slotUserID, fields: FieldUserID | markDefender},
+	"AccountUpn":         {slot: slotUserPrincipalName, fields: FieldUserPrincipalName | markDefender},
+	"AccountDisplayName": {slot: slotUserDisplayName, fields: FieldUserDisplayName},
+	"IsGuestUser":        {slot: slotGuest, fields: FieldUserType},
+	"IsManagedIdentity":  {slot: slotIsManagedIdentity, fields: FieldCategory},
+	"OSPlatform":         {slot: slotOperatingSystem, fields: FieldDevice},
+	"Browser":            {slot: slotBrowser, fields: FieldDevice},
+	"Country":            {slot: slotCountryOrRegion, fields: FieldLocation},
+	"State":              {slot: slotState, fields: FieldLocation},
+	"City":               {slot: slotCity, fields: FieldLocation},
+
+	// Pages, batches and tables.
+	"value":   {slot: slotContainer},
+	"records": {slot: slotContainer},
+	"tables":  {slot: slotContainer},
+	"Results": {slot: slotContainer},
+	"results": {slot: slotContainer},
+})
+
+func with(maps ...map[string]want) map[string]want {
+	all := make(map[string]want)
+	for _, m := range maps {
+		for k, v := range m {
+			all[k] = v
+		}
+	}
+	return all
+}
+
+// categories are the log categories of diagnostic settings, in lower case.
+var categories = map[string]Category{
+	"signinlogs":                          InteractiveUser,
+	"noninteractiveusersigninlogs":        NonInteractiveUser,
+	"serviceprincipalsigninlogs":          ServicePrincipal,
+	"managedidentitysigninlogs":           ManagedIdentity,
+	"microsoftserviceprincipalsigninlogs": MicrosoftServicePrincipal,
+	"adfssigninlogs":                      ADFS,
+}
+
+// otherCategory stands for the categories of other logs.
+const otherCategory Category = 255
+
+const noEnum = 254
+
+var errNotSignIn = errors.New("not a sign-in record")
+
+// A parser reads records of any format, and remembers what they look like.
+type parser struct {
+	rec    SignIn
+	seen   Fields
+	known  Fields // what the records of this page can know, where it says so
+	format Format // of this page or table, where it says so
+
+	code    int64
+	hasCode bool
+	guest   Answer
+	managed Answer
+	kind    uint8 // unified audit's RecordType
+	method  bool  // the first authentication method has been seen
+	detail  bool
+	actor   string
+	other   [textSlots - int(slotUserIDOrName)]string
+	late    [lateSlots]late
+	enum    uint8
+
+	record  *node   // the root of records
+	columns []*node // of the table being read; nil for those that nobody wants
+	comma   byte    // between the cells of that table
+	memory  int
+	scratch []byte
+	chunk   strings.Builder
+}
+
+// A late is a value kept aside in case that it is needed.
+type late struct {
+	text []byte
+	raw  bool // with quotes and escapes
+}
+
+// chunkSize is the size of the pieces that texts are copied into. A kept
+// SignIn keeps its piece, or two.
+const chunkSize = 16 << 10
+
+func newParser() *parser {
+	p := new(parser)
+	p.forget()
+	return p
+}
+
+// forget drops everything remembered of earlier records.
+func (p *parser) forget() {
+	p.memory = 0
+	p.record = p.newNode("", want{members: recordMembers})
+}
+
+// reset prepares for the next record.
+func (p *parser) reset() {
+	if p.memory > maxMemory {
+		p.forget()
+	}
+	p.rec = SignIn{}
+	p.seen = 0
+	p.code, p.hasCode = 0, false
+	p.guest, p.managed, p.kind = Unsaid, Unsaid, 0
+	p.method, p.detail = false, false
+	p.actor = ""
+	p.other = [len(p.other)]string{}
+	p.late = [lateSlots]late{}
+	p.scratch = p.scratch[:0]
+}
+
+// dst returns where the text of s is put.
+func (p *parser) dst(s slot) *string {
+	if s >= slotUserIDOrName {
+		return &p.other[s-slotUserIDOrName]
+	}
+	return p.rec.text()[s-slotID]
+}
+
+func (p *parser) otherText(s slot) string { return p.other[s-slotUserIDOrName] }
+
+// keep returns text as a string: one that n had before, or a copy.
+func (p *parser) keep(n *node, text []byte) string {
+	switch {
+	case len(text) == 0:
+		return ""
+	case n.once:
+		if string(text) == *n.dst {
+			return *n.dst
+		}
+		return p.copy(text)
+	case len(text) > maxLast:
+		return p.copy(text)
+	case n.names == nil:
+		n.names = make([]seenName, namesKept)
+		p.memory += 24 * namesKept
+	}
+	h := hashOf(text)
+	e := &n.names[h>>32%namesKept]
+	switch {
+	case e.hash != h:
+		*e = seenName{hash: h}
+	case e.text == string(text):
+		return e.text
+	case e.text == "":
+		e.text = string(text)
+		return e.text
+	}
+	return p.copy(text)
+}
+
+func hashOf(b []byte) uint64 {
+	const k = 0x9e3779b97f4a7c15
+	var head, tail uint64
+	if n := len(b); n >= 8 {
+		head, tail = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	} else {
+		for _, c := range b {
+			head = head<<8 | uint64(c)
+		}
+	}
+	hi, lo := bits.Mul64(head^k, tail^uint64(len(b))^k>>1)
+	return hi ^ lo
+}
+
+// copy returns a copy of text that shares its memory with others.
+func (p *parser) copy(text []byte) string {
+	if len(text) > chunkSize/8 {
+		return string(text)
+	}
+	if p.chunk.Cap()-p.chunk.Len() < len(text) {
+		p.chunk.Reset()
+		p.chunk.Grow(chunkSize)
+	}
+	start := p.chunk.Len()
+	p.chunk.Write(text)
+	return p.chunk.String()[start:]
+}
+
+// setText takes the text of a string, or of a cell, as the value of n.
+// The text need not outlive the call, unless n is a fallback.
+func (p *parser) setText(n *node, text []byte) error {
+	switch {
+	case n.dst != nil:
+		if !utf8.Valid(text) {
+			text = bytes.ToValidUTF8(text, []byte("\uFFFD"))
+		}
+		*n.dst = p.keep(n, text)
+	case n.slot.isLate():
+		p.late[n.slot-firstLate] = late{text, false}
+	case n.members != nil:
+		open := byte('{')
+		if n.array {
+			open = '['
+		}
+		if len(text) > 0 && text[0] == open {
+			_, err := p.inner(n, text, 0, 0)
+			return err
+		}
+	case n.slot.isRaw() && n.slot != slotEventTypes:
+		if json.Valid(text) {
+			p.setRaw(n, text)
+		}
+	case n.slot == slotTime:
+		p.setTime(text)
+	case n.slot == slotErrorCode:
+		if code, err := strconv.ParseInt(string(text), 10, 32); err == nil {
+			p.setCode(code)
+		}
+	case n.slot == slotLocation:
+		p.setLocation(string(text))
+	case n.slot == slotStatus:
+		p.rec.Result = resultOf(string(text))
+	case n.slot == slotCategory:
+		c, ok := categories[strings.ToLower(string(text))]
+		if !ok && len(text) > 0 {
+			c = otherCategory
+		}
+		p.setEnum(n, uint8(c))
+	case n.slot == slotEventTypes:
+		p.setEnum(n, uint8(eventCategory(text)))
+	case n.slot == slotConditionalAccess:
+		p.setEnum(n, uint8(conditionalAccessOf(string(text))))
+	case n.slot == slotMethod:
+		p.setMethod(p.keep(n, text), methodOf(text))
+		p.enum = uint8(methodOf(text))
+	case n.slot == slotMethodDetail:
+		p.setDetail(p.keep(n, text))
+		p.enum = 0
+	case n.slot == slotAutonomousSystemNumber:
+		p.setNumber(n, text)
+	case n.slot == slotInteractive || n.slot == slotGuest || n.slot == slotIsManagedIdentity:
+		switch strings.ToLower(string(text)) {
+		case "true", "yes", "1":
+			p.setEnum(n, uint8(Yes))
+		case "false", "no", "0":
+			p.setEnum(n, uint8(No))
+		}
+	case n.slot == slotRecordType:
+		if string(text) == "AzureActiveDirectoryStsLogon" {
+			p.setEnum(n, stsLogon)
+		} else {
+			p.setNumber(n, text)
+		}
+	}
+	return nil
+}
+
+// stsLogon is unified audit's record type of sign-ins, AzureActiveDirectoryStsLogon.
+const stsLogon = 15
+
+// setEnum takes e as the value of n: it stands for a text that was seen before.
+func (p *parser) setEnum(n *node, e uint8) {
+	p.enum = e
+	switch n.slot {
+	case slotCategory, slotEventTypes:
+		p.rec.Category = Category(e)
+	case slotConditionalAccess:
+		p.rec.ConditionalAccess = ConditionalAccess(e)
+	case slotInteractive:
+		p.rec.Interactive = Answer(e)
+	case slotMethod:
+		p.setMethod(n.last[1:len(n.last)-1], Methods(e))
+	case slotMethodDetail:
+		p.setDetail(n.last[1 : len(n.last)-1])
+	case slotGuest:
+		p.guest = Answer(e)
+	case slotIsManagedIdentity:
+		p.managed = Answer(e)
+	case slotRecordType:
+		p.kind = e
+	}
+}
+
+func (p *parser) setMethod(text string, m Methods) {
+	if !p.method {
+		p.method = true
+		p.rec.AuthenticationMethod = text
+	}
+	p.rec.Methods |= m
+}
+
+func (p *parser) setDetail(text string) {
+	if !p.detail {
+		p.detail = true
+		p.rec.AuthenticationMethodDetail = text
+	}
+}
+
+func (p *parser) setCode(code int64) { p.code, p.hasCode = code, true }
+
+func (p *parser) setTime(text []byte) {
+	if t, ok := parseTime(text); ok {
+		p.rec.Time = t
+	}
+}
+
+// setLocation takes "City, State, CC".
+func (p *parser) setLocation(text string) {
+	parts := strings.Split(text, ", ")
+	k := len(parts) - 1
+	p.rec.CountryOrRegion = parts[k]
+	if k > 0 {
+		p.rec.State = parts[k-1]
+	}
+	if k > 1 {
+		p.rec.City = strings.Join(parts[:k-1], ", ")
+	}
+}
+
+// setNumber takes a number, as written, as the value of n.
+func (p *parser) setNumber(n *node, text []byte) {
+	switch {
+	case n.dst != nil:
+		*n.dst = p.keep(n, text)
+	case n.slot == slotErrorCode:
+		if code, err := strconv.ParseInt(string(text), 10, 32); err == nil {
+			p.setCode(code)
+		}
+	case n.slot == slotAutonomousSystemNumber:
+		if as, err := strconv.ParseUint(string(text), 10, 32); err == nil {
+			p.rec.AutonomousSystemNumber = uint32(as)
+		}
+	case n.slot == slotRecordType:
+		kind, err := strconv.ParseUint(string(text), 10, 8)
+		if err != nil || kind >= noEnum {
+			kind = 0
+		}
+		p.setEnum(n, uint8(kind))
+	case len(text) != 1:
+	case n.slot == slotConditionalAccess && text[0] <= '2':
+		p.setEnum(n, uint8(ConditionalAccessSuccess)+text[0]-'0')
+	case n.slot.isEnum() && text[0] <= '1':
+		p.setWord(n, text[0] == '1')
+	}
+}
+
+// setWord takes true or false as the value of n.
+func (p *parser) setWord(n *node, yes bool) {
+	switch {
+	case n.dst != nil:
+		*n.dst = strconv.FormatBool(yes)
+	case n.slot == slotInteractive || n.slot == slotGuest || n.slot == slotIsManagedIdentity:
+		e := No
+		if yes {
+			e = Yes
+		}
+		p.setEnum(n, uint8(e))
+	}
+}
+
+// A property is an entry of unified audit's lists.
+type property struct {
+	Name, Value any
+	ID          any
+}
+
+// setRaw takes valid JSON, which need not have the shape that is expected.
+func (p *parser) setRaw(n *node, raw []byte) {
+	if n.slot == slotEventTypes {
+		p.setEnum(n, uint8(eventCategory(raw)))
+		return
+	}
+	var list []property
+	if json.Unmarshal(raw, &list) != nil {
+		return
+	}
+	for _, e := range list {
+		name, _ := e.Name.(string)
+		value, _ := e.Value.(string)
+		switch {
+		case n.slot == slotActor:
+			if id, _ := e.ID.(string); strings.Contains(id, "@") {
+				p.actor = id
+			}
+		case name == "UserAgent":
+			p.rec.UserAgent = value
+		case name == "RequestType":
+			p.rec.RequestType = value
+		case name == "OS":
+			p.rec.OperatingSystem = value
+		case name == "BrowserType":
+			p.rec.Browser = value
+		}
+	}
+}
+
+func eventCategory(raw []byte) Category {
+	has := func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) }
+	switch {
+	case has("managedIdentity"):
+		return ManagedIdentity
+	case has("servicePrincipal"):
+		return ServicePrincipal
+	case has("nonInteractiveUser"):
+		return NonInteractiveUser
+	case has("interactiveUser"):
+		return InteractiveUser
+	}
+	return UnknownCategory
+}
+
+func conditionalAccessOf(text string) ConditionalAccess {
+	switch strings.ToLower(strings.ReplaceAll(text, " ", "")) {
+	case "success", "0":
+		return ConditionalAccessSuccess
+	case "failure", "1":
+		return ConditionalAccessFailure
+	case "notapplied", "2":
+		return ConditionalAccessNotApplied
+	}
+	return UnknownConditionalAccess
+}
+
+func methodOf(text []byte) Methods {
+	switch t := strings.ToLower(string(text)); {
+	case t == "":
+		return 0
+	case t == "password":
+		return MethodPassword
+	case strings.Contains(t, "x.509") || strings.Contains(t, "certificate"):
+		return MethodCertificate
+	case strings.HasPrefix(t, "previously satisfied"):
+		return MethodPrevious
+	}
+	return MethodOther
+}
+
+func resultOf(text string) Result {
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "success", "succeeded":
+		return Succeeded
+	case "failure", "failed":
+		return Failed
+	case "interrupted":
+		return Interrupted
+	}
+	return UnknownResult
+}
+
+// lateText returns the text of a fallback, or "" if there is none.
+func (p *parser) lateText(s slot) (text []byte, err error) {
+	l := p.late[s-firstLate]
+	if !l.raw {
+		return l.text, nil
+	}
+	switch c := l.text[0]; {
+	case c == '"':
+		start := len(p.scratch)
+		p.scratch, _, err = unquote(p.scratch, l.text, 1)
+		return p.scratch[start:], err
+	case isNumber(l.text):
+		return l.text, nil
+	}
+	return nil, nil
+}
+
+// finish completes the record when all of it has been read.
+func (p *parser) finish() error {
+	rec, seen := &p.rec, p.seen
+	switch {
+	case p.format != UnknownFormat:
+		rec.Format = p.format
+	case seen&markUnified != 0:
+		rec.Format = UnifiedAudit
+	case seen&markDefender != 0:
+		rec.Format = Defender
+	case seen&markAnalytics != 0:
+		rec.Format = LogAnalytics
+	case seen&markMonitor != 0:
+		rec.Format = AzureMonitor
+	case seen&markBeta != 0:
+		rec.Format = GraphBeta
+	case seen&markGraph != 0:
+		rec.Format = GraphV1
+	}
+	if rec.Format == PortalJSON {
+		switch { // an array may hold anything
+		case seen&markUnified != 0:
+			rec.Format = UnifiedAudit
+		case seen&markDefender != 0:
+			rec.Format = Defender
+		case seen&markAnalytics != 0:
+			rec.Format = LogAnalytics
+		case seen&markMonitor != 0:
+			rec.Format = EventHub
+		case seen&markBeta == 0:
+			rec.Format = GraphV1
+		}
+	}
+
+	known := seen
+	switch rec.Format {
+	case UnknownFormat:
+		return errNotSignIn
+	case GraphV1:
+		known |= graphV1Fields
+	case GraphBeta, PortalJSON:
+		known |= graphBetaFields
+	case AzureMonitor, EventHub:
+		known |= graphBetaFields
+	case UnifiedAudit, UnifiedAuditCSV:
+		known = unifiedFields
+	}
+	if p.known != 0 { // the page says which
+		known = seen & p.known
+	}
+
+	if rec.Category == otherCategory {
+		return ErrOtherCategory
+	}
+	if rec.Format == AzureMonitor || rec.Format == EventHub {
+		if rec.Category == UnknownCategory {
+			name, err := p.lateText(slotLateOperation)
+			if err != nil {
+				return err
+			}
+			if string(name) != "Sign-in activity" {
+				return ErrOtherCategory
+			}
+		}
+	}
+	if rec.Format == UnifiedAudit || rec.Format == UnifiedAuditCSV {
+		if err := p.finishUnified(); err != nil {
+			return err
+		}
+		seen |= unifiedFields
+	}
+	if seen&signInFields == 0 || seen&(FieldID|FieldTime) == 0 {
+		return errNotSignIn
+	}
+	if err := p.finishLate(); err != nil {
+		return err
+	}
+
+	if user := p.otherText(slotUserIDOrName); user != "" && rec.UserID == "" {
+		rec.UserID = user
+	}
+	if id := p.otherText(slotARMOrAppID); id != "" && rec.ResourceID == "" && !strings.HasPrefix(id, "/") {
+		rec.ResourceID = id
+	}
+	if p.guest == Yes {
+		rec.UserType = "guest"
+	} else if p.guest == No {
+		rec.UserType = "member"
+	}
+	p.finishCategory()
+
+	rec.ErrorCode = int32(p.code)
+	switch {
+	case rec.Result != UnknownResult: // said in a word
+	case p.hasCode && p.code == 0:
+		rec.Result = Succeeded
+	case p.hasCode:
+		rec.Result = Failed
+	}
+	if !p.hasCode && rec.Result == Succeeded {
+		p.hasCode = true
+	}
+	if !p.hasCode {
+		known &^= FieldErrorCode
+	}
+	if rec.Result == UnknownResult {
+		known &^= FieldResult
+	}
+	if rec.Time.IsZero() {
+		known &^= FieldTime
+	}
+	if rec.Category == UnknownCategory {
+		known &^= FieldCategory
+	} else {
+		known |= FieldCategory
+	}
+	rec.Known = known &^ marks
+	return nil
+}
+
+// finishLate puts in the fallbacks where nothing better was found.
+func (p *parser) finishLate() error {
+	rec := &p.rec
+	if rec.Time.IsZero() {
+		t, err := p.lateText(slotLateTime)
+		if err != nil {
+			return err
+		}
+		p.setTime(t)
+	}
+	if !p.hasCode {
+		t, err := p.lateText(slotLateCode)
+		if err != nil {
+			return err
+		}
+		if code, err := strconv.ParseInt(string(t), 10, 32); err == nil {
+			p.setCode(code)
+		}
+	}
+	for _, f := range [...]struct {
+		to *string
+		s  slot
+	}{
+		{&rec.FailureReason, slotLateReason},
+		{&rec.IPAddress, slotLateIPAddress},
+		{&rec.CountryOrRegion, slotLateCountry},
+	} {
+		if *f.to != "" || p.late[f.s-firstLate].text == nil {
+			continue
+		}
+		t, err := p.lateText(f.s)
+		if err != nil {
+			return err
+		}
+		*f.to = p.copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
+	}
+	rec.IPAddress = withoutPort(rec.IPAddress)
+	return nil
+}
+
+// withoutPort returns the address in addr, which may be "192.0.2.1:443" or
+// "[2001:db8::1]:443".
+func withoutPort(addr string) string {
+	if strings.HasPrefix(addr, "[") {
+		if end := strings.IndexByte(addr, ']'); end > 0 {
+			return addr[1:end]
+		}
+	}
+	if k := strings.IndexByte(addr, ':'); k >= 0 && k == strings.LastIndexByte(addr, ':') {
+		return addr[:k]
+	}
+	return addr
+}
+
+func (p *parser) finishCategory() {
+	rec := &p.rec
+	switch {
+	case p.managed == Yes:
+		rec.Category = ManagedIdentity
+	case rec.Category != UnknownCategory:
+	case rec.ServicePrincipalID != "" && rec.UserID == "" && rec.UserPrincipalName == "":
+		rec.Category = ServicePrincipal
+	case rec.Interactive == Yes:
+		rec.Category = InteractiveUser
+	case rec.Interactive == No:
+		rec.Category = NonInteractiveUser
+	}
+	if rec.Interactive == Unsaid {
+		switch rec.Category {
+		case InteractiveUser:
+			rec.Interactive = Yes
+		case NonInteractiveUser, ServicePrincipal, ManagedIdentity, MicrosoftServicePrincipal:
+			rec.Interactive = No
+		}
+	}
+}
+
+// finishUnified gives unified audit's members their meaning.
+// https://learn.microsoft.com/office/office-365-management-api/office-365-management-activity-api-schema
+func (p *parser) finishUnified() error {
+	rec := &p.rec
+	operation := p.otherText(slotOperation)
+	if p.kind != stsLogon || operation != "UserLoggedIn" && operation != "UserLoginFailed" {
+		return ErrOtherCategory
+	}
+	rec.UserPrincipalName = p.otherText(slotUserIDOrName)
+	if !strings.Contains(rec.UserPrincipalName, "@") && p.actor != "" {
+		rec.UserPrincipalName = p.actor // UserId may be "Not Available" or "Unknown"
+	}
+	p.other[0] = ""
+	rec.UserType = "" // a number of another meaning
+	if id := p.otherText(slotObjectID); id != "Unknown" {
+		rec.ResourceID = id
+	}
+	rec.Result = resultOf(p.otherText(slotResultStatus))
+	if operation == "UserLoginFailed" {
+		rec.Result = Failed
+	}
+	return nil
+}
+
+// parseTime reads RFC 3339, taking a missing zone for UTC as every one of the
+// formats means it, and the American form of the portal's CSV.
+func parseTime(b []byte) (time.Time, bool) {
+	digits := func(i, n int) int {
+		v := 0
+		for _, c := range b[i : i+n] {
+			if c < '0' || c > '9' {
+				return -1 << 20
+			}
+			v = v*10 + int(c-'0')
+		}
+		return v
+	}
+	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10]|' ' != 't' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
+		return parseAmerican(b)
+	}
+	year, month, day := digits(0, 4), digits(5, 2), digits(8, 2)
+	hour, minute, second := digits(11, 2), digits(14, 2), digits(17, 2)
+	if year < 1 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month) ||
+		uint(hour) > 23 || uint(minute) > 59 || uint(second) > 59 {
+		return time.Time{}, false
+	}
+	nano, rest := 0, b[19:]
+	if len(rest) > 1 && rest[0] == '.' {
+		unit, k := 100_000_000, 1
+		for ; k < len(rest) && rest[k] >= '0' && rest[k] <= '9'; k++ {
+			nano += int(rest[k]-'0') * unit
+			unit /= 10
+		}
+		if k == 1 {
+			return time.Time{}, false
+		}
+		rest = rest[k:]
+	}
+	zone := 0
+	switch {
+	case len(rest) == 0 || len(rest) == 1 && rest[0]|' ' == 'z':
+	case len(rest) == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':':
+		i := len(b) - 6
+		h, m := digits(i+1, 2), digits(i+4, 2)
+		if uint(h) > 23 || uint(m) > 59 {
+			return time.Time{}, false
+		}
+		if zone = h*3600 + m*60; rest[0] == '-' {
+			zone = -zone
+		}
+	default:
+		return time.Time{}, false
+	}
+	// Days since 1970 by the civil calendar, in years that begin in March.
+	y, m := year, month-3
+	if m < 0 {
+		y, m = y-1, m+12
+	}
+	days := y*365 + y/4 - y/100 + y/400 + (153*m+2)/5 + day - 1 - 719468
+	return time.Unix(int64(days)*86400+int64(hour*3600+minute*60+second-zone), int64(nano)).UTC(), true
+}
+
+func daysIn(year, month int) int {
+	switch month {
+	case 2:
+		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+			return 29
+		}
+		return 28
+	case 4, 6, 9, 11:
+		return 30
+	}
+	return 31
+}
+
+// parseAmerican reads "2/25/2025, 9:19:25.391 AM". Without AM or PM nobody
+// can tell the day from the month.
+func parseAmerican(b []byte) (time.Time, bool) {
+	text := strings.Replace(string(b), ",", "", 1)
+	for _, layout := range [...]string{"1/2/2006 3:04:05 PM", "1/2/2006 3:04:05.999999999 PM"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
