@@ -1,0 +1,559 @@
+package authinspect
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A MailResult is what one mail server showed on one port. It is a plain
+// value; tests may write it as a literal.
+//
+// It holds what the server names, and nothing of what it would let through:
+// Exchange Online names AUTH LOGIN on port 587 whatever the tenant and the
+// mailbox say. [AssessMail] adds what is known of a recognised service on a
+// day; beyond that only a refusal ([ExplainResponse]), a policy or a log
+// proves what is allowed.
+type MailResult struct {
+	Target   string    // host:port, as given
+	Protocol Protocol  // IMAP, POP3 or SMTP, or the one with TLS from the first byte
+	At       time.Time // when the inspection began
+	Greeting string    // the first line, fit to be shown
+	Server   Server    // as told by greeting, capabilities and IMAP's ID
+
+	// Clear is what the server says before TLS, and Secure what it says over
+	// TLS. Clear is nil where TLS comes first, Secure where TLS was not
+	// reached; Warnings then say why.
+	Clear, Secure *MailState
+
+	// StartTLS is Unknown where it was not looked for, Refused if the server
+	// does not offer or declined it, Advertised if TLS could not be set up
+	// although it was offered, and Observed if it was.
+	StartTLS Strength
+
+	TLS *TLS // nil without TLS
+
+	// Password tells about passwords at the safest point that was reached:
+	// Advertised if the server names a way to send one, Refused if its list of
+	// capabilities has none, as with LOGINDISABLED over TLS.
+	Password       Strength
+	PasswordReason string
+
+	// Modern is ModernOn if the server names XOAUTH2 or OAUTHBEARER at the
+	// safest point that was reached, and ModernOff if its list has neither.
+	Modern       Modern
+	ModernReason string
+
+	Refusals []Explanation // of answers that are refusals, such as a greeting with 421
+	Warnings []string      // what was malformed, skipped or could not be done
+}
+
+// Schemes returns the mechanisms at the safest point that was reached, in the
+// order given.
+func (r *MailResult) Schemes() []string {
+	if s := r.safest(); s != nil {
+		return slices.Clone(s.Mechanisms)
+	}
+	return nil
+}
+
+// MarshalJSON returns an object with the keys that [Result] has as well:
+// "schemes" are the mechanisms at the safest point that was reached, "issuer"
+// is null, for a mail server names none, and "diagnostics" are the refusals.
+func (r MailResult) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Target         string        `json:"target"`
+		Protocol       Protocol      `json:"protocol"`
+		At             time.Time     `json:"at,omitzero"`
+		Schemes        []string      `json:"schemes"`
+		Modern         Modern        `json:"modern"`
+		ModernReason   string        `json:"modernReason,omitempty"`
+		Password       Strength      `json:"password"`
+		PasswordReason string        `json:"passwordReason,omitempty"`
+		Issuer         *Issuer       `json:"issuer"`
+		Diagnostics    []Explanation `json:"diagnostics"`
+		Warnings       []string      `json:"warnings"`
+		Greeting       string        `json:"greeting,omitempty"`
+		Server         Server        `json:"server,omitzero"`
+		StartTLS       Strength      `json:"starttls"`
+		Clear          *MailState    `json:"clear,omitempty"`
+		Secure         *MailState    `json:"secure,omitempty"`
+		TLS            *TLS          `json:"tls,omitempty"`
+	}{r.Target, r.Protocol, r.At, notNil(r.Schemes()), r.Modern, r.ModernReason, r.Password, r.PasswordReason, nil,
+		notNil(r.Refusals), notNil(r.Warnings), r.Greeting, r.Server, r.StartTLS, r.Clear, r.Secure, r.TLS})
+}
+
+// safest returns the state over TLS, the one before it if the server offers
+// no TLS, or nil.
+func (r *MailResult) safest() *MailState {
+	switch {
+	case r.Secure != nil:
+		return r.Secure
+	case r.Clear != nil && r.StartTLS == Refused:
+		return r.Clear
+	}
+	return nil
+}
+
+// ErrNotMail reports that the server greeted in some other protocol.
+var ErrNotMail = errors.New("authinspect: not a mail server of this protocol")
+
+// Bounds on what a mail server may send.
+const (
+	maxMailLine  = 8 << 10  // RFC 9051 §2.2.1 advises that much; capability lists are long
+	maxMailLines = 200      // of one answer
+	maxMailBytes = 64 << 10 // of one connection before TLS, and again over TLS
+	mailFarewell = 2 * time.Second
+)
+
+// ports are the ports of a protocol; RFC 8314 §3 has those with TLS first.
+var ports = map[Protocol]string{IMAP: "143", IMAPS: "993", POP3: "110", POP3S: "995", SMTP: "25", SMTPS: "465"}
+
+// mailSchemes are the schemes of the URLs of mail servers.
+var mailSchemes = map[string]Protocol{
+	"imap": IMAP, "imaps": IMAPS, "pop": POP3, "pop3": POP3, "pops": POP3S, "pop3s": POP3S,
+	"smtp": SMTP, "submission": SMTP, "smtps": SMTPS, "submissions": SMTPS,
+}
+
+// ParseMailURL reads a target such as imap://mail.contoso.test,
+// pop3s://10.0.0.5:1995 or submission://smtp.contoso.test, and returns what
+// [InspectMail] takes. A missing port is the usual one of the scheme. Schemes
+// are imap, pop (or pop3), smtp and submission, each also with an s for TLS
+// from the first byte.
+//
+// It returns false if raw has another scheme or none, so that a caller may
+// take it for something else, and true and an error that wraps
+// [ErrBadTarget] if it has one of these but is no such URL.
+func ParseMailURL(raw string) (addr string, protocol Protocol, ok bool, err error) {
+	scheme, _, found := strings.Cut(raw, "://")
+	scheme = strings.ToLower(scheme)
+	if protocol, ok = mailSchemes[scheme]; !found || !ok {
+		return "", "", false, nil
+	}
+	u, err := url.Parse(raw)
+	if err != nil || u.Hostname() == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+		return "", "", true, fmt.Errorf("%w: not of the form %s://host:port; nobody signs in here", ErrBadTarget, scheme) // raw may hold a password
+	}
+	port := u.Port()
+	switch {
+	case port != "":
+	case scheme == "submission":
+		port = "587"
+	default:
+		port = ports[protocol]
+	}
+	return net.JoinHostPort(u.Hostname(), port), protocol, true, nil
+}
+
+// InspectMail asks the mail server at addr with the settings of the zero
+// [Inspector].
+func InspectMail(ctx context.Context, addr string, protocol Protocol) (*MailResult, error) {
+	return new(Inspector).InspectMail(ctx, addr, protocol)
+}
+
+// InspectMail asks the mail server at addr, a host:port, what it offers:
+// before TLS, then over TLS, which it starts with STARTTLS where the server
+// offers it. [IMAPS], [POP3S] and [SMTPS] begin with TLS on any port; the
+// others do so on 993, 995 and 465. It opens one connection, and the only
+// commands it sends are CAPABILITY, ID NIL, STARTTLS and LOGOUT, CAPA, STLS
+// and QUIT, or EHLO with the address of this end, STARTTLS and QUIT: nothing
+// that names a user, and nothing that begins a sign-in.
+//
+// A chain that cannot be trusted is told in the result, and the inspection
+// goes on over it: there is no secret to lose. Timeout bounds each answer.
+// Of the other settings Dial, Roots, Allow (with a URL of the protocol) and
+// Now count.
+//
+// Errors wrap [ErrBadTarget], [ErrNotAllowed] or [ErrNotMail], or are an
+// [*UnreachableError]. Once the server has greeted, whatever fails is a
+// warning in the result.
+func (in *Inspector) InspectMail(ctx context.Context, addr string, protocol Protocol) (*MailResult, error) {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil || host == "" || port == "" {
+		return nil, fmt.Errorf("%w: %s is no host:port", ErrBadTarget, shorten(fmt.Sprintf("%q", addr)))
+	}
+	if _, ok := ports[protocol]; !ok {
+		return nil, fmt.Errorf("%w: %q is no mail protocol", ErrBadTarget, protocol)
+	}
+	if in.Allow != nil {
+		if err := in.Allow(&url.URL{Scheme: string(protocol), Host: addr}); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrNotAllowed, shorten(addr), err)
+		}
+	}
+	dial := in.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	r := &MailResult{Target: addr, Protocol: protocol, At: in.now()}
+	dialCtx, cancel := context.WithTimeout(ctx, in.timeout())
+	conn, err := dial(dialCtx, "tcp", addr)
+	cancel()
+	if err != nil {
+		return nil, &UnreachableError{Target: addr, Err: err}
+	}
+	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	defer stop()
+	d := &mailDialog{Inspector: in, MailResult: r, ctx: ctx, host: host, protocol: protocol.plain()}
+	d.use(conn)
+	defer func() { d.conn.Close() }()
+	tlsFirst := protocol != d.protocol || port == ports[protocol+"s"]
+	if err := d.run(tlsFirst); err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, &UnreachableError{Target: addr, Err: ctx.Err()}
+	}
+	r.conclude()
+	return r, nil
+}
+
+// A mailDialog is one connection to a mail server.
+//
+// It speaks in lines of its own: the clients of go-imap and go-smtp show no
+// raw greeting, forget what was said before STARTTLS and the order of
+// capabilities, merge both spellings of AUTH, and set no bound on an answer;
+// for POP3 there is none.
+type mailDialog struct {
+	*Inspector
+	*MailResult
+	ctx      context.Context
+	conn     net.Conn
+	lines    *bufio.Reader
+	budget   *io.LimitedReader // under lines
+	host     string
+	protocol Protocol // without TLS
+	tag      int
+}
+
+func (d *mailDialog) use(conn net.Conn) {
+	d.conn = conn
+	d.budget = &io.LimitedReader{R: conn, N: maxMailBytes}
+	d.lines = bufio.NewReaderSize(d.budget, maxMailLine)
+}
+
+func (d *mailDialog) warn(format string, args ...any) {
+	d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...))
+}
+
+// run holds the whole conversation. Its error means that there is no result.
+func (d *mailDialog) run(tlsFirst bool) error {
+	if tlsFirst {
+		if err := d.startTLS(); err != nil {
+			return &UnreachableError{Target: d.Target, Err: err}
+		}
+	}
+	greeting, err := d.greeting()
+	if err != nil {
+		return err
+	}
+	if !d.welcome(greeting) {
+		return nil
+	}
+	defer d.farewell()
+	if tlsFirst {
+		d.Secure = d.capabilities(greeting)
+		d.identify(d.Secure)
+		return nil
+	}
+	d.Clear = d.capabilities(greeting)
+	switch {
+	case d.Clear == nil || !d.Clear.Known:
+		return nil
+	case !d.Clear.StartTLS:
+		d.StartTLS = Refused
+		d.identify(d.Clear)
+		return nil
+	}
+	d.StartTLS = Advertised
+	answer, err := d.command(map[Protocol]string{IMAP: "STARTTLS", POP3: "STLS", SMTP: "STARTTLS"}[d.protocol])
+	if err != nil {
+		d.warn("STARTTLS: %v", err)
+		return nil
+	}
+	if !d.succeeded(answer) {
+		d.StartTLS = Refused
+		d.warn("STARTTLS is offered, and declined: %s", shorten(last(answer)))
+		d.refused(last(answer))
+		return nil
+	}
+	if n := d.lines.Buffered(); n > 0 {
+		// RFC 9051 §6.2.1, RFC 3207 §4.2: it must not be taken for a part of
+		// the conversation over TLS. Somebody on the path may have put it there.
+		d.warn("%d bytes in clear follow the answer to STARTTLS; they are not read", n)
+	}
+	if err := d.startTLS(); err != nil {
+		d.warn("TLS cannot be set up: %v", err)
+		return nil
+	}
+	d.StartTLS = Observed
+	d.Secure = d.capabilities("")
+	d.identify(d.Secure)
+	return nil
+}
+
+// startTLS sets TLS up on the connection and judges the chain.
+func (d *mailDialog) startTLS() error {
+	conn := tls.Client(d.conn, &tls.Config{
+		ServerName: d.host,
+		MinVersion: tls.VersionTLS10, // old servers are what we look for
+		// The chain is judged below, so that an untrusted one can be reported.
+		InsecureSkipVerify: true,
+	})
+	ctx, cancel := context.WithTimeout(d.ctx, d.timeout())
+	defer cancel()
+	if err := d.conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	state := conn.ConnectionState()
+	state.ServerName = d.host // which is empty for an IP address, and would not be compared
+	distrust := d.distrust(state)
+	d.TLS = &TLS{Version: state.Version, Chain: state.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
+	if distrust != nil {
+		d.warn("the certificate chain is not trusted: %v", distrust)
+	}
+	d.use(conn)
+	return nil
+}
+
+func (d *mailDialog) greeting() (string, error) {
+	if err := d.conn.SetDeadline(time.Now().Add(d.timeout())); err != nil {
+		return "", &UnreachableError{Target: d.Target, Err: err}
+	}
+	answer, err := d.answer("")
+	if len(answer) == 0 {
+		if err == nil || d.ctx.Err() != nil {
+			err = cmp.Or(d.ctx.Err(), io.ErrUnexpectedEOF)
+		}
+		return "", &UnreachableError{Target: d.Target, Err: fmt.Errorf("no greeting: %w", err)}
+	}
+	line := answer[0]
+	forms := map[Protocol][]string{IMAP: {"* OK", "* PREAUTH", "* BYE"}, POP3: {"+OK", "-ERR"}, SMTP: {"220", "421", "4", "5"}}
+	if !slices.ContainsFunc(forms[d.protocol], func(form string) bool { return strings.HasPrefix(strings.ToUpper(line), form) }) {
+		return "", fmt.Errorf("%w: %s greets with %q", ErrNotMail, shorten(d.Target), shorten(line))
+	}
+	d.Greeting = shorten(line)
+	if err != nil {
+		d.warn("greeting: %v", err)
+	}
+	return line, nil
+}
+
+// welcome tells whether the greeting lets the conversation go on.
+func (d *mailDialog) welcome(greeting string) bool {
+	upper := strings.ToUpper(greeting)
+	if strings.HasPrefix(upper, "* PREAUTH") {
+		d.warn("the server takes the connection for signed in (PREAUTH); STARTTLS is not possible then")
+	}
+	if strings.HasPrefix(upper, "* OK") || strings.HasPrefix(upper, "* PREAUTH") || strings.HasPrefix(upper, "+OK") || strings.HasPrefix(upper, "220") {
+		return true
+	}
+	d.warn("the server does not want this connection: %s", shorten(greeting))
+	d.refused(greeting)
+	return false
+}
+
+func (d *mailDialog) refused(line string) {
+	secure := d.TLS != nil
+	for _, e := range explain(d.protocol, line, &secure) {
+		d.Refusals = append(d.Refusals, e)
+	}
+}
+
+// capabilities asks for the list of capabilities, and returns nil if there
+// was no answer at all.
+func (d *mailDialog) capabilities(greeting string) *MailState {
+	command := map[Protocol]string{IMAP: "CAPABILITY", POP3: "CAPA", SMTP: "EHLO " + d.addressLiteral()}[d.protocol]
+	answer, err := d.command(command)
+	verb, _, _ := strings.Cut(command, " ")
+	if err != nil {
+		d.warn("%s: %v", verb, err)
+	}
+	if len(answer) == 0 && greeting == "" {
+		return nil
+	}
+	s := ParseMailState(d.protocol, answer)
+	if !s.Known && d.protocol == IMAP && greeting != "" {
+		// Servers may put the list into the greeting (RFC 9051 §7.1).
+		s = ParseMailState(d.protocol, append([]string{greeting}, answer...))
+	}
+	if err == nil && !d.succeeded(answer) {
+		d.warn("%s is declined: %s", verb, shorten(last(answer)))
+		d.refused(last(answer))
+	}
+	for _, c := range s.Capabilities {
+		if mangled(c) {
+			d.warn("a capability was overwritten on the way to here: %s; firewalls that inspect SMTP hide STARTTLS so", shorten(c))
+		}
+	}
+	return s
+}
+
+// addressLiteral is what EHLO names: the address of this end, for it need
+// have no name (RFC 5321 §4.1.3).
+func (d *mailDialog) addressLiteral() string {
+	if addr, ok := d.conn.LocalAddr().(*net.TCPAddr); ok {
+		if addr.IP.To4() == nil {
+			return "[IPv6:" + addr.IP.String() + "]"
+		}
+		return "[" + addr.IP.String() + "]"
+	}
+	return "[127.0.0.1]"
+}
+
+// identify asks an IMAP server for its name and version (RFC 2971), and keeps
+// the answer among the lines of s.
+func (d *mailDialog) identify(s *MailState) {
+	if d.protocol != IMAP || s == nil || !slices.ContainsFunc(s.Capabilities, func(c string) bool { return strings.EqualFold(c, "ID") }) {
+		return
+	}
+	answer, err := d.command("ID NIL")
+	if err != nil {
+		d.warn("ID: %v", err)
+	}
+	for _, line := range answer {
+		s.Lines = append(s.Lines, showLine(line))
+	}
+}
+
+// farewell ends the conversation as the protocol wants it. What comes back
+// does not matter.
+func (d *mailDialog) farewell() {
+	if d.conn.SetDeadline(time.Now().Add(min(mailFarewell, d.timeout()))) == nil {
+		_, _ = d.send(map[Protocol]string{IMAP: "LOGOUT", POP3: "QUIT", SMTP: "QUIT"}[d.protocol])
+	}
+}
+
+// command sends one command and returns the lines of its answer, without
+// their ends. With an error come the lines that were read before it.
+func (d *mailDialog) command(command string) ([]string, error) {
+	if err := d.conn.SetDeadline(time.Now().Add(d.timeout())); err != nil {
+		return nil, err
+	}
+	return d.send(command)
+}
+
+func (d *mailDialog) send(command string) ([]string, error) {
+	tag := command
+	if d.protocol == IMAP {
+		d.tag++
+		tag = fmt.Sprintf("x%d", d.tag)
+		command = tag + " " + command
+	}
+	if _, err := io.WriteString(d.conn, command+"\r\n"); err != nil {
+		return nil, err
+	}
+	return d.answer(tag)
+}
+
+// answer reads one answer: to the command with the tag (IMAP) or text of tag,
+// or the greeting if that is empty.
+func (d *mailDialog) answer(tag string) ([]string, error) {
+	var answer []string
+	for len(answer) < maxMailLines {
+		line, err := d.line()
+		if err != nil {
+			return answer, err
+		}
+		answer = append(answer, line)
+		if d.complete(tag, line, len(answer)) {
+			return answer, nil
+		}
+	}
+	return answer, fmt.Errorf("answer of more than %d lines", maxMailLines)
+}
+
+func (d *mailDialog) line() (string, error) {
+	line, err := d.lines.ReadSlice('\n')
+	switch {
+	case err == bufio.ErrBufferFull:
+		return "", fmt.Errorf("line of more than %d bytes", maxMailLine)
+	case err == io.EOF && d.budget.N <= 0:
+		return "", fmt.Errorf("more than %d bytes", maxMailBytes)
+	case err == io.EOF && len(line) > 0:
+		return "", io.ErrUnexpectedEOF
+	case err != nil:
+		return "", err
+	}
+	return strings.TrimRight(string(line), "\r\n"), nil
+}
+
+// complete tells whether line, the nth of an answer, is its last.
+func (d *mailDialog) complete(tag, line string, n int) bool {
+	switch d.protocol {
+	case IMAP:
+		return tag == "" || strings.HasPrefix(line, tag+" ")
+	case POP3:
+		if tag == "CAPA" && (n > 1 || strings.HasPrefix(line, "+OK")) {
+			return line == "."
+		}
+		return true
+	}
+	return len(line) < 4 || line[3] != '-' // SMTP
+}
+
+// succeeded tells whether an answer is a success.
+func (d *mailDialog) succeeded(answer []string) bool {
+	if len(answer) == 0 {
+		return false
+	}
+	switch d.protocol {
+	case IMAP:
+		_, status, _ := strings.Cut(last(answer), " ")
+		return strings.HasPrefix(strings.ToUpper(status)+" ", "OK ")
+	case POP3:
+		return strings.HasPrefix(answer[0], "+OK")
+	}
+	return strings.HasPrefix(last(answer), "2")
+}
+
+func last(answer []string) string {
+	if len(answer) == 0 {
+		return ""
+	}
+	return answer[len(answer)-1]
+}
+
+// conclude says what the states prove together.
+func (r *MailResult) conclude() {
+	r.Server = recogniseMail(r.Protocol.plain(), r.Greeting, r.Clear, r.Secure)
+	s := r.safest()
+	if s == nil || !s.Known {
+		const reason = "no list of capabilities could be read"
+		r.ModernReason, r.PasswordReason = reason, reason
+		if r.Clear != nil && r.Clear.Known {
+			const reason = "TLS could not be set up, and before it a server need not name everything"
+			r.ModernReason, r.PasswordReason = reason, reason
+		}
+		return
+	}
+	where := "over TLS"
+	if s == r.Clear {
+		where = "without TLS, which is not offered"
+	}
+	if tokens := s.Tokens(); len(tokens) > 0 {
+		r.Modern, r.ModernReason = ModernOn, "the server names "+strings.Join(tokens, " and ")+" "+where
+	} else {
+		r.Modern, r.ModernReason = ModernOff, "the server names neither XOAUTH2 nor OAUTHBEARER "+where
+	}
+	if passwords := s.Passwords(); len(passwords) > 0 {
+		r.Password, r.PasswordReason = Advertised, "the server names "+strings.Join(passwords, " and ")+" "+where
+	} else {
+		r.Password, r.PasswordReason = Refused, "the server names no way to send a password "+where
+		if s.Login == Refused {
+			r.PasswordReason = "the server says LOGINDISABLED " + where + ", and names no mechanism that takes a password"
+		}
+	}
+}

@@ -1,0 +1,279 @@
+package authinspect
+
+import (
+	"encoding/base64"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A MailState is what a mail server says of itself at one point of a
+// connection: before TLS, or over it. It is a plain value; tests may write it
+// as a literal.
+type MailState struct {
+	// Known tells that the server gave its list of capabilities. Without it,
+	// what is missing below is unknown.
+	Known bool `json:"known"`
+
+	// Capabilities are the words of IMAP, and the lines of POP3's CAPA and of
+	// SMTP's EHLO, as written and in the order given.
+	Capabilities []string `json:"capabilities"`
+
+	// Mechanisms are the SASL mechanisms that the server names, in upper case
+	// and in the order given, each once. Naming one proves that the server can
+	// parse it, not that a policy lets anybody use it.
+	Mechanisms []string `json:"mechanisms"`
+
+	// Login is about the commands that are older than SASL: LOGIN of IMAP,
+	// USER and PASS of POP3. Refused means LOGINDISABLED, which speaks of
+	// LOGIN alone and not of AUTHENTICATE XOAUTH2 (RFC 9051 §6.2.3). SMTP has
+	// no such command.
+	Login Strength `json:"login"`
+
+	// StartTLS tells that the server offers to start TLS.
+	StartTLS bool `json:"starttls"`
+
+	// Lines are the answers that the above was read from, fit to be shown.
+	Lines []string `json:"lines"`
+}
+
+// Mechanisms that take a password as it is, a token, or a Windows credential.
+var (
+	passwordMechanisms = []string{"PLAIN", "LOGIN"}                                       // RFC 4616; draft-murchison-sasl-login
+	tokenMechanisms    = []string{"XOAUTH2", "OAUTHBEARER"}                               // RFC 7628
+	windowsMechanisms  = []string{"NTLM", "GSSAPI", "GSS-SPNEGO", "GS2-KRB5", "KERBEROS"} // RFC 4752; [MS-SMTPNTLM]
+)
+
+// Passwords returns what the state names by which a password is sent: the
+// mechanisms PLAIN and LOGIN, and the command "LOGIN command" or "USER".
+func (s *MailState) Passwords() []string {
+	names := s.named(passwordMechanisms)
+	if s.Login == Advertised {
+		if slices.Contains(s.Capabilities, "USER") {
+			return append(names, "USER")
+		}
+		return append(names, "LOGIN command")
+	}
+	return names
+}
+
+// Tokens returns the mechanisms that take a token of modern authentication.
+func (s *MailState) Tokens() []string { return s.named(tokenMechanisms) }
+
+// Windows returns the mechanisms of Windows authentication.
+func (s *MailState) Windows() []string { return s.named(windowsMechanisms) }
+
+func (s *MailState) named(kind []string) []string {
+	var names []string
+	for _, m := range s.Mechanisms {
+		if slices.Contains(kind, m) {
+			names = append(names, m)
+		}
+	}
+	return names
+}
+
+// ParseMailState reads the lines by which a server lists its capabilities:
+// IMAP's CAPABILITY (also inside another answer), POP3's CAPA and SMTP's EHLO.
+// It takes lines with or without their end, and any others in between, and
+// never fails: a state that is not [MailState.Known] has seen no list.
+func ParseMailState(protocol Protocol, lines []string) *MailState {
+	s := &MailState{}
+	for i, line := range lines {
+		line = strings.TrimRight(line, "\r\n")
+		s.Lines = append(s.Lines, showLine(line))
+		switch protocol.plain() {
+		case IMAP:
+			s.readIMAP(line)
+		case POP3:
+			s.readPOP3(line, i)
+		case SMTP:
+			s.readSMTP(line, i)
+		}
+	}
+	if s.Known && protocol.plain() == IMAP && s.Login == StrengthUnknown {
+		s.Login = Advertised // RFC 9051 §6.2.3: allowed unless LOGINDISABLED
+	}
+	return s
+}
+
+var (
+	imapUntagged = regexp.MustCompile(`(?i)^\* CAPABILITY((?: .*)?)$`)
+	imapCode     = regexp.MustCompile(`(?i)^\S+ (?:OK|PREAUTH) \[CAPABILITY ([^\]]*)\]`)
+)
+
+func (s *MailState) readIMAP(line string) {
+	m := imapUntagged.FindStringSubmatch(line)
+	if m == nil {
+		m = imapCode.FindStringSubmatch(line)
+	}
+	if m == nil {
+		return
+	}
+	s.Known = true
+	for _, word := range strings.Fields(m[1]) {
+		if s.capability(word); len(word) > 5 && strings.EqualFold(word[:5], "AUTH=") {
+			s.mechanism(word[5:])
+		}
+		switch strings.ToUpper(word) {
+		case "LOGINDISABLED":
+			s.Login = Refused
+		case "STARTTLS":
+			s.StartTLS = true
+		}
+	}
+}
+
+// readPOP3 reads one line of an answer to CAPA (RFC 2449 §5).
+func (s *MailState) readPOP3(line string, number int) {
+	if number == 0 {
+		s.Known = strings.HasPrefix(line, "+OK")
+		return
+	}
+	line = strings.TrimPrefix(line, ".") // the end, or a stuffed dot
+	words := strings.Fields(line)
+	if !s.Known || len(words) == 0 {
+		return
+	}
+	s.capability(strings.Join(words, " "))
+	switch strings.ToUpper(words[0]) {
+	case "SASL":
+		for _, m := range words[1:] {
+			s.mechanism(m)
+		}
+	case "USER":
+		s.Login = Advertised
+	case "STLS":
+		s.StartTLS = true
+	}
+}
+
+var smtpLine = regexp.MustCompile(`^250(?:[ -](.*))?$`)
+
+// readSMTP reads one line of an answer to EHLO (RFC 5321 §4.1.1.1).
+func (s *MailState) readSMTP(line string, number int) {
+	m := smtpLine.FindStringSubmatch(line)
+	if m == nil {
+		return
+	}
+	s.Known = true
+	words := strings.Fields(m[1])
+	if number == 0 || len(words) == 0 {
+		return // the first line names the server
+	}
+	s.capability(strings.Join(words, " "))
+	// "AUTH=LOGIN PLAIN" is from before RFC 2554, for old clients.
+	first, legacy, ok := strings.Cut(words[0], "=")
+	switch strings.ToUpper(first) {
+	case "AUTH":
+		if ok {
+			s.mechanism(legacy)
+		}
+		for _, m := range words[1:] {
+			s.mechanism(m)
+		}
+	case "STARTTLS":
+		s.StartTLS = true
+	}
+}
+
+func (s *MailState) capability(word string) {
+	if word = showLine(word); !slices.Contains(s.Capabilities, word) {
+		s.Capabilities = append(s.Capabilities, word)
+	}
+}
+
+// saslName is the form of the name of a mechanism (RFC 4422 §3.1), and a bit
+// more: names longer than 20 characters have been seen.
+var saslName = regexp.MustCompile(`^[A-Z0-9_-]{1,64}$`)
+
+func (s *MailState) mechanism(name string) {
+	name = strings.ToUpper(name)
+	if saslName.MatchString(name) && !slices.Contains(s.Mechanisms, name) {
+		s.Mechanisms = append(s.Mechanisms, name)
+	}
+}
+
+// showLine makes a server's line fit to be shown without shortening it: lines
+// are bounded where they are read.
+func showLine(line string) string {
+	return printable(strings.ToValidUTF8(line, "\uFFFD"))
+}
+
+// mangled tells whether a capability was overwritten on the way: some
+// firewalls write X over what they do not want to pass, STARTTLS among them.
+func mangled(capability string) bool {
+	return len(capability) >= 4 && strings.Trim(capability, "Xx") == "" || strings.HasPrefix(capability, "XXXXXXX")
+}
+
+// Kinds of mail servers; Exchange and Exchange Online are the kinds of the web.
+const (
+	KindDovecot = "dovecot"
+	KindPostfix = "postfix"
+)
+
+var (
+	// bracketed is the word behind the greeting of Exchange: the name of the
+	// front end as base64 of UTF-16, little endian.
+	bracketed = regexp.MustCompile(`\[([A-Za-z0-9+/]{4,344}={0,2})\]\s*$`)
+
+	// bannerHost is the name in an SMTP greeting.
+	bannerHost = regexp.MustCompile(`^220[ -](\S{1,255})`)
+
+	// cloudFrontEnd is the form of the names of Exchange Online's front ends,
+	// such as AM0PR01CA0099.
+	cloudFrontEnd = regexp.MustCompile(`(?i)^[A-Z0-9]{3}P[A-Z0-9]{2,6}CA\d{3,4}(?:\.|$)`)
+
+	idField = regexp.MustCompile(`(?i)"(name|version)" "([^"]{1,200})"`)
+)
+
+// recogniseMail tells the server from its greeting and its answers.
+func recogniseMail(protocol Protocol, greeting string, states ...*MailState) Server {
+	s := Server{Software: shorten(greeting)}
+	text := greeting
+	for _, state := range states {
+		if state != nil {
+			text += "\n" + strings.Join(state.Lines, "\n")
+			if protocol == POP3 {
+				text += "\n" + strings.Join(state.Capabilities, "\n")
+			}
+		}
+	}
+	meanings := map[string]bool{}
+	for _, e := range ExplainAll(protocol, text) {
+		meanings[e.Meaning] = true
+	}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "* ID (") {
+			continue
+		}
+		for _, field := range idField.FindAllStringSubmatch(line, -1) {
+			if strings.EqualFold(field[1], "version") {
+				s.Version = shorten(field[2])
+			}
+		}
+	}
+	host := ""
+	if m := bracketed.FindStringSubmatch(greeting); m != nil {
+		if raw, err := base64.StdEncoding.DecodeString(m[1]); err == nil && len(raw)%2 == 0 {
+			host = shorten(readUTF16(raw))
+		}
+	}
+	if m := bannerHost.FindStringSubmatch(greeting); m != nil && protocol == SMTP {
+		host = shorten(m[1])
+	}
+	switch {
+	case meanings["server-exchange"] || meanings["server-exo"]:
+		s.Kind, s.FrontEnd = KindExchange, host
+		if meanings["server-exo"] || cloudFrontEnd.MatchString(host) || exchangeCloud.MatchString(host) || strings.HasPrefix(s.Version, "15.20") {
+			s.Kind, s.Product = KindExchangeOnline, "Exchange Online"
+		} else {
+			s.Product = "Exchange Server"
+		}
+	case meanings["server-dovecot"]:
+		s.Kind, s.Product = KindDovecot, "Dovecot"
+	case meanings["server-postfix"]:
+		s.Kind, s.Product = KindPostfix, "Postfix"
+	}
+	return s
+}
