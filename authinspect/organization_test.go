@@ -165,7 +165,7 @@ func TestInspectOrganizations(t *testing.T) {
 func TestInspectOrganizationAsksAtOnce(t *testing.T) {
 	peak := func(concurrency int) int {
 		front := authinspecttest.ExchangeSE().FrontEnd()
-		front.Delay = 200 * time.Millisecond
+		front.Delay = 80 * time.Millisecond
 		server := front.Start()
 		defer server.Close()
 		inspector := authinspect.Inspector{Roots: server.Roots(), Mailbox: "bob@contoso.test", Concurrency: concurrency}
