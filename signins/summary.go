@@ -400,12 +400,11 @@ func (s *Summary) user(r *SignIn) *User {
 // was typed. It is empty if nothing does.
 func userKey(s *SignIn) string {
 	name := strings.TrimSpace(s.UserPrincipalName)
-	switch {
-	case strings.Contains(name, "@"):
-	case s.UserID != "":
+	if !strings.Contains(name, "@") && s.UserID != "" {
 		name = s.UserID
-	case strings.EqualFold(name, "Not Available"), strings.EqualFold(name, "Unknown"): // as unified audit writes it
-		name = ""
+	}
+	if strings.EqualFold(name, "Not Available") || strings.EqualFold(name, "Unknown") { // unified audit writes so
+		return ""
 	}
 	return strings.ToLower(name)
 }

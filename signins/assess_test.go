@@ -1,0 +1,127 @@
+package signins_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/signins"
+)
+
+func day(s string) time.Time {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestRetirementsTellWhoBreaksWhen(t *testing.T) {
+	s := samples(t)["graph-beta"].summarize(t, signins.Summarizer{})
+	text := func(at string) (lines []string) {
+		for _, r := range signins.Retirements(s, day(at)) {
+			past := "to come"
+			if r.Past {
+				past = "past"
+			}
+			lines = append(lines, fmt.Sprintf("%s %s %s: %s", r.Date.Format(time.DateOnly), past, r.ID, strings.Join(r.Users, " ")))
+			assert.NotEmpty(t, r.Sources)
+		}
+		return lines
+	}
+	assert.Equal(t, []string{
+		"2023-01-01 past basic-auth: backup@contoso.com niaj@contoso.com rupert@contoso.com trent@contoso.com walter@contoso.com",
+		"2026-03-01 past activesync-16.1: rupert@contoso.com sybil@contoso.com",
+		"2026-10-01 past ews-opt-in: backup@contoso.com",
+		"2026-12-31 to come smtp-auth-default-off: scanner@contoso.com",
+		"2027-04-01 to come ews-end: backup@contoso.com",
+	}, text("2026-11-22"))
+	assert.Contains(t, text("2026-12-31"), "2026-12-31 past smtp-auth-default-off: scanner@contoso.com")
+	assert.Contains(t, text("2026-12-30"), "2026-12-31 to come smtp-auth-default-off: scanner@contoso.com")
+}
+
+func TestFindingsOfTheSample(t *testing.T) {
+	s := samples(t)["graph-beta"].summarize(t, signins.Summarizer{})
+	a := signins.Assessor{Countries: []string{"us", "DE"}}
+	var lines []string
+	for _, f := range a.Assess(s, day("2026-11-22")) {
+		lines = append(lines, strings.TrimSpace(fmt.Sprintln(f.Status, f.Severity, f.Rule, f.Subject)))
+	}
+	assert.Equal(t, []string{
+		"failed critical signins-attack-success 203.0.113.77",
+		"failed critical signins-country RU",
+		"failed critical signins-retirement smtp-auth-default-off",
+		"failed critical signins-retirement ews-end",
+		"failed warning signins-legacy-use exchange-activesync",
+		"failed warning signins-legacy-use smtp-auth",
+		"failed warning signins-legacy-use imap",
+		"failed warning signins-legacy-use pop",
+		"failed warning signins-legacy-use mapi",
+		"failed warning signins-legacy-use exchange-web-services",
+		"failed warning signins-legacy-use outlook-service",
+		"failed warning signins-legacy-use other-legacy",
+		"failed warning signins-attack 203.0.113.77",
+		"failed warning signins-attack 198.51.100.23",
+		"failed warning signins-password-known tenant",
+		"failed warning signins-country BR",
+		"failed warning signins-retirement basic-auth",
+		"failed warning signins-retirement activesync-16.1",
+		"failed warning signins-retirement ews-opt-in",
+		"failed warning signins-ropc tenant",
+		"failed warning signins-device-code tenant",
+		"failed info signins-legacy-attempts smtp-auth",
+		"failed info signins-legacy-attempts imap",
+		"failed info signins-legacy-attempts outlook-anywhere",
+		"failed info signins-legacy-attempts offline-address-book",
+		"failed info signins-legacy-attempts autodiscover",
+		"failed info signins-legacy-attempts exchange-powershell",
+		"failed info signins-legacy-attempts reporting-web-services",
+		"unknown info signins-unlisted-client Some Future Client",
+		"passed info signins-evidence tenant",
+	}, lines)
+}
+
+func TestEveryRuleIsJudgedAndNothingIsFineWithoutEvidence(t *testing.T) {
+	for name, s := range map[string]*signins.Summary{
+		"zero":   {},
+		"empty":  summary(t),
+		"modern": summary(t, signins.SignIn{Known: everything, ClientAppUsed: "Browser", UserPrincipalName: "ann@contoso.com"}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			judged := make(map[string]bool)
+			for _, f := range signins.Assess(s, day("2026-11-22")) {
+				judged[f.Rule] = true
+				assert.NotEmpty(t, f.Title)
+				assert.NotEmpty(t, f.Detail)
+				assert.NotEmpty(t, f.Sources)
+				if name != "modern" {
+					assert.Equal(t, crossprem.Unknown, f.Status, f.Rule)
+				} else if f.Rule != "signins-country" {
+					assert.Equal(t, crossprem.Passed, f.Status, "%s: %s", f.Rule, f.Detail)
+				}
+			}
+			for _, r := range signins.Rules() {
+				assert.True(t, judged[r.ID], r.ID)
+			}
+		})
+	}
+	assert.True(t, slices.IsSortedFunc(signins.Rules(), func(a, b crossprem.Rule) int { return strings.Compare(a.ID, b.ID) }))
+}
+
+func TestWhatTheFormatCannotKnowIsNotFine(t *testing.T) {
+	s := samples(t)["graph-v1.0"].summarize(t, signins.Summarizer{})
+	status := make(map[string]crossprem.Status)
+	for _, f := range signins.Assess(s, day("2026-11-22")) {
+		status[f.Rule] = f.Status
+	}
+	assert.Equal(t, crossprem.Unknown, status["signins-ropc"])
+	assert.Equal(t, crossprem.Unknown, status["signins-device-code"])
+	assert.Equal(t, crossprem.Failed, status["signins-evidence"])
+	require.Contains(t, s.NotKnowable, "userAgent")
+}

@@ -1,0 +1,408 @@
+package signins
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+)
+
+const (
+	ruleAttackSuccess = "signins-attack-success"
+	ruleAttack        = "signins-attack"
+	ruleCountry       = "signins-country"
+	ruleDeviceCode    = "signins-device-code"
+	ruleEvidence      = "signins-evidence"
+	ruleLegacyAttack  = "signins-legacy-attempts"
+	ruleLegacyUse     = "signins-legacy-use"
+	rulePassword      = "signins-password-known"
+	ruleRetirement    = "signins-retirement"
+	ruleROPC          = "signins-ropc"
+	ruleUnlisted      = "signins-unlisted-client"
+)
+
+var rules = []crossprem.Rule{
+	{ID: ruleAttack, Severity: crossprem.Warning, Title: "somebody guesses at passwords",
+		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)", "Azure-Sentinel: SigninPasswordSpray"}},
+	{ID: ruleAttackSuccess, Severity: crossprem.Critical, Title: "an attack on passwords got in, or found a right password",
+		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)"}},
+	{ID: ruleCountry, Severity: crossprem.Critical, Title: "legacy sign-ins come from countries where nobody works",
+		Sources: []string{"Microsoft Graph: signInLocation resource type"}},
+	{ID: ruleDeviceCode, Severity: crossprem.Warning, Title: "the device code flow is used",
+		Sources: []string{"RFC 8628 section 5.4", "Microsoft Entra: Block authentication flows with Conditional Access policy"}},
+	{ID: ruleEvidence, Severity: crossprem.Info, Title: "the logs do not tell all that was asked of them",
+		Sources: []string{"Microsoft Graph: signIn resource type"}},
+	{ID: ruleLegacyAttack, Severity: crossprem.Info, Title: "legacy sign-ins are tried and never succeed",
+		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access"}},
+	{ID: ruleLegacyUse, Severity: crossprem.Warning, Title: "users sign in with legacy authentication",
+		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access", "Microsoft Entra: Customize and filter identity activity logs"}},
+	{ID: rulePassword, Severity: crossprem.Warning, Title: "a right password was sent over a legacy protocol and something else refused it",
+		Sources: []string{"Microsoft Entra authentication and authorization error codes"}},
+	{ID: ruleRetirement, Severity: crossprem.Critical, Title: "users depend on what Microsoft has announced to switch off",
+		Sources: []string{"Deprecation of Basic authentication in Exchange Online (learn.microsoft.com)", "Message center MC786329", "Message center MC1227454", "Message center MC1197103"}},
+	{ID: ruleROPC, Severity: crossprem.Warning, Title: "the OAuth password grant is used",
+		Sources: []string{"RFC 9700 section 2.4", "Microsoft identity platform and OAuth 2.0 Resource Owner Password Credentials"}},
+	{ID: ruleUnlisted, Severity: crossprem.Info, Title: "a client app is not in any published list",
+		Sources: []string{"Microsoft Entra: Customize and filter identity activity logs"}},
+}
+
+// passedTitles say what it means that a rule has passed.
+var passedTitles = map[string]string{
+	ruleAttack:        "nobody guesses at passwords",
+	ruleAttackSuccess: "no attack on passwords got in",
+	ruleCountry:       "legacy sign-ins come from expected countries alone",
+	ruleDeviceCode:    "the device code flow is not used",
+	ruleEvidence:      "the logs tell all that was asked of them",
+	ruleLegacyAttack:  "no user has failed legacy sign-ins alone",
+	ruleLegacyUse:     "nobody signs in with legacy authentication",
+	rulePassword:      "no right password was stopped on a legacy protocol",
+	ruleRetirement:    "nobody depends on what was announced to be switched off",
+	ruleROPC:          "the OAuth password grant is not used",
+	ruleUnlisted:      "every client app is in a published list",
+}
+
+// Rules returns the rules that findings of this package name, sorted by ID.
+func Rules() []crossprem.Rule {
+	all := slices.Clone(rules)
+	for i := range all {
+		all[i].Sources = slices.Clone(all[i].Sources)
+	}
+	return all
+}
+
+// finding returns a finding of the rule id, with its severity and sources.
+func finding(id string, status crossprem.Status, subject string) crossprem.Finding {
+	i := slices.IndexFunc(rules, func(r crossprem.Rule) bool { return r.ID == id })
+	return crossprem.Finding{Rule: id, Status: status, Severity: rules[i].Severity, Subject: subject,
+		Title: rules[i].Title, Sources: slices.Clone(rules[i].Sources)}
+}
+
+// An Assessor holds what judging needs to know of the tenant. The zero value
+// is ready to use.
+type Assessor struct {
+	// Countries are those where people of the tenant work, in the two letters
+	// that the log has, such as "NL". If empty, no country is judged.
+	Countries []string
+}
+
+// Assess judges s with the settings of the zero [Assessor].
+func Assess(s *Summary, at time.Time) []crossprem.Finding { return new(Assessor).Assess(s, at) }
+
+// Assess judges s for the day at, worst first. There is a finding for every
+// rule: passed if nothing speaks against it, and unknown if the log holds
+// nothing to judge. Rules with several subjects, such as protocols or attacks,
+// have a finding for each that failed.
+func (a *Assessor) Assess(s *Summary, at time.Time) []crossprem.Finding {
+	var found []crossprem.Finding
+	for _, judge := range []func(*Summary, time.Time) []crossprem.Finding{
+		a.legacy, a.attacks, a.passwords, a.countries, a.retirements, a.grants, a.evidence,
+	} {
+		found = append(found, judge(s, at)...)
+	}
+	slices.SortStableFunc(found, func(a, b crossprem.Finding) int {
+		rank := func(f crossprem.Finding) int { // failed before unknown before passed
+			return map[crossprem.Status]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}[f.Status]
+		}
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), -cmp.Compare(a.Severity, b.Severity))
+	})
+	return found
+}
+
+const tenant = "tenant" // the subject of what concerns all of it
+
+const noneSeen = "No such sign-in is in the log. Exchange Online refuses basic authentication before it asks Entra ID " +
+	"wherever it is switched off, so that attempts may have been made all the same."
+
+// all returns the finding of a rule that nothing speaks against: passed if
+// the log holds sign-ins of users, unknown if not.
+func all(s *Summary, id, detail string) []crossprem.Finding {
+	f := finding(id, crossprem.Passed, tenant)
+	f.Title, f.Detail = passedTitles[id], detail
+	if s.Records == s.ByClass[NotApplicable] {
+		f = finding(id, crossprem.Unknown, tenant)
+		f.Detail = "The log holds no sign-in of a user."
+	}
+	return []crossprem.Finding{f}
+}
+
+func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
+	type use struct{ with, without []string }
+	var uses [OtherLegacy + 1]use
+	users := s.users()
+	names := make([]string, 0, len(users))
+	for name := range users {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, p := range users[name].Protocols {
+			if int(p.Protocol) >= len(uses) {
+				continue
+			}
+			if u := &uses[p.Protocol]; p.Successes > 0 {
+				u.with = append(u.with, name)
+			} else {
+				u.without = append(u.without, name)
+			}
+		}
+	}
+	var using, tried []crossprem.Finding
+	for p, u := range uses {
+		if len(u.with) > 0 {
+			f := finding(ruleLegacyUse, crossprem.Failed, Protocol(p).String())
+			f.Detail = fmt.Sprintf("%s signed in with it successfully: %s.", count(len(u.with), "user"), list(u.with))
+			f.Remedy = remedyFor(Protocol(p))
+			using = append(using, f)
+		}
+		if len(u.without) > 0 {
+			f := finding(ruleLegacyAttack, crossprem.Failed, Protocol(p).String())
+			f.Detail = fmt.Sprintf("Sign-ins as %s failed, and none succeeded: %s.", count(len(u.without), "user"), list(u.without))
+			f.Remedy = "Block legacy authentication with a Conditional Access policy; in Exchange Online, " +
+				"Set-CASMailbox and authentication policies switch off the protocol before a password is tried."
+			tried = append(tried, f)
+		}
+	}
+	if using == nil {
+		using = all(s, ruleLegacyUse, noneSeen)
+	}
+	if tried == nil {
+		tried = all(s, ruleLegacyAttack, noneSeen)
+	}
+	return append(using, tried...)
+}
+
+func remedyFor(p Protocol) string {
+	switch p {
+	case SMTPAuth:
+		return "Move the device or application to OAuth, High Volume Email or a connector before Microsoft switches SMTP AUTH off."
+	case ExchangeActiveSync:
+		return "Use Outlook for iOS and Android, or a mail app that signs in with OAuth; for certificates, switch to certificate-based authentication of Entra ID."
+	case ExchangeWebServices:
+		return "Move the application to Microsoft Graph."
+	case ExchangePowerShell:
+		return "Use Connect-ExchangeOnline of the ExchangeOnlineManagement module."
+	case IMAP, POP:
+		return "Use a client that signs in with OAuth, or a service principal for an application."
+	case MAPI, OutlookAnywhere, OfflineAddressBook, Autodiscover:
+		return "Use an Outlook with modern authentication, and check that it is enabled: Get-OrganizationConfig | Format-List OAuth2ClientProfileEnabled"
+	}
+	return "Find the client by its user agent and address, and move it to OAuth."
+}
+
+func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
+	var found, got []crossprem.Finding
+	for _, k := range s.Attacks {
+		subject := cmp.Or(k.IP, k.Agent, k.target())
+		if subject == "" && k.Network != 0 {
+			subject = fmt.Sprintf("AS%d", k.Network)
+		}
+		subject = cmp.Or(subject, string(k.Kind))
+		least := ""
+		if k.AtLeast {
+			least = "at least "
+		}
+		evidence := fmt.Sprintf("%s from %s to %s: %s%s at %s from %s", k.Kind, k.Start.Format(time.DateTime), k.End.Format(time.DateTime),
+			least, count(k.Attempts, "guess"), count(k.DistinctAccounts, "account"), count(k.Addresses, "address"))
+		if k.Country != "" {
+			evidence += " in " + k.Country
+		}
+		evidence += fmt.Sprintf(" over %s.", k.Protocol)
+		f := finding(ruleAttack, crossprem.Failed, subject)
+		f.Detail = evidence
+		f.Remedy = "Block legacy authentication and password grants with a Conditional Access policy, and require a second factor."
+		found = append(found, f)
+		if len(k.Compromised) == 0 && len(k.PasswordKnownButStopped) == 0 {
+			continue
+		}
+		f = finding(ruleAttackSuccess, crossprem.Failed, subject)
+		f.Detail = evidence
+		if len(k.Compromised) > 0 {
+			f.Detail += fmt.Sprintf(" It got in as %s.", list(k.Compromised))
+		}
+		if len(k.PasswordKnownButStopped) > 0 {
+			f.Detail += fmt.Sprintf(" It knows the password of %s, and was stopped by something else.", list(k.PasswordKnownButStopped))
+		}
+		f.Remedy = "Reset these passwords and revoke the sessions (Revoke-MgUserSignInSession); look through what the accounts did since."
+		got = append(got, f)
+	}
+	if s.Evicted > 0 {
+		f := finding(ruleAttack, crossprem.Unknown, tenant)
+		f.Detail = fmt.Sprintf("Attacks may have been missed: %s of evidence had to be given up to bound memory.", count(s.Evicted, "piece"))
+		found = append(found, f)
+	}
+	if found == nil {
+		found = all(s, ruleAttack, "No series of guesses was found.")
+	}
+	if got == nil {
+		got = all(s, ruleAttackSuccess, "No attack that was found got in.")
+		if s.Evicted > 0 {
+			got[0].Status = crossprem.Unknown
+			got[0].Detail += " Some evidence had to be given up."
+		}
+	}
+	return append(got, found...)
+}
+
+func (a *Assessor) passwords(s *Summary, _ time.Time) []crossprem.Finding {
+	users := s.PasswordRightButStopped()
+	if len(users) == 0 {
+		return all(s, rulePassword, noneSeen)
+	}
+	f := finding(rulePassword, crossprem.Failed, tenant)
+	f.Detail = fmt.Sprintf("The password of %s was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: %s.",
+		count(len(users), "user"), list(users))
+	f.Remedy = "Ask each whether it was them: if not, somebody knows the password, which then has to be reset."
+	return []crossprem.Finding{f}
+}
+
+func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
+	if len(a.Countries) == 0 {
+		f := finding(ruleCountry, crossprem.Unknown, tenant)
+		f.Detail = "It was not said in which countries people work."
+		return []crossprem.Finding{f}
+	}
+	expected := func(country string) bool {
+		return slices.ContainsFunc(a.Countries, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), country) })
+	}
+	var found []crossprem.Finding
+	for _, c := range s.Countries {
+		if expected(c.Name) {
+			continue
+		}
+		tried := s.usersWith(func(u *User) bool {
+			return slices.ContainsFunc(u.Countries, func(t Tally) bool { return t.Name == c.Name })
+		})
+		f := finding(ruleCountry, crossprem.Failed, c.Name)
+		f.Detail = fmt.Sprintf("%s, of which %d succeeded, as %s: %s.", count(c.Records, "legacy sign-in"), c.Successes, count(len(tried), "user"), list(tried))
+		f.Remedy = "Block legacy authentication with a Conditional Access policy."
+		if c.Successes == 0 {
+			f.Severity = crossprem.Warning
+		} else {
+			f.Remedy += " Find out whether those who succeeded were there; if not, reset their passwords and revoke their sessions."
+		}
+		found = append(found, f)
+	}
+	if found == nil {
+		found = all(s, ruleCountry, "Every legacy sign-in with a known country came from "+strings.Join(a.Countries, ", ")+".")
+		if s.NotKnowable["location"] > 0 && s.ByClass[Legacy] > 0 {
+			found[0].Status, found[0].Detail = crossprem.Unknown, "Some of the logs do not tell countries."
+		}
+	}
+	return found
+}
+
+func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
+	var found []crossprem.Finding
+	for _, r := range Retirements(s, at) {
+		f := finding(ruleRetirement, crossprem.Failed, r.ID)
+		f.Title, f.Detail, f.Remedy, f.Sources, f.Due = r.Title, r.Effect, r.Remedy, r.Sources, r.Date
+		switch {
+		case !r.Certain:
+			f.Severity = crossprem.Warning
+			f.Detail += fmt.Sprintf(" It may hit %s: %s.", count(len(r.Users), "user"), list(r.Users))
+		case r.Past:
+			f.Severity = crossprem.Warning
+			f.Detail += fmt.Sprintf(" The day has passed, and %s succeeded: %s.", count(len(r.Users), "user"), list(r.Users))
+		default:
+			f.Detail += fmt.Sprintf(" It hits %s: %s.", count(len(r.Users), "user"), list(r.Users))
+		}
+		if r.Past && len(r.SucceededSince) > 0 {
+			f.Detail += fmt.Sprintf(" Since then, %s.", list(r.SucceededSince))
+		}
+		found = append(found, f)
+	}
+	if found == nil {
+		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf))
+	}
+	return found
+}
+
+// grants judges the two OAuth flows that attackers like.
+func (a *Assessor) grants(s *Summary, _ time.Time) []crossprem.Finding {
+	var found []crossprem.Finding
+	for _, g := range []struct {
+		rule   string
+		n      int64
+		use    func(*User) Use
+		remedy string
+	}{
+		{ruleROPC, s.ROPC, func(u *User) Use { return u.ROPC },
+			"Move the application to another flow: the password grant cannot ask for a second factor."},
+		{ruleDeviceCode, s.DeviceCode, func(u *User) Use { return u.DeviceCode },
+			"Block the device code flow with a Conditional Access policy where no device needs it: a stranger can begin it and have a user complete it."},
+	} {
+		switch {
+		case g.n > 0:
+			with := s.usersWith(func(u *User) bool { return g.use(u).Successes > 0 })
+			without := s.usersWith(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
+			f := finding(g.rule, crossprem.Failed, tenant)
+			f.Detail = fmt.Sprintf("%s. Succeeded: %s. Tried only: %s.", count(g.n, "sign-in"), list(with), list(without))
+			f.Remedy = g.remedy
+			if len(with) == 0 {
+				f.Severity = crossprem.Info
+			}
+			found = append(found, f)
+		case s.NotKnowable["authenticationProtocol"] > 0:
+			f := finding(g.rule, crossprem.Unknown, tenant)
+			f.Detail = fmt.Sprintf("The format of %s does not tell the authentication protocol.", count(s.NotKnowable["authenticationProtocol"], "record"))
+			found = append(found, f)
+		default:
+			found = append(found, all(s, g.rule, "No such sign-in is in the log.")...)
+		}
+	}
+	return found
+}
+
+// evidence judges the log itself.
+func (a *Assessor) evidence(s *Summary, _ time.Time) []crossprem.Finding {
+	var missing []string
+	if s.Malformed > 0 {
+		missing = append(missing, fmt.Sprintf("%s could not be read, such as: %s.", count(s.Malformed, "record"), strings.Join(s.Errors[:min(len(s.Errors), 3)], "; ")))
+	}
+	for _, n := range needed {
+		if records := s.NotKnowable[n.name]; records > 0 {
+			missing = append(missing, fmt.Sprintf("The format of %s cannot carry %s.", count(records, "record"), n.name))
+		}
+	}
+	found := all(s, ruleEvidence, "Every record could be read, and carried what judging needs.")
+	if len(missing) > 0 {
+		found[0] = finding(ruleEvidence, crossprem.Failed, tenant)
+		found[0].Detail = strings.Join(missing, " ")
+		found[0].Remedy = "Export the logs with Azure Monitor diagnostic settings or the beta endpoint of Microsoft Graph, non-interactive sign-ins included."
+	}
+	if len(s.Unlisted) == 0 {
+		return append(found, all(s, ruleUnlisted, "Every client app is in a published list.")...)
+	}
+	for _, t := range s.Unlisted {
+		f := finding(ruleUnlisted, crossprem.Unknown, t.Name)
+		f.Detail = fmt.Sprintf("%s, of which %d succeeded. Whether it is legacy is not known as of %s.", count(t.Records, "sign-in"), t.Successes, AsOf)
+		found = append(found, f)
+	}
+	return found
+}
+
+// count says how many there are of something.
+func count[N int | int64](n N, what string) string {
+	switch {
+	case n == 1:
+		return "1 " + what
+	case strings.HasSuffix(what, "s"):
+		return fmt.Sprintf("%d %ses", n, what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// list names up to 20 of names.
+func list(names []string) string {
+	const most = 20
+	switch {
+	case len(names) == 0:
+		return "nobody"
+	case len(names) > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
