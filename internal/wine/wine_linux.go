@@ -89,7 +89,7 @@ func run(t *testing.T, pkg, pattern string) ([]result, string, error) {
 
 	prefix, err := tools.prefix(ctx, t)
 	if err != nil {
-		return nil, "", fmt.Errorf("Wine prefix: %w", err)
+		return nil, "", fmt.Errorf("prepare the prefix: %w", err)
 	}
 	cmd := tools.command(ctx, prefix, tools.wine, program, "-test.v", "-test.run", pattern, "-test.timeout", "2m")
 	cmd.Dir = strings.TrimSpace(string(dir))
