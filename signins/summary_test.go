@@ -12,7 +12,7 @@ import (
 	"github.com/crossprem/crossprem/signins"
 )
 
-// expected is what testdata/expected.json says of one set of samples.
+// expected is what testdata/samples/expected.json says of one set of samples.
 type expected struct {
 	Files                  []string
 	Records                int64
@@ -48,7 +48,7 @@ type expectedAttack struct {
 // samples returns the samples that the embedded expectations describe.
 func samples(t *testing.T) map[string]expected {
 	t.Helper()
-	data, err := os.ReadFile("testdata/expected.json")
+	data, err := os.ReadFile("testdata/samples/expected.json")
 	require.NoError(t, err)
 	var all struct{ Samples map[string]expected }
 	require.NoError(t, json.Unmarshal(data, &all))
@@ -61,7 +61,7 @@ func (e expected) summarize(t *testing.T, z signins.Summarizer) *signins.Summary
 	t.Helper()
 	s, err := z.Summarize(signins.Dedupe(func(yield func(signins.SignIn, error) bool) {
 		for _, name := range e.Files {
-			f, err := os.Open("testdata/" + name)
+			f, err := os.Open("testdata/samples/" + name)
 			require.NoError(t, err)
 			for s, err := range signins.Read(f) {
 				if !yield(s, err) {
