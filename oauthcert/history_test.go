@@ -68,14 +68,16 @@ func (w *world) some(r *rand.Rand, most int) []*oauthcert.Certificate {
 // entry makes one entry such as is found in the wild.
 func (w *world) entry(r *rand.Rand) oauthcert.KeyCredential {
 	c := w.good[r.IntN(len(w.good))]
-	k := oauthcert.KeyCredential{Type: oauthcert.TypeX509, Usage: oauthcert.UsageVerify, Key: c.DER()}
-	switch r.IntN(12) {
+	k := oauthcert.KeyCredential{Type: oauthcert.TypeX509, Usage: oauthcert.UsageVerify, Key: c.DER(),
+		CustomKeyIdentifier: c.SHA1().String(), StartDateTime: c.NotBefore(), EndDateTime: c.NotAfter()}
+	switch r.IntN(16) {
 	case 0:
 		k.CustomKeyIdentifier = "63657274"
 	case 1:
 		k.Key = c.PEM()
 	case 2:
-		k.Key = w.expired[r.IntN(len(w.expired))].DER()
+		old := w.expired[r.IntN(len(w.expired))]
+		k.Key, k.StartDateTime, k.EndDateTime = old.DER(), old.NotBefore(), old.NotAfter()
 	case 3: // signs SAML tokens: no value is shown
 		k = oauthcert.KeyCredential{Type: "X509CertAndPassword", Usage: "Sign", EndDateTime: c.NotAfter()}
 	case 4:
@@ -290,9 +292,11 @@ func (h *history) show(report *oauthcert.Report, err error, backup *bytes.Buffer
 	for _, s := range h.plan.Steps {
 		fmt.Fprintln(&h.text, s)
 	}
-	data, jsonErr := json.Marshal(report)
-	require.NoError(h.t, jsonErr)
-	h.text.Write(data)
+	if h.seed%8 == 0 { // costs as much as all the rest
+		data, jsonErr := json.Marshal(report)
+		require.NoError(h.t, jsonErr)
+		h.text.Write(data)
+	}
 	h.text.Write(backup.Bytes())
 	if err != nil {
 		h.stats.failed.Add(1)
