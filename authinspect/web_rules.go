@@ -1,6 +1,7 @@
 package authinspect
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -182,13 +183,13 @@ func (a *assessment) bearer(r *Result) {
 	}
 	switch {
 	case r.Strength(Bearer) != StrengthUnknown && r.Modern == ModernUnknown:
-		a.unknown("bearer-missing", "Bearer is asked for, but whether modern authentication is on is not known", r.ModernReason)
+		a.unknown("bearer-missing", "Bearer is asked for, but whether modern authentication is on is not known", cmp.Or(r.ModernReason, statuses(r)))
 	case r.Strength(Bearer) != StrengthUnknown:
 		a.passed("bearer-missing", "The URL asks for a Bearer token", r.ModernReason+"; "+evidence(r, Bearer))
 	case r.Modern == ModernOff:
 		a.failed("bearer-missing", r.ModernReason+": "+schemeList(r.Schemes), "If modern authentication is meant to be on: check OAuthAuthentication of the virtual directory and OAuth2ClientProfileEnabled of the organization, and that no proxy removes challenges.")
 	default:
-		a.unknown("bearer-missing", "Whether the URL takes Bearer tokens is not known", r.ModernReason)
+		a.unknown("bearer-missing", "Whether the URL takes Bearer tokens is not known", cmp.Or(r.ModernReason, statuses(r)))
 	}
 	if i := r.Issuer; i != nil && r.Modern == ModernOn {
 		from := strings.TrimSpace(i.AuthorizationURI + " " + strings.Join(i.TrustedIssuers, ", "))
