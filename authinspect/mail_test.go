@@ -77,8 +77,9 @@ var (
 		modern: authinspect.ModernOn, password: authinspect.Refused}
 	dovecotPlainPOP3 = mailPicture{kind: authinspect.KindDovecot, secure: "PLAIN LOGIN", secureLogin: authinspect.Advertised, starttls: authinspect.Observed,
 		modern: authinspect.ModernOff, password: authinspect.Advertised, failed: "mail-password-offered mail-modern-missing"}
-	dovecotTokensPOP3 = mailPicture{kind: authinspect.KindDovecot, secure: "XOAUTH2 OAUTHBEARER", starttls: authinspect.Observed,
-		modern: authinspect.ModernOn, password: authinspect.Refused}
+	// Over TLS the POP3 of Dovecot names USER whatever its mechanisms are.
+	dovecotTokensPOP3 = mailPicture{kind: authinspect.KindDovecot, secure: "XOAUTH2 OAUTHBEARER", secureLogin: authinspect.Advertised, starttls: authinspect.Observed,
+		modern: authinspect.ModernOn, password: authinspect.Advertised, failed: "mail-password-offered"}
 	postfixPlain = mailPicture{kind: authinspect.KindPostfix, secure: "PLAIN LOGIN", starttls: authinspect.Observed,
 		modern: authinspect.ModernOff, password: authinspect.Advertised, failed: "mail-password-offered mail-modern-missing"}
 	postfixTokens = mailPicture{kind: authinspect.KindPostfix, secure: "XOAUTH2 OAUTHBEARER", starttls: authinspect.Observed,

@@ -162,8 +162,8 @@ func ExchangeRelay() *MailHost {
 
 // DovecotMail returns Dovecot 2.3 with the given SASL mechanisms. Without
 // PLAIN and LOGIN, as with "XOAUTH2", "OAUTHBEARER", it says LOGINDISABLED
-// over TLS too, as Exchange Online does. For SMTP it is its submission
-// service.
+// over TLS too, as Exchange Online does; its POP3 names USER all the same. For
+// SMTP it is its submission service.
 func DovecotMail(protocol authinspect.Protocol, mechanisms ...string) *MailHost {
 	password := slices.Contains(mechanisms, "PLAIN") || slices.Contains(mechanisms, "LOGIN")
 	switch wireName(protocol) {
@@ -194,11 +194,7 @@ func DovecotMail(protocol authinspect.Protocol, mechanisms ...string) *MailHost 
 		}
 	case "POP3":
 		base := []string{"CAPA", "TOP", "UIDL", "RESP-CODES", "PIPELINING", "AUTH-RESP-CODE"}
-		secure := slices.Clone(base)
-		if password {
-			secure = append(secure, "USER")
-		}
-		secure = append(secure, "SASL "+strings.Join(mechanisms, " "))
+		secure := append(slices.Clone(base), "USER", "SASL "+strings.Join(mechanisms, " "))
 		const failed = "-ERR [AUTH] Authentication failed."
 		return &MailHost{
 			Name: "Dovecot POP3", Protocol: protocol, Greeting: []string{"+OK Dovecot (Debian) ready."},
