@@ -43,8 +43,11 @@ type node struct {
 	names  []seenName
 	sub    *node // the root of JSON text inside of a string
 
-	kids []*node
-	next int // where in kids to look first
+	kids   []*node
+	next   int  // where in kids to look first
+	list   bool // an unwanted array, which has a kid for each element
+	listed bool // somewhere in such an array
+	index  int  // in the array
 
 	edges  []edge
 	victim int // the edge to replace next
@@ -68,6 +71,7 @@ const (
 	maxLast   = 256     // longest raw value to remember
 	namesKept = 256     // repeating values to remember for each place
 	maxKids   = 256     // unwanted members to remember for each object
+	maxList   = 64      // elements to remember for each unwanted array
 	maxText   = 8 << 10 // longest edge
 	maxMemory = 1 << 20 // bytes remembered, after which all is forgotten
 	maxDepth  = 10000   // as encoding/json
@@ -155,133 +159,140 @@ func (p *parser) follow(at *node, b []byte, start int) (*node, int, error) {
 	return to, i, nil
 }
 
-// The states of walk: what comes next.
+// The states of walk: what may come next.
 type state uint8
 
 const (
-	firstMember state = iota // a key or }
-	nextMember               // a comma or }
-	firstElement
-	nextElement
-	element
-	member // a key
+	firstMember  state = iota // a key or }
+	nextMember                // a comma or }
+	member                    // a key
+	firstElement              // a value or ]
+	nextElement               // a comma or ]
+	element                   // a value
 )
 
 // walk does the work of follow by the rules of the grammar.
 func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, err error) {
-	in, st := at.parent, nextMember
-	if in == nil {
-		i = space(b, i)
-		in, st = at, firstMember
+	in, st, index := at.parent, nextMember, 0
+	switch {
+	case in == nil:
 		open := byte('{')
+		in, st = at, firstMember
 		if at.array {
 			open, st = '[', firstElement
 		}
-		if i == len(b) {
+		if i = space(b, i); i == len(b) {
 			return nil, i, 0, errShort
 		}
 		if b[i] != open {
 			return nil, i, 0, &syntaxError{i, fmt.Sprintf("unexpected %q instead of %q", rune(b[i]), rune(open))}
 		}
 		i++
+	case in.list:
+		st, index = nextElement, at.index+1
 	}
 	for {
-		i = space(b, i)
-		if i == len(b) {
+		if i = space(b, i); i == len(b) {
 			return nil, i, 0, errShort
 		}
-		c := b[i]
-		closed := false
-		switch st {
-		case firstMember, nextMember, member:
-			switch {
-			case c == '}' && st != member:
-				i++
-				if in.array {
-					st = nextElement
-				} else {
-					closed = true
-				}
-			case c == ',' && st == nextMember:
-				i++
-				st = member
-			case c == '"' && st != nextMember:
-				var kid *node
-				if kid, i, err = p.kid(in, b, i); err != nil {
-					return nil, i, 0, err
-				}
-				c := b[i]
-				st = nextMember
-				if kid == nil {
-					if i, err = skip(b, i); err != nil {
-						return nil, i, 0, err
-					}
-					break
-				}
-				open := byte('{')
-				if kid.array {
-					open = '['
-				}
-				switch {
-				case kid.members == nil && kid.slot != slotSkip:
-					return kid, i, seen, nil
-				case kid.members != nil && c == open:
-					seen |= kid.fields
-					in, st = kid, firstMember
-					if kid.array {
-						st = firstElement
-					}
-					i++
-				case kid.members != nil && (c == '"' || kid.slot != slotSkip):
-					return kid, i, seen, nil
-				case kid.varies:
-					return kid, i, seen, nil
-				default:
-					end, err := skip(b, i)
-					if err != nil {
-						return nil, end, 0, err
-					}
-					if kid.members != nil {
-						seen |= kid.fields
-					} else if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
-						kid.last = string(raw)
-						p.memory += len(raw)
-					} else if kid.last != string(raw) {
-						kid.varies = true
-						return kid, i, seen, nil
-					}
-					i = end
-				}
-			default:
-				return nil, i, 0, unexpected(b, i, "in an object")
-			}
-		case firstElement, nextElement, element:
-			switch {
-			case c == ']' && st != element:
-				i++
-				closed = true
-			case c == ',' && st == nextElement:
-				i++
-				st = element
-			case st == nextElement:
-				return nil, i, 0, unexpected(b, i, "in an array")
-			case c == '{':
-				i++
-				st = firstMember
-			default:
-				if i, err = skip(b, i); err != nil {
-					return nil, i, 0, err
-				}
-				st = nextElement
-			}
-		}
-		if closed {
+		var kid *node
+		switch c := b[i]; {
+		case c == ',' && st == nextMember:
+			i++
+			st = member
+			continue
+		case c == ',' && st == nextElement:
+			i++
+			st = element
+			continue
+		case c == '}' && in.array && (st == firstMember || st == nextMember):
+			i++
+			st = nextElement // in is the array, and stands for its objects too
+			continue
+		case c == '}' && (st == firstMember || st == nextMember), c == ']' && (st == firstElement || st == nextElement):
+			i++
 			if in.parent == nil {
 				return nil, i, seen, nil
 			}
-			in, st = in.parent, nextMember
+			st, index = nextMember, in.index+1
+			if in = in.parent; in.list {
+				st = nextElement
+			}
+			continue
+		case c == '"' && (st == firstMember || st == member):
+			if kid, i, err = p.kid(in, b, i); err != nil {
+				return nil, i, 0, err
+			}
+			st = nextMember
+		case c == '{' && in.array && (st == firstElement || st == element):
+			i++
+			st = firstMember
+			continue
+		case st == firstElement || st == element:
+			if in.list {
+				kid = p.element(in, index)
+				index++
+			}
+			st = nextElement
+		default:
+			return nil, i, 0, unexpected(b, i, "in an object or array")
+		}
+
+		switch c := b[i]; {
+		case kid == nil:
+			if i, err = skip(b, i); err != nil {
+				return nil, i, 0, err
+			}
+		case kid.members != nil && (c == '{' && !kid.array || c == '[' && kid.array):
+			seen |= kid.fields
+			in, st = kid, firstMember
+			if kid.array {
+				st = firstElement
+			}
+			i++
+		case kid.slot != slotSkip || kid.members != nil && c == '"' || kid.varies:
+			return kid, i, seen, nil
+		case c == '[' && !kid.listed && kid.members == nil:
+			kid.list = true
+			in, st, index = kid, firstElement, 0
+			i++
+		case c == '{' && in.list:
+			in, st = kid, firstMember
+			i++
+		default:
+			end, err := skip(b, i)
+			if err != nil {
+				return nil, end, 0, err
+			}
+			if kid.members != nil {
+				seen |= kid.fields
+			} else if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
+				kid.last = string(raw)
+				p.memory += len(raw)
+			} else if kid.last != string(raw) {
+				kid.varies = true
+				return kid, i, seen, nil
+			}
+			i = end
 		}
 	}
+}
+
+// element returns the node of an element of in, or nil if it is not worth
+// remembering. If there are too many, in is skipped as a whole from now on.
+func (p *parser) element(in *node, index int) *node {
+	if index == maxList {
+		in.varies = true
+	}
+	if index >= maxList {
+		return nil
+	}
+	if index == len(in.kids) {
+		kid := p.newNode("", want{})
+		kid.parent, kid.index, kid.listed = in, index, true
+		in.kids = append(in.kids, kid)
+	}
+	return in.kids[index]
 }
 
 // kid reads a key and a colon, and returns the node of that member of in, or
@@ -322,7 +333,7 @@ func (p *parser) kid(in *node, b []byte, i int) (*node, int, error) {
 		return nil, i, nil
 	}
 	kid := p.newNode(string(key), w)
-	kid.parent = in
+	kid.parent, kid.listed = in, in.listed
 	in.kids = append(in.kids, kid)
 	return kid, i, nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -665,8 +666,14 @@ func (p *parser) setRaw(n *node, raw []byte) {
 	}
 }
 
+// eventCategory returns the category that a JSON list of signInEventTypes
+// stands for.
 func eventCategory(raw []byte) Category {
-	has := func(name string) bool { return bytes.Contains(raw, []byte(`"`+name+`"`)) }
+	var list []any
+	if json.Unmarshal(raw, &list) != nil {
+		return UnknownCategory
+	}
+	has := func(name string) bool { return slices.ContainsFunc(list, func(v any) bool { return v == any(name) }) }
 	switch {
 	case has("managedIdentity"):
 		return ManagedIdentity
