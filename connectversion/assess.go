@@ -776,7 +776,7 @@ func (v *verdict) autoUpgradeOfPasswordProtection() {
 		f.Status, f.Title = crossprem.Passed, "The Agent Updater keeps this proxy up to date"
 	case v.facts.AutoUpgrade == AutoUpgradeDisabled:
 		f.Status, f.Severity, f.Title = crossprem.Failed, crossprem.Warning, "Automatic upgrade of this proxy is switched off"
-		f.Remedy = "Set-AzureADPasswordProtectionProxyConfiguration -AutoUpgradeEnabled $true"
+		f.Remedy = "Switch it on with Set-AzureADPasswordProtectionProxyConfiguration."
 	default:
 		f.Title = "Automatic upgrade of a proxy is on by default; whether it is here, is not known"
 		f.Detail = "Look at Get-AzureADPasswordProtectionProxyConfiguration."

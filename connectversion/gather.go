@@ -1,0 +1,326 @@
+package connectversion
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem/internal/psobject"
+)
+
+// maxFiles bounds how many files of a folder are looked at.
+const maxFiles = 10_000
+
+// Gather reads a folder of evidence from one server, with everything below it:
+//
+//   - copies of the products' programs, under their own names
+//     (AzureADConnect.exe, miiserver.exe, AADConnectProvisioningAgent.exe, …)
+//   - registry exports (.reg)
+//   - logs of the wizard (trace-*.log)
+//   - output of cmdlets in .txt, .log, .json, .xml and .clixml files, pasted,
+//     redirected or exported: Get-ADSyncGlobalSettings and its Parameters,
+//     Get-ADSyncAutoUpgrade [-Detail], Get-ADSyncScheduler,
+//     Get-ADSyncEntraConnectorCredential,
+//     Get-ADSyncAADConnectorImportApiVersion and …ExportApiVersion,
+//     Get-AzureADPasswordProtectionDCAgent and …Proxy
+//
+// Files of other names are not read. What cannot be read is told by the error,
+// one line a file, beside what the others gave.
+func Gather(fsys fs.FS) (Machine, error) {
+	g := gathering{fsys: fsys}
+	files := 0
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			g.errs = append(g.errs, fmt.Errorf("connectversion: %w", err))
+			return nil
+		}
+		if d.IsDir() || !d.Type().IsRegular() {
+			return nil
+		}
+		if files++; files > maxFiles {
+			return fmt.Errorf("connectversion: more than %d files; give a folder that holds evidence alone", maxFiles)
+		}
+		if err := g.file(name); err != nil {
+			g.errs = append(g.errs, fmt.Errorf("connectversion: %s: %w", name, err))
+		}
+		return nil
+	})
+	staging := g.Facts.Staging
+	for i := range g.Evidence {
+		if e := &g.Evidence[i]; e.Product == ConnectSync && e.Origin != FromDirectory {
+			e.Staging = staging
+		}
+	}
+	return g.Machine, errors.Join(append(g.errs, err)...)
+}
+
+type gathering struct {
+	Machine
+	fsys fs.FS
+	errs []error
+}
+
+func (g *gathering) file(name string) error {
+	base := strings.ToLower(path.Base(name))
+	switch ext := path.Ext(base); {
+	case ext == ".exe":
+		return g.program(name)
+	case ext == ".reg":
+		f, err := g.fsys.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		reg, err := ReadRegistry(f)
+		if err != nil {
+			return err
+		}
+		for _, e := range reg.Evidence() {
+			e.Where = name + ": " + e.Where
+			g.Evidence = append(g.Evidence, e)
+		}
+		g.merge(reg.Facts())
+		return nil
+	case ext == ".log" && strings.HasPrefix(base, "trace-"):
+		f, err := g.fsys.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		e, err := readTrace(f)
+		if e.Text != "" {
+			e.Where = name
+			g.Evidence = append(g.Evidence, e)
+		}
+		return err
+	case ext == ".txt", ext == ".log", ext == ".json", ext == ".xml", ext == ".clixml":
+		return g.cmdlets(name)
+	}
+	return nil
+}
+
+func (g *gathering) program(name string) error {
+	f, err := g.fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	r, ok := f.(io.ReaderAt)
+	if !ok {
+		all, err := io.ReadAll(io.LimitReader(f, maxExecutable))
+		if err != nil {
+			return err
+		}
+		r = bytes.NewReader(all)
+	}
+	e, err := FileEvidence(path.Base(name), name, r)
+	if e.Product != UnknownProduct {
+		g.Evidence = append(g.Evidence, e)
+	}
+	return err
+}
+
+// merge takes over what is not known yet.
+func (g *gathering) merge(f Facts) {
+	set := func(to *Answer, from Answer) {
+		if *to == NotKnown {
+			*to = from
+		}
+	}
+	if g.Facts.Server == "" {
+		g.Facts.Server = f.Server
+	}
+	if g.Facts.DotNetRelease == 0 {
+		g.Facts.DotNetRelease = f.DotNetRelease
+	}
+	if g.Facts.WindowsBuild == 0 {
+		g.Facts.WindowsBuild = f.WindowsBuild
+	}
+	set(&g.Facts.TLS12, f.TLS12)
+	set(&g.Facts.TLS12Explicit, f.TLS12Explicit)
+}
+
+// readTrace reads a log of the wizard, which begins with
+//
+//	[22:10:35.149] [  1] [INFO ] Start Time (UTC): Wed, 09 Sep 2020 22:10:35 GMT
+//	[22:10:35.149] [  1] [INFO ] Application Version: 1.5.45.0
+//
+// Builds of 2015 write "1.0.0.0-1446499270", which is no version of a release.
+func readTrace(r io.Reader) (Evidence, error) {
+	e := Evidence{Product: ConnectSync, Origin: FromTrace}
+	const head = 1 << 20 // the version is within the first lines
+	lines := bufio.NewScanner(io.LimitReader(r, head))
+	lines.Buffer(nil, 64<<10)
+	for lines.Scan() {
+		line := strings.ReplaceAll(lines.Text(), "\x00", "") // UTF-16, if it was copied that way
+		if _, text, ok := strings.Cut(line, "Start Time (UTC): "); ok {
+			if at, err := time.Parse(time.RFC1123, strings.TrimSpace(text)); err == nil {
+				e.At = at
+			}
+		}
+		if _, text, ok := strings.Cut(line, "Application Version: "); ok && e.Text == "" {
+			e.Text = strings.TrimSpace(text)
+			e.Version, _ = Parse(e.Text)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return e, err
+	}
+	if e.Text == "" {
+		return e, errors.New("a trace without a line \"Application Version\"")
+	}
+	return e, nil
+}
+
+func (g *gathering) cmdlets(name string) error {
+	f, err := g.fsys.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	raw, err := io.ReadAll(io.LimitReader(f, psobject.MaxSize+1))
+	if err != nil {
+		return err
+	}
+	outputs, err := psobject.Parse(raw)
+	if err != nil {
+		return err
+	}
+	for _, out := range outputs {
+		command := out.Command
+		if command == "" { // a redirected file is often named after the cmdlet
+			command = strings.TrimSuffix(path.Base(name), path.Ext(name))
+		}
+		g.plain(command, out)
+		for _, o := range out.Objects {
+			g.object(command, name, o)
+		}
+	}
+	return nil
+}
+
+// plain takes the cmdlets that print one word.
+func (g *gathering) plain(command string, out psobject.Output) {
+	word := ""
+	for _, line := range out.Lines {
+		if line = strings.TrimSpace(line); line != "" {
+			word = line
+			break
+		}
+	}
+	if out.Failed || word == "" {
+		return
+	}
+	is := func(cmdlet string) bool { return strings.EqualFold(command, cmdlet) }
+	switch {
+	case is("Get-ADSyncAutoUpgrade"):
+		g.autoUpgrade(word)
+	case is("Get-ADSyncAADConnectorImportApiVersion"):
+		g.Facts.ImportAPI = apiVersion(word)
+	case is("Get-ADSyncAADConnectorExportApiVersion"):
+		g.Facts.ExportAPI = apiVersion(word)
+	}
+}
+
+// autoUpgrade takes a word that Get-ADSyncAutoUpgrade printed: a state, or
+// with -Detail a reason.
+func (g *gathering) autoUpgrade(word string) {
+	if s := ExplainAutoUpgrade(word, "").State; s != UnknownAutoUpgrade {
+		g.Facts.AutoUpgrade = s
+	} else {
+		g.Facts.AutoUpgradeDetail = word
+	}
+}
+
+func apiVersion(word string) int {
+	switch word {
+	case "1":
+		return 1
+	case "2":
+		return 2
+	}
+	return 0
+}
+
+const settingVersion = "Microsoft.Synchronize.ServerConfigurationVersion"
+
+func (g *gathering) object(command, where string, o psobject.Object) {
+	if value, state := o.String(settingVersion); state == psobject.Present || state == psobject.Cut {
+		g.setting(where, settingVersion, value) // a dictionary
+	}
+	if o.Has("Name", "Value") { // (Get-ADSyncGlobalSettings).Parameters
+		name, _ := o.String("Name")
+		value, _ := o.String("Value")
+		g.setting(where, name, value)
+	}
+	for _, p := range o.Get("Parameters").List { // Get-ADSyncGlobalSettings, exported
+		if p.Object != nil {
+			g.object(command, where, *p.Object)
+		}
+	}
+	if value, state := o.String("ConnectorIdentityType"); state == psobject.Present {
+		switch {
+		case strings.EqualFold(value, "Application"):
+			g.Facts.Authentication = Application
+		case strings.EqualFold(value, "ServiceAccount"):
+			g.Facts.Authentication = ServiceAccount
+		}
+	}
+	if yes, state := o.Bool("StagingModeEnabled"); state == psobject.Present {
+		g.Facts.Staging = answer(yes)
+	}
+	if yes, state := o.Bool("SchedulerSuspended"); state == psobject.Present {
+		g.Facts.SchedulerStopped = answer(yes)
+	}
+	if value, state := o.String("AutoUpgradeState"); state == psobject.Present {
+		g.autoUpgrade(value)
+	}
+	if value, state := o.String("SuspensionReason"); state == psobject.Present && value != "" {
+		g.Facts.AutoUpgradeDetail = value
+	}
+	if o.Has("ServerFQDN", "SoftwareVersion") {
+		g.passwordProtection(command, where, o)
+	}
+}
+
+func (g *gathering) setting(where, name, value string) {
+	switch name {
+	case settingVersion:
+		e := Evidence{Product: ConnectSync, Origin: FromSettings, Text: value, Where: where}
+		e.Version, _ = Parse(value)
+		g.Evidence = append(g.Evidence, e)
+	case "Microsoft.OptionalFeature.AutoUpgradeSuspensionReason":
+		if value != "" {
+			g.Facts.AutoUpgradeDetail = value
+		}
+	case "Microsoft.Synchronize.SchedulerSuspended":
+		if strings.EqualFold(value, "true") {
+			g.Facts.SchedulerStopped = Yes
+		}
+	}
+}
+
+// passwordProtection takes an agent or a proxy that is registered in Active
+// Directory. Only agents have a password policy.
+func (g *gathering) passwordProtection(command, where string, o psobject.Object) {
+	e := Evidence{Product: PasswordProtection, Origin: FromDirectory, Where: where}
+	e.Text, _ = o.String("SoftwareVersion")
+	e.Version, _ = Parse(e.Text)
+	e.Server, _ = o.String("ServerFQDN")
+	switch {
+	case strings.EqualFold(command, "Get-AzureADPasswordProtectionDCAgent") || o.Has("PasswordPolicyDateUTC"):
+		e.Component = "dc-agent"
+	case strings.EqualFold(command, "Get-AzureADPasswordProtectionProxy"):
+		e.Component = "proxy"
+	}
+	if at, state := o.Time("HeartbeatUTC"); state == psobject.Present {
+		e.At = at
+	}
+	g.Evidence = append(g.Evidence, e)
+}

@@ -1,0 +1,5 @@
+//go:build !windows
+
+package connectversion
+
+func local() (Machine, error) { return Machine{}, ErrNotWindows }
