@@ -1,0 +1,237 @@
+package tlsprobe
+
+import (
+	"slices"
+	"time"
+)
+
+// support tells what the log says about v so far.
+func (e *endpoint) support(v Version) Support { return settleVersion(v, e.log, e.sure[v]).Support }
+
+// asked returns the versions that were asked about, the highest first.
+func (e *endpoint) asked() []Version {
+	var list []Version
+	for _, o := range e.log {
+		if !slices.Contains(list, o.hello.version) {
+			list = append(list, o.hello.version)
+		}
+	}
+	for h := range e.pending {
+		if !slices.Contains(list, h.version) {
+			list = append(list, h.version)
+		}
+	}
+	slices.Sort(list)
+	slices.Reverse(list)
+	return list
+}
+
+// nothingOpen tells whether all versions are settled, so that connections
+// still waiting cannot add anything.
+func (e *endpoint) nothingOpen() bool {
+	for _, v := range e.asked() {
+		if e.support(v) == Unknown {
+			return false
+		}
+	}
+	return !e.shaking && !e.wantsHandshake()
+}
+
+// doubtful returns the versions whose hellos were cut, the highest first.
+func (e *endpoint) doubtful() []Version {
+	var list []Version
+	for _, v := range e.asked() {
+		if e.support(v) != Unknown {
+			continue
+		}
+		if slices.ContainsFunc(e.log, func(o outcome) bool { return o.hello.version == v && o.cut() }) {
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// cut tells whether the connection was lost in a way that asking again may
+// mend.
+func (o outcome) cut() bool {
+	return o.kind == nothing && (o.loss == lostClosed || o.loss == lostReset || o.loss == lostRefused)
+}
+
+// control returns a hello that the server has answered, to tell a server that
+// does not want a version from one that is not answering at all just now.
+func (e *endpoint) control() (hello, bool) {
+	var best hello
+	found := false
+	for _, o := range e.log {
+		if !o.answered() || o.shape == rare || o.shape == strong {
+			continue
+		}
+		better := !found || o.kind == chosen && o.hello.version > best.version
+		if better {
+			best, found = o.hello, true
+			best.again = false
+		}
+	}
+	return best, found
+}
+
+// otherShape returns another way to ask the same version.
+func otherShape(v Version) hello {
+	switch {
+	case v == TLS13:
+		return hello{version: v, shape: ordinary}
+	case v > SSL30:
+		return hello{version: v, shape: short}
+	}
+	return hello{version: v}
+}
+
+// resolveDoubts asks again about versions whose hellos were cut. A connection
+// may be cut because the server does not want the version (Windows does so),
+// because it cannot stand the hello, because it counts connections, or because
+// the path is bad.
+func (e *endpoint) resolveDoubts() {
+	list := e.doubtful()
+	if len(list) == 0 {
+		return
+	}
+	if !e.connectedOnce() {
+		return // nothing listens there
+	}
+	if _, ok := e.control(); !ok {
+		e.askAllAgain(list)
+		if list = e.doubtful(); len(list) == 0 {
+			return
+		}
+		if _, ok := e.control(); !ok {
+			return
+		}
+	}
+	if e.confirm(list) {
+		return
+	}
+	e.patient()
+}
+
+// connectedOnce tells whether any connection came about.
+func (e *endpoint) connectedOnce() bool {
+	return slices.ContainsFunc(e.log, func(o outcome) bool {
+		return o.loss != lostRefused && o.loss != lostUnreachable && o.loss != lostProxy
+	})
+}
+
+// askAllAgain asks once more, after a pause and in another shape, a server that
+// has not answered anything yet.
+func (e *endpoint) askAllAgain(list []Version) {
+	for _, v := range list {
+		e.send(otherShape(v), limitPause)
+	}
+	e.pump(nil, func() bool {
+		return !slices.ContainsFunc(list, func(v Version) bool { return e.pending[otherShape(v)] })
+	})
+}
+
+// confirm asks the versions of list again at once, with controls in between,
+// in an order that no counting of connections follows: if each control is
+// answered, and each of the others cut, then the server does not want them.
+// It tells whether nothing is left in doubt.
+func (e *endpoint) confirm(list []Version) bool {
+	control, _ := e.control()
+	var order []hello
+	for _, v := range list {
+		order = append(order, hello{version: v}, control)
+	}
+	order = append(order, control)
+	for _, v := range slices.Backward(list) {
+		order = append(order, otherShape(v), control)
+	}
+	if len(list) == 1 {
+		order = append(order, hello{version: list[0]})
+	}
+	for _, h := range order {
+		if h != control && e.support(h.version) != Unknown {
+			continue
+		}
+		switch o := e.askAgain(h); {
+		case o.loss == lostCanceled:
+			return true
+		case h == control && !o.answered():
+			e.flaky = true
+			return false
+		case h != control && h.shape == plain && o.answered():
+			e.flaky = true
+		}
+	}
+	if e.flaky {
+		return len(e.doubtful()) == 0
+	}
+	for _, v := range list {
+		e.sure[v] = true
+	}
+	return true
+}
+
+// patient asks the doubtful versions again, slowly, until they are answered or
+// the deadline comes. A version that is cut in three rounds whose control, the
+// last one asked, is answered was not cut for the number of connections.
+func (e *endpoint) patient() {
+	control, ok := e.control()
+	if !ok {
+		return
+	}
+	rounds := make(map[Version]int)
+	width := 3
+	for round := 0; e.ctx.Err() == nil; round++ {
+		list := e.doubtful()
+		list = slices.DeleteFunc(list, func(v Version) bool { return e.sure[v] })
+		if len(list) == 0 || !e.pause(limitPause) {
+			return
+		}
+		if round%2 == 1 { // so that rounds are not all of one length
+			e.askAgain(control)
+		}
+		slices.SortStableFunc(list, func(a, b Version) int { return rounds[a] - rounds[b] })
+		var cut []Version
+		for _, v := range list[:min(width, len(list))] {
+			h := hello{version: v}
+			if round%2 == 1 {
+				h = otherShape(v)
+			}
+			if o := e.askAgain(h); o.cut() {
+				cut = append(cut, v)
+			}
+		}
+		if !e.askAgain(control).answered() {
+			width = max(1, width-1)
+			continue
+		}
+		for _, v := range cut {
+			if rounds[v]++; rounds[v] == 3 {
+				e.sure[v] = true
+			}
+		}
+	}
+}
+
+// checkShort asks the full hello again where only the short one was answered:
+// if it is answered now, something else was wrong.
+func (e *endpoint) checkShort() {
+	for _, v := range e.asked() {
+		if e.ctx.Err() != nil || !settleVersion(v, e.log, false).Short {
+			continue
+		}
+		began := time.Now()
+		if e.askAgain(hello{version: v, shape: short}).kind != chosen {
+			continue
+		}
+		// The full hello gets four times as long as the short one took.
+		limit := time.NewTimer(4*time.Since(began) + 100*time.Millisecond)
+		h := hello{version: v, again: true}
+		e.send(h, 0)
+		e.pump(limit.C, func() bool { return !e.pending[h] })
+		limit.Stop()
+		if !settleVersion(v, e.log, false).Short {
+			e.flaky = true
+		}
+	}
+}

@@ -1,0 +1,307 @@
+package tlsprobe
+
+import (
+	"crypto/ecdh"
+	"crypto/rand"
+	"slices"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// A shape is one way to write the hello for a version. Most questions need
+// only the plain one; the others are second opinions.
+type shape uint8
+
+const (
+	plain    shape = iota
+	rare           // <= 1.2: the next part of the rare suites; hello.part says which
+	short          // <= 1.2: under 256 bytes, few suites, few extensions
+	long           // 1.3: as plain, padded past 512 bytes
+	ordinary       // 1.3: as a usual client does it, with a key share and the versions below offered too
+	strong         // <= 1.2: without the weak suites
+)
+
+// A hello says what one ClientHello shall ask.
+type hello struct {
+	version Version // the highest, and for plain TLS 1.3 the only, version offered
+	shape   shape
+	part    int // for rare: which part of the list
+
+	flipALPN bool // offer application protocols if the caller wants none, and none otherwise
+	again    bool // a repetition; it says the same
+}
+
+// answersBelow tells whether the hello allows the server to choose a version
+// below the one it asks about.
+func (h hello) answersBelow() bool { return h.version < TLS13 || h.shape == ordinary }
+
+// The numbers of extensions, from IANA's registry.
+const (
+	extServerName        uint16 = 0
+	extSupportedGroups   uint16 = 10
+	extPointFormats      uint16 = 11
+	extSignatures        uint16 = 13
+	extALPN              uint16 = 16
+	extPadding           uint16 = 21 // RFC 7685
+	extMasterSecret      uint16 = 23 // RFC 7627; servers in FIPS mode insist on it
+	extSupportedVersions uint16 = 43
+	extPSKModes          uint16 = 45
+	extKeyShare          uint16 = 51
+)
+
+var groups13 = []Group{
+	groupX25519, groupP256, 0x0018, 0x0019, 0x001E, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104,
+	0x001F, 0x0020, 0x0021, 0x11EC, 0x11EB, 0x11ED, 0x0201,
+}
+
+var groups12 = []Group{
+	groupX25519, groupP256, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B, 0x001C, 0x0016, 0x0015, 0x0013, 0x0009, 0x000A,
+	0x0100, 0x0101, 0x0102,
+}
+
+var groupsShort = []Group{groupX25519, groupP256, 0x0018, 0x0019}
+
+// signatures are the schemes of RFC 8446 §4.2.3, those of RFC 8734 for
+// brainpool, and the pairs of hash and algorithm of TLS 1.2, DSA included. A
+// server whose key none of them fits looks as if it lacked the version.
+var signatures = []uint16{
+	0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
+	0x0401, 0x0501, 0x0601, 0x081A, 0x081B, 0x081C, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202,
+}
+
+var signaturesShort = []uint16{0x0403, 0x0503, 0x0804, 0x0401, 0x0501, 0x0203, 0x0201}
+
+// Servers of a certain make hang when the handshake message has 256 to 511
+// bytes, as the second byte of its length then looks like the start of an
+// SSL 2.0 hello; RFC 7685 §4 pads for their sake. No hello of ours falls in
+// between, counted with and without the header of the record.
+const (
+	deadZoneBegin = 250
+	deadZoneEnd   = 517
+)
+
+// suites returns what h offers, at most [maxSuites] of them.
+func (h hello) suites() []Suite {
+	var list []Suite
+	add := func(from []suiteInfo) {
+		for _, info := range from {
+			if h.version < TLS12 && info.traits&only12 != 0 || h.version == SSL30 && info.elliptic() {
+				continue
+			}
+			if h.shape == strong && info.traits&weak != 0 {
+				continue
+			}
+			list = append(list, info.id)
+		}
+	}
+	switch {
+	case h.version == TLS13 && h.shape != ordinary:
+		add(suites13)
+		return list
+	case h.shape == ordinary:
+		add(suites13[:5])
+		add(commonSuites[:25])
+	case h.shape == rare:
+		add(rareSuites)
+		parts := slices.Collect(slices.Chunk(list, maxSuites-1))
+		if h.part >= len(parts) {
+			return nil
+		}
+		list = slices.Clone(parts[h.part])
+	case h.shape == short:
+		for _, id := range []Suite{0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0x009C, 0x009D,
+			0xC009, 0xC00A, 0xC013, 0xC014, 0x0033, 0x0039, 0x002F, 0x0035, 0x000A, 0x0005} {
+			add([]suiteInfo{suiteTable()[id]})
+		}
+	case h.version == SSL30: // there are so few that all fit
+		add(commonSuites)
+		add(rareSuites)
+	default:
+		add(commonSuites)
+	}
+	return append(list, scsv)
+}
+
+// rareParts tells in how many hellos the rare suites of version fit.
+func rareParts(version Version) int {
+	n := 0
+	if version == SSL30 {
+		return 0
+	}
+	for hello := (hello{version: version, shape: rare}); hello.suites() != nil; hello.part++ {
+		n++
+	}
+	return n
+}
+
+// marshal writes the hello as one record. serverName and alpn may be empty.
+func (h hello) marshal(serverName string, alpn []string) []byte {
+	legacy := min(h.version, TLS12)
+	recordVersion := TLS10 // what all clients write, RFC 8446 §5.1
+	if h.version == SSL30 {
+		recordVersion = SSL30
+	}
+
+	var body, ext cryptobyte.Builder
+	body.AddUint16(uint16(legacy))
+	body.AddBytes(clientRandom())
+	body.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
+		if h.version == TLS13 { // RFC 8446 appendix D.4: middleboxes want one
+			session := make([]byte, 32)
+			rand.Read(session)
+			b.AddBytes(session)
+		}
+	})
+	body.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		for _, suite := range h.suites() {
+			b.AddUint16(uint16(suite))
+		}
+	})
+	body.AddBytes([]byte{1, 0}) // no compression
+
+	if h.version > SSL30 {
+		h.extensions(&ext, serverName, alpn)
+	}
+	extensions := ext.BytesOrPanic()
+	const header = 4 + 2 // of the message, and the length of the extensions
+	size := len(body.BytesOrPanic()) + len(extensions) + header
+	if h.version > SSL30 && (h.shape == long || size > deadZoneBegin) && size < deadZoneEnd {
+		ext.AddUint16(extPadding)
+		ext.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddBytes(make([]byte, max(1, deadZoneEnd-size-4)))
+		})
+		extensions = ext.BytesOrPanic()
+	}
+
+	var record cryptobyte.Builder
+	record.AddUint8(recordHandshake)
+	record.AddUint16(uint16(recordVersion))
+	record.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+		b.AddUint8(messageClientHello)
+		b.AddUint24LengthPrefixed(func(b *cryptobyte.Builder) {
+			b.AddBytes(body.BytesOrPanic())
+			if len(extensions) > 0 {
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(extensions) })
+			}
+		})
+	})
+	return record.BytesOrPanic()
+}
+
+func (h hello) extensions(ext *cryptobyte.Builder, serverName string, alpn []string) {
+	add := func(number uint16, content func(b *cryptobyte.Builder)) {
+		ext.AddUint16(number)
+		ext.AddUint16LengthPrefixed(content)
+	}
+	list16 := func(values []uint16) func(b *cryptobyte.Builder) {
+		return func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				for _, v := range values {
+					b.AddUint16(v)
+				}
+			})
+		}
+	}
+	if serverName != "" {
+		add(extServerName, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				b.AddUint8(0) // host_name
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(serverName)) })
+			})
+		})
+	}
+	groups, schemes := groups12, signatures
+	switch {
+	case h.version == TLS13:
+		groups = groups13
+	case h.shape == short:
+		groups, schemes = groupsShort, signaturesShort
+	}
+	numbers := make([]uint16, len(groups))
+	for i, group := range groups {
+		numbers[i] = uint16(group)
+	}
+	add(extSupportedGroups, list16(numbers))
+	if h.answersBelow() {
+		add(extPointFormats, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })
+		if h.shape != short {
+			add(extMasterSecret, func(*cryptobyte.Builder) {})
+		}
+	}
+	if h.version >= TLS12 {
+		add(extSignatures, list16(schemes))
+	}
+	if len(alpn) > 0 {
+		add(extALPN, func(b *cryptobyte.Builder) {
+			b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+				for _, name := range alpn {
+					b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(name)) })
+				}
+			})
+		})
+	}
+	if h.version != TLS13 {
+		return
+	}
+	versions := []Version{TLS13}
+	if h.shape == ordinary {
+		versions = []Version{TLS13, TLS12, TLS11, TLS10}
+	}
+	add(extSupportedVersions, func(b *cryptobyte.Builder) {
+		b.AddUint8LengthPrefixed(func(b *cryptobyte.Builder) {
+			for _, v := range versions {
+				b.AddUint16(uint16(v))
+			}
+		})
+	})
+	add(extPSKModes, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 1}) })
+	// An empty list of key shares asks for HelloRetryRequest, RFC 8446 §4.2.8:
+	// the server names version, suite and group and computes nothing.
+	add(extKeyShare, func(b *cryptobyte.Builder) {
+		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
+			if h.shape != ordinary {
+				return
+			}
+			for group, curve := range map[Group]ecdh.Curve{groupX25519: ecdh.X25519(), groupP256: ecdh.P256()} {
+				key, err := curve.GenerateKey(rand.Reader)
+				if err != nil {
+					panic(err) // the system has no randomness
+				}
+				b.AddUint16(uint16(group))
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(key.PublicKey().Bytes()) })
+			}
+		})
+	})
+}
+
+// clientRandom returns the 32 bytes of the hello that may be anything. They
+// end with an empty line, so that a plain HTTP or mail server, which waits for
+// one, answers at once and is known by its answer.
+func clientRandom() []byte {
+	random := make([]byte, 32)
+	rand.Read(random)
+	copy(random[28:], "\r\n\r\n")
+	return random
+}
+
+// helloSSL2 returns a CLIENT-HELLO of SSL 2.0: its own record format, the
+// seven kinds of cipher, and a challenge of 16 bytes.
+// See "The SSL Protocol" (Hickman, 1995) §2.5.
+func helloSSL2() []byte {
+	ciphers := []byte{
+		0x01, 0x00, 0x80, 0x02, 0x00, 0x80, 0x03, 0x00, 0x80, 0x04, 0x00, 0x80,
+		0x05, 0x00, 0x80, 0x06, 0x00, 0x40, 0x07, 0x00, 0xC0,
+	}
+	challenge := make([]byte, 16)
+	rand.Read(challenge)
+	var b cryptobyte.Builder
+	b.AddUint16(0x8000 | uint16(1+2+6+len(ciphers)+len(challenge)))
+	b.AddUint8(messageClientHello)
+	b.AddUint16(uint16(SSL20))
+	b.AddUint16(uint16(len(ciphers)))
+	b.AddUint16(0) // no session
+	b.AddUint16(uint16(len(challenge)))
+	b.AddBytes(ciphers)
+	b.AddBytes(challenge)
+	return b.BytesOrPanic()
+}

@@ -1,0 +1,257 @@
+// Package tlsprobe tells which TLS versions a server negotiates.
+//
+//	r, err := tlsprobe.Probe(ctx, "mail.contoso.com:443")
+//	if err == nil && !r.Offers(tlsprobe.TLS12) { … }
+//
+// A version is decided from one ClientHello of our own and the first flight
+// that the server sends back: no key is computed, so suites, curves and
+// client certificates that Go's own TLS does not know cannot hide a version.
+// The hellos for SSL 3.0 to TLS 1.3 are sent at the same time, on a connection
+// each. If a connection is cut or an alert is ambiguous, second opinions
+// follow, all under the one deadline of the endpoint. A version is [Refused]
+// only if the server said so, or if it repeatedly cut the hello while it
+// answered another one in between; whatever may be only a rate limit stays
+// [Unknown].
+//
+// The certificate chain comes from one ordinary handshake by crypto/tls, which
+// is given up before any data; where crypto/tls cannot shake hands it comes
+// from the server's first flight.
+//
+// No credential is ever sent: no client certificate, no proxy password, no
+// mail login. What leaves the machine, for each address, are five to about
+// twenty short connections; through STARTTLS each has its greeting.
+//
+// A [Result] holds facts. [Assess] judges them for a day.
+package tlsprobe
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Scope tells how much a probe asks.
+type Scope uint8
+
+const (
+	// FiveVersions asks about SSL 3.0 and TLS 1.0 to 1.3, with a hello for each.
+	FiveVersions Scope = iota
+
+	// Modern asks for TLS 1.3, for at most 1.2 and for at most 1.1. A "protocol
+	// version" alert to the last settles SSL 3.0 to TLS 1.1 at once; any other
+	// answer is followed by the hellos that are missing.
+	Modern
+
+	// Only12 asks with a single hello whether TLS 1.2 is accepted. The chain
+	// comes from the answer to it.
+	Only12
+)
+
+// A Prober holds the settings of a probe. The zero value is ready to use, and
+// one Prober may serve many goroutines; it is never changed by a probe.
+type Prober struct {
+	// Dial opens the connections. If nil, a zero net.Dialer does. If set, it is
+	// given the host as it stands in the target, unless Resolve is set too.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+
+	// Resolve looks up the addresses of a host. If nil, and neither Dial nor
+	// Proxy is set, the system's resolver does.
+	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// MaxAddresses is how many addresses of one name are asked, each on its
+	// own. If 0, 8.
+	MaxAddresses int
+
+	// Now tells the time at which chains are judged. If nil, time.Now does.
+	Now func() time.Time
+
+	// Roots are the roots that chains shall lead to. If nil, the system's.
+	Roots *x509.CertPool
+
+	// Timeout is how long one address may take, everything included. If 0,
+	// 5 seconds. A second opinion on a rate limit needs at least 2 seconds.
+	Timeout time.Duration
+
+	// SNI is the server name to send and to look for in the certificate. If
+	// empty, the host of the target, unless it is an IP address.
+	SNI string
+
+	// ALPN lists the application protocols to offer, such as "h2". If nil,
+	// none are.
+	ALPN []string
+
+	// StartTLS names the dialogue that leads to TLS. If empty, TLS starts at
+	// once.
+	StartTLS Protocol
+
+	// Proxy is an HTTP proxy that is asked to CONNECT, such as
+	// http://proxy.contoso.com:8080. It must not hold a password: a probe
+	// sends no credentials.
+	Proxy *url.URL
+
+	// Ask tells how much to ask.
+	Ask Scope
+
+	// SSL20 asks about SSL 2.0 as well.
+	SSL20 bool
+
+	// SkipChain leaves out the ordinary handshake: only versions are asked.
+	SkipChain bool
+
+	// Concurrency is how many targets ProbeAll probes at a time. If 0, 64.
+	// Each takes up to six connections.
+	Concurrency int
+
+	// PerHost is how many targets ProbeAll probes at a time on one host. If 0, 2.
+	PerHost int
+}
+
+// A Target is one endpoint for [Prober.ProbeAll].
+type Target struct {
+	Addr     string   // host:port
+	SNI      string   // as [Prober.SNI], which it overrides if not empty
+	StartTLS Protocol // as [Prober.StartTLS], which it overrides if not empty
+}
+
+const (
+	defaultTimeout      = 5 * time.Second
+	defaultMaxAddresses = 8
+	defaultConcurrency  = 64
+	defaultPerHost      = 2
+)
+
+// Probe probes target, a host:port, with the settings of the zero [Prober].
+func Probe(ctx context.Context, target string) (*Result, error) {
+	return new(Prober).Probe(ctx, target)
+}
+
+// Probe probes target, a host:port. If the host is a name, each of its
+// addresses is probed on its own.
+//
+// A server that refuses, hangs up or speaks something else is a result. An
+// error means that there is nothing to report: the target or the settings make
+// no sense, the name has no address (errors.As finds a *net.DNSError), or ctx
+// ended before an answer.
+func (p *Prober) Probe(ctx context.Context, target string) (*Result, error) {
+	return p.probe(ctx, Target{Addr: target})
+}
+
+func (p *Prober) probe(ctx context.Context, target Target) (*Result, error) {
+	host, _, err := splitTarget(target.Addr)
+	if err != nil {
+		return nil, err
+	}
+	base := p.newEndpoint(target, host)
+	if err := base.check(); err != nil {
+		return nil, err
+	}
+	addresses, omitted, err := p.addresses(ctx, target.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("tlsprobe: %s: %w", target.Addr, err)
+	}
+	results := make([]*Result, len(addresses))
+	var wg sync.WaitGroup
+	for i, address := range addresses {
+		e := base
+		if len(addresses) > 1 {
+			e = p.newEndpoint(target, host)
+		}
+		e.address = address
+		if i == len(addresses)-1 { // the last, mostly the only one, needs no goroutine
+			results[i] = e.run(ctx)
+			break
+		}
+		wg.Go(func() { results[i] = e.run(ctx) })
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, fmt.Errorf("tlsprobe: %s: %w", target.Addr, err)
+	}
+	best := 0
+	for i, r := range results {
+		if r.Highest() > results[best].Highest() || answers(r.Class) && !answers(results[best].Class) {
+			best = i
+		}
+	}
+	r := results[best]
+	r.Others = append(results[:best:best], results[best+1:]...)
+	if len(r.Others) == 0 {
+		r.Others = nil
+	}
+	r.Omitted = omitted
+	return r, nil
+}
+
+// answers tells whether somebody is there.
+func answers(c Class) bool {
+	return c != Unclassified && c != Unreachable && c != Silent && c != ConnectionRefused
+}
+
+func splitTarget(target string) (host, port string, err error) {
+	host, port, err = net.SplitHostPort(target)
+	if err != nil {
+		return "", "", fmt.Errorf("tlsprobe: target %.80q is no host:port", target)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 || host == "" || len(host) > 255 || strings.ContainsAny(host, " \t\r\n/\x00") {
+		return "", "", fmt.Errorf("tlsprobe: target %.80q is no host:port", target)
+	}
+	return host, port, nil
+}
+
+// addresses returns what to dial: ip:port for each address of the host, or the
+// target itself where somebody else looks it up.
+func (p *Prober) addresses(ctx context.Context, target string) (list []string, omitted int, err error) {
+	host, port, _ := splitTarget(target)
+	if _, err := netip.ParseAddr(host); err == nil {
+		return []string{target}, 0, nil
+	}
+	resolve := p.Resolve
+	if resolve == nil {
+		if p.Dial != nil || p.Proxy != nil {
+			return []string{target}, 0, nil
+		}
+		resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
+	timeout := p.Timeout
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	found, err := resolve(ctx, host)
+	if err != nil {
+		return nil, 0, err
+	}
+	limit := p.MaxAddresses
+	if limit <= 0 {
+		limit = defaultMaxAddresses
+	}
+	seen := make(map[netip.Addr]bool)
+	for _, addr := range found {
+		addr = addr.Unmap()
+		if seen[addr] {
+			continue
+		}
+		seen[addr] = true
+		if len(list) == limit {
+			omitted++
+			continue
+		}
+		list = append(list, net.JoinHostPort(addr.String(), port))
+	}
+	if len(list) == 0 {
+		return nil, 0, errors.New("the name has no address")
+	}
+	return list, omitted, nil
+}

@@ -1,0 +1,227 @@
+package tlsprobe
+
+import (
+	"slices"
+)
+
+// settle turns what came back into the facts of r.
+func (e *endpoint) settle(r *Result) {
+	r.Versions = make(Versions)
+	asked := e.asked()
+	if e.prober.Ask == Modern {
+		for _, v := range fiveVersions {
+			if !slices.Contains(asked, v) {
+				asked = append(asked, v)
+			}
+		}
+	}
+	accepted := func() bool { return r.Highest() != 0 }
+	for _, v := range asked {
+		a := settleVersion(v, e.log, e.sure[v])
+		a.Asked = e.sent[v]
+		r.Versions[v] = a
+	}
+	for _, v := range asked {
+		a := r.Versions[v]
+		switch {
+		case a.Support == Refused && a.Reason == SentAlert && *a.Alert != alertProtocolVersion && !accepted():
+			// Nothing at all is accepted: it may be about suites, names or policy.
+			a.Support = Unknown
+			r.Versions[v] = a
+		case a.Asked == 0 && r.Versions[TLS11].Support == Refused && r.Versions[TLS11].Reason == SentAlert:
+			r.Versions[v] = Answer{Support: Refused, Reason: Implied, Alert: r.Versions[TLS11].Alert}
+		}
+	}
+	e.classify(r)
+}
+
+// settleVersion tells what the log says about one version. If sure, the
+// hellos for it were cut again and again while others were answered.
+func settleVersion(v Version, log []outcome, sure bool) Answer {
+	var a Answer
+	var lower, higher, loss, alert, other outcome
+	var parts, plainAlert, definite, plainAnswered bool
+	declined := make(map[int]bool) // parts of the rare suites
+	for _, o := range log {
+		// A lower hello may be answered only with what it offers, so a
+		// ServerHello for v counts whichever hello it came to.
+		if o.kind == chosen && o.answer.version == v && (o.hello.version == v || o.hello.version > v && o.hello.answersBelow()) {
+			if a.Support != Accepted || o.hello.version == v && a.Suite.Weak() && o.shape == plain {
+				a.Support, a.Reason = Accepted, Chosen
+				a.Suite, a.Retry, a.Group = o.suite, o.retry, o.group
+			}
+		}
+		if o.hello.version != v {
+			continue
+		}
+		plainAnswered = plainAnswered || o.shape != short && o.answered()
+		switch {
+		case o.shape == strong:
+			switch {
+			case o.kind == chosen && o.answer.version == v:
+				a.Strong = Accepted
+			case o.answered():
+				a.Strong = Refused
+			}
+		case o.kind == chosen && o.answer.version < v && o.hello.answersBelow():
+			lower = o
+		case o.kind == chosen && o.answer.version != v:
+			higher = o
+		case o.kind == alerted:
+			if o.alert == alertProtocolVersion {
+				definite, alert = true, o
+			} else if !definite && (alert.kind == nothing || o.shape == plain) {
+				alert = o
+			}
+			if o.shape == rare {
+				declined[o.part] = true
+			} else {
+				plainAlert = true
+			}
+		case o.kind == nothing:
+			a.Lost++
+			loss = o
+		case o.kind != chosen:
+			other = o
+		}
+		if o.kind == chosen && o.sentinel > v {
+			a.Sentinel = max(a.Sentinel, o.sentinel)
+		} else if o.kind == chosen && o.sentinel == v && o.answer.version < v {
+			a.Sentinel = o.sentinel
+		}
+	}
+	if a.Support == Accepted {
+		a.Short = !plainAnswered && slices.ContainsFunc(log, func(o outcome) bool {
+			return o.hello.version == v && o.shape == short && o.kind == chosen && o.answer.version == v
+		})
+		return a
+	}
+	parts = v < TLS13 && len(declined) == rareParts(v) || v == TLS13
+	switch {
+	case lower.kind == chosen:
+		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
+	case definite, alert.kind == alerted && plainAlert && parts && suitesAlert(alert.alert):
+		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
+	case sure:
+		a.Support, a.Reason = Refused, reasonOf(loss)
+	case higher.kind == chosen:
+		a.Reason, a.Negotiated = ChoseHigher, higher.answer.version
+	case alert.kind == alerted:
+		a.Reason, a.Alert = SentAlert, &alert.alert
+	case other.kind != nothing:
+		a.Reason = OtherProtocol
+	case loss.loss != notLost:
+		a.Reason = reasonOf(loss)
+	}
+	return a
+}
+
+// suitesAlert tells whether a is what servers send that do not want a version,
+// if no suite is missing from the hello: GnuTLS and JSSE do.
+func suitesAlert(a Alert) bool { return a == alertHandshakeFailure || a == alertInsufficient }
+
+func reasonOf(o outcome) Reason {
+	switch {
+	case o.partial:
+		return Truncated
+	case o.loss == lostClosed:
+		return HungUp
+	case o.loss == lostReset:
+		return WasReset
+	case o.loss == lostSilent:
+		return NoAnswer
+	case o.loss == lostProxy, o.loss == lostStartTLS:
+		return NoTLSYet
+	}
+	return NotConnected
+}
+
+// classify finds the class of r from the log and r.Versions.
+func (e *endpoint) classify(r *Result) {
+	var count [lostCanceled + 1]int
+	var foreignBytes, broken, alerts, names, truncated outcome
+	onlyNames := true
+	for _, o := range e.log {
+		switch o.kind {
+		case alerted:
+			alerts = o
+			if o.alert == alertUnrecognizedName || o.alert == alertMissingExtension {
+				names = o
+			} else {
+				onlyNames = false
+			}
+		case foreign:
+			foreignBytes = o
+		case malformed:
+			broken = o
+		case nothing:
+			count[o.loss]++
+			if o.partial {
+				truncated = o
+			}
+		}
+	}
+	detail := func(l loss) string {
+		for _, o := range e.log {
+			if o.kind == nothing && o.loss == l {
+				return o.detail
+			}
+		}
+		return ""
+	}
+	for _, v := range fiveVersions {
+		// Hung up on v, though something lower is there: not a way to decline.
+		a := r.Versions[v]
+		if a.Support == Refused && (a.Reason == HungUp || a.Reason == WasReset) && v > r.Highest() && r.Highest() != 0 {
+			r.IntolerantOf = v
+		}
+	}
+	short := false
+	for _, a := range r.Versions {
+		short = short || a.Short
+	}
+	r.ClientCertificate = e.shook != nil && e.shook.asked
+	for _, o := range e.log {
+		r.ClientCertificate = r.ClientCertificate || o.asksCert
+	}
+
+	switch {
+	case r.Highest() != 0 && r.IntolerantOf != 0:
+		r.Class = Intolerant
+	case r.Highest() != 0 && e.flaky:
+		r.Class = RateLimited
+	case r.Highest() != 0 && short:
+		r.Class = ShortHelloOnly
+	case r.Highest() != 0 && r.ClientCertificate:
+		r.Class = ClientCertificateAsked
+	case r.Highest() != 0:
+		r.Class = TLS
+	case foreignBytes.kind == foreign:
+		r.Class, r.Protocol = NotTLS, foreignBytes.protocol
+		if slices.Contains(Protocols(), Protocol(r.Protocol)) && e.startTLS == "" {
+			r.Class = NeedsStartTLS
+		}
+	case names.kind == alerted && onlyNames:
+		r.Class, r.Detail = SNINeeded, "alert "+names.alert.String()
+	case alerts.kind == alerted:
+		r.Class, r.Detail = Declined, "alert "+alerts.alert.String()
+	case broken.kind == malformed:
+		r.Class, r.Protocol = NotTLS, "unknown"
+	case truncated.partial:
+		r.Class, r.Detail = Closed, "the answer ends in the middle"
+	case count[lostStartTLS] > 0:
+		r.Class, r.Detail = StartTLSRefused, detail(lostStartTLS)
+	case count[lostProxy] > 0:
+		r.Class, r.Detail = ProxyRefused, detail(lostProxy)
+	case count[lostReset] > 0 && count[lostReset] >= count[lostClosed]:
+		r.Class = Reset
+	case count[lostClosed] > 0:
+		r.Class, r.Detail = Closed, detail(lostClosed)
+	case count[lostRefused] > 0:
+		r.Class = ConnectionRefused
+	case count[lostSilent] > 0:
+		r.Class = Silent
+	case count[lostUnreachable] > 0:
+		r.Class, r.Detail = Unreachable, detail(lostUnreachable)
+	}
+}
