@@ -144,6 +144,7 @@ type Request struct {
 	Path   string      // such as "/v1.0/organization?$select=id", or a whole address that Graph gave, an @odata.nextLink
 	Header http.Header // besides those for authentication; may be nil
 	Body   []byte      // JSON, sent as it is; nil for none
+	Once   bool        // send it a single time, whatever the answer
 }
 
 // Do sends a request and returns the body of the answer, which may be empty.
@@ -151,6 +152,7 @@ type Request struct {
 // A request to read is repeated after 429, 502, 503, 504 and when the
 // connection fails; any other after 429 alone, since it is unknown whether
 // the rest took effect. It waits as the answer asks, and until ctx is done.
+// Whoever must look again before each write sets Once.
 //
 // The error is a [*SignInError] if there was no token and nothing was sent,
 // and an [*Error] if Graph answered. With any other error, the outcome of a
@@ -179,8 +181,14 @@ func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
 	if r.Body != nil {
 		info.SetStreamContentAndContentType(r.Body, "application/json")
 	}
+	if r.Once {
+		ctx = context.WithValue(ctx, onceKey{}, true)
+	}
 	return c.Send(ctx, info)
 }
+
+// onceKey marks the context of a request that is not repeated.
+type onceKey struct{}
 
 var methods = map[string]abstractions.HttpMethod{
 	http.MethodGet: abstractions.GET, http.MethodPost: abstractions.POST, http.MethodPatch: abstractions.PATCH,
@@ -190,12 +198,6 @@ var methods = map[string]abstractions.HttpMethod{
 // Get reads path, as [Client.Do] does.
 func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
 	return c.Do(ctx, Request{Path: path})
-}
-
-// Patch writes body to path, as [Client.Do] does.
-func (c *Client) Patch(ctx context.Context, path string, body []byte) error {
-	_, err := c.Do(ctx, Request{Method: http.MethodPatch, Path: path, Body: body})
-	return err
 }
 
 // address returns the whole address of a path. It must be one to which the

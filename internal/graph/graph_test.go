@@ -44,6 +44,11 @@ func client(t *testing.T, o Options) (*Client, *httpmock.MockTransport, *credent
 	return c, mock, credential
 }
 
+func patch(ctx context.Context, c *Client, path, body string) error {
+	_, err := c.Do(ctx, Request{Method: http.MethodPatch, Path: path, Body: []byte(body)})
+	return err
+}
+
 const organization = "https://graph.microsoft.com/v1.0/organization"
 
 // answers answers with one after the other, and repeats the last.
@@ -105,7 +110,7 @@ func TestBodiesAreSentAndReturnedByteByByte(t *testing.T) {
 			assert.Equal(t, "/v1.0/applications(appId='c0ffee12-7a3b-4d5e-8f90-1234567890ab')", r.URL.EscapedPath())
 			return answer(204, ""), nil
 		})
-	require.NoError(t, c.Patch(t.Context(), "/v1.0/applications(appId='c0ffee12-7a3b-4d5e-8f90-1234567890ab')", []byte(sent)))
+	require.NoError(t, patch(t.Context(), c, "/v1.0/applications(appId='c0ffee12-7a3b-4d5e-8f90-1234567890ab')", sent))
 
 	mock.RegisterResponder("GET", organization, func(r *http.Request) (*http.Response, error) {
 		assert.Equal(t, "$select=id,displayName&$top=999", r.URL.RawQuery)
@@ -222,13 +227,13 @@ func TestWritesAreNotRepeatedBlindly(t *testing.T) {
 			}
 		}
 		mock.RegisterResponder("PATCH", organization, note(answers(answer(429, "", "Retry-After", "2"), answer(204, ""))))
-		require.NoError(t, c.Patch(t.Context(), organization, []byte(`{"a":1}`)))
+		require.NoError(t, patch(t.Context(), c, organization, `{"a":1}`))
 		assert.Equal(t, []string{`{"a":1}`, `{"a":1}`}, bodies, "sent whole again after 429")
 
 		for _, status := range []int{500, 502, 503, 504} {
 			bodies = nil
 			mock.RegisterResponder("PATCH", organization, note(answers(answer(status, ""))))
-			err := c.Patch(t.Context(), organization, []byte(`{}`))
+			err := patch(t.Context(), c, organization, `{}`)
 			var failed *Error
 			require.ErrorAs(t, err, &failed)
 			assert.Equal(t, status, failed.Status)
@@ -236,8 +241,16 @@ func TestWritesAreNotRepeatedBlindly(t *testing.T) {
 		}
 
 		bodies = nil
+		mock.RegisterResponder("PATCH", organization, note(answers(answer(429, "", "Retry-After", "9"))))
+		_, err := c.Do(t.Context(), Request{Method: "PATCH", Path: organization, Body: []byte(`{}`), Once: true})
+		var failed *Error
+		require.ErrorAs(t, err, &failed)
+		assert.Equal(t, 9*time.Second, failed.RetryAfter)
+		assert.Len(t, bodies, 1)
+
+		bodies = nil
 		mock.RegisterResponder("PATCH", organization, note(httpmock.NewErrorResponder(errors.New("connection reset"))))
-		err := c.Patch(t.Context(), organization, []byte(`{}`))
+		err = patch(t.Context(), c, organization, `{}`)
 		assert.EqualError(t, err, "graph: PATCH: connection reset")
 		assert.Len(t, bodies, 1)
 	})

@@ -35,6 +35,10 @@ func (r *retrier) RoundTrip(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
+	tries := r.tries
+	if request.Context().Value(onceKey{}) != nil {
+		tries = 1
+	}
 	reads := request.Method == http.MethodGet || request.Method == http.MethodHead
 	for try := 1; ; try++ {
 		attempt := request.Clone(request.Context())
@@ -48,7 +52,7 @@ func (r *retrier) RoundTrip(request *http.Request) (*http.Response, error) {
 			disarm(response)
 		}
 		wait, again := r.after(try, reads, response, err)
-		if !again || request.Context().Err() != nil {
+		if !again || try >= tries || request.Context().Err() != nil {
 			return response, err
 		}
 		status := 0
@@ -71,8 +75,6 @@ func (r *retrier) after(try int, reads bool, response *http.Response, err error)
 	wait := firstWait << min(try-1, 10)
 	wait += rand.N(wait / 4)
 	switch {
-	case try >= r.tries:
-		return 0, false
 	case err != nil:
 		return min(wait, r.maxWait), reads
 	case response.StatusCode == http.StatusTooManyRequests:
