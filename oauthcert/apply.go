@@ -228,8 +228,12 @@ func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup i
 		if definite && !errors.Is(err, ErrThrottled) || attempt >= a.attempts() {
 			return report, err
 		}
-		if err := a.settle(ctx, dir, plan, refused, definite); err != nil {
+		shown, err := a.settle(ctx, dir, plan, refused, definite)
+		if err != nil {
 			return report, err
+		}
+		if shown {
+			return report, a.confirm(ctx, dir, plan, report)
 		}
 	}
 }
@@ -291,24 +295,25 @@ func (a *Applier) pause(refused *DirectoryError) time.Duration {
 
 // settle waits after a write that failed. When its outcome is not known, the
 // directory is watched for a while, since a write that took effect may be seen
-// late, and writing twice is to be avoided.
-func (a *Applier) settle(ctx context.Context, dir Directory, plan *Plan, refused *DirectoryError, definite bool) error {
+// late, and writing twice is to be avoided. shown tells that it was seen.
+func (a *Applier) settle(ctx context.Context, dir Directory, plan *Plan, refused *DirectoryError, definite bool) (shown bool, err error) {
 	a.tell(Progress{Stage: Waiting, Note: "the write failed; waiting before the next attempt"})
 	if err := sleep(ctx, a.pause(refused)); err != nil || definite {
-		return err
+		return false, err
 	}
 	deadline := time.Now().Add(a.patience() / 4)
 	for look := 1; time.Now().Before(deadline); look++ {
 		now, err := read(ctx, dir, plan.Target)
 		if err == nil && len(plan.changed(now)) > 0 {
-			return nil // the write is seen, or somebody else's: the next check tells
+			missing, extra := plan.Difference(now)
+			return len(missing)+len(extra) == 0, nil
 		}
 		a.tell(Progress{Stage: Waiting, Look: look, Note: "the answer to the write was lost; watching whether it took effect"})
 		if err := sleep(ctx, a.wait(look)); err != nil {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // Verify asks the directory until it shows exactly plan, as often as Apply

@@ -364,3 +364,7 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func writeFile(dir, name string, data []byte) error {
+	return os.WriteFile(filepath.Join(dir, name), data, 0o600)
+}
