@@ -384,6 +384,9 @@ func (v *visit) visit(rank int, base *url.URL, paths []string) {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			if err != nil {
+				if reached := (*UnreachableError)(nil); errors.As(err, &reached) {
+					err = reached.Err // the target stands beside it
+				}
 				v.o.Unanswered = append(v.o.Unanswered, Unanswered{Target: target, Err: err})
 				return
 			}
@@ -562,9 +565,6 @@ func (v *visit) finish() (*Organization, error) {
 	err := errors.New("no endpoint answered")
 	if len(o.Unanswered) > 0 {
 		err = o.Unanswered[0].Err
-		if reached := (*UnreachableError)(nil); errors.As(err, &reached) {
-			err = reached.Err
-		}
 	}
 	return nil, &UnreachableError{Target: o.Target, Err: err}
 }

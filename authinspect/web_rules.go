@@ -45,8 +45,9 @@ var webRules = []crossprem.Rule{
 	{ID: "windows-transport-public", Severity: crossprem.Warning, Title: "The Windows endpoint of AD FS answers here, where passwords can be tried", Sources: []string{sourceADFS}},
 }
 
-// basicOffOnline is when Exchange Online began to refuse Basic for all
-// tenants and all protocols but SMTP AUTH.
+// basicOffOnline is when Exchange Online began to turn Basic off for
+// everything but SMTP AUTH, one tenant after the other; see basicGoneOnline
+// and sourceBasicEXO.
 var basicOffOnline = time.Date(2022, time.October, 1, 0, 0, 0, 0, time.UTC)
 
 // kerberosTolerance is the usual limit on the difference of clocks.
@@ -156,13 +157,15 @@ func (a *assessment) basic(r *Result, at time.Time) {
 		// The front end goes on challenging for a scheme that the service
 		// refuses whatever the password.
 		detail := evidence(r, Basic) + "; Exchange Online names Basic whether or not it takes it, "
-		if at.Before(basicOffOnline) {
-			f := a.failed("basic-offered", detail+"and takes it where no policy blocks it", "Move clients to modern authentication, then block Basic with an authentication policy.")
+		var f *crossprem.Finding
+		if at.Before(basicGoneOnline) {
+			f = a.failed("basic-offered", detail+"and on this day may take it where no policy blocks it", "Move clients to modern authentication, then block Basic with an authentication policy.")
 			f.Due = basicOffOnline
 		} else {
-			a.add("basic-offered", crossprem.Failed, crossprem.Info, "Exchange Online still names Basic, but has refused it since October 2022",
-				detail+"and has refused it for every protocol but SMTP AUTH since October 2022", "").Sources = []string{sourceBasicEXO}
+			f = a.add("basic-offered", crossprem.Failed, crossprem.Info, "Exchange Online still names Basic, but no longer takes it",
+				detail+"and has taken it for SMTP AUTH alone since January 2023", "")
 		}
+		f.Sources = []string{sourceBasicEXO}
 	default:
 		a.failed("basic-offered", evidence(r, Basic)+"; clients may send a password before they look for Bearer, and anybody can try passwords here", block)
 	}
@@ -186,6 +189,7 @@ func (a *assessment) bearer(r *Result) {
 		a.unknown("bearer-missing", "Bearer is asked for, but whether modern authentication is on is not known", cmp.Or(r.ModernReason, statuses(r)))
 	case r.Strength(Bearer) != StrengthUnknown:
 		a.passed("bearer-missing", "The URL asks for a Bearer token", r.ModernReason+"; "+evidence(r, Bearer))
+	case !hasModern(r.Target):
 	case r.Modern == ModernOff:
 		a.failed("bearer-missing", r.ModernReason+": "+schemeList(r.Schemes), "If modern authentication is meant to be on: check OAuthAuthentication of the virtual directory and OAuth2ClientProfileEnabled of the organization, and that no proxy removes challenges.")
 	default:
@@ -214,6 +218,18 @@ func (a *assessment) bearer(r *Result) {
 			break
 		}
 	}
+}
+
+// hasModern tells whether the URL would take Bearer tokens if modern
+// authentication were on. Outlook Anywhere, the migration endpoint and the
+// Windows endpoints of AD FS never do.
+func hasModern(target string) bool {
+	u, err := url.Parse(target)
+	if err != nil {
+		return true
+	}
+	path := strings.ToLower(u.Path)
+	return !strings.HasPrefix(path, "/rpc/") && !strings.HasPrefix(path, "/adfs/") && path != "/ews/mrsproxy.svc"
 }
 
 // front judges what seems to answer in place of the server itself.

@@ -118,6 +118,10 @@ func (f *FrontEnd) Start() *Server {
 // the front end is to be untrusted.
 func (s *Server) Roots() *x509.CertPool { return s.ca.Pool() }
 
+// Authority returns the certificate in Roots, for programs that read it from
+// a file. It is read-only.
+func (s *Server) Authority() *x509.Certificate { return s.ca.Cert }
+
 // Dial connects to the server, whatever address it is given: it serves as
 // Inspector.Dial where the names of the target do not exist.
 func (s *Server) Dial(ctx context.Context, network, _ string) (net.Conn, error) {

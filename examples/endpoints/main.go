@@ -1,0 +1,192 @@
+// The endpoints program tells which authentication web endpoints and mail
+// servers offer. It sends no password and no token.
+//
+//	endpoints mail.contoso.com                    all virtual directories of one host
+//	endpoints -domain contoso.com                 the hosts of a mail domain, AD FS, Entra ID, Exchange Online
+//	endpoints https://mail.contoso.com/EWS/Exchange.asmx imaps://mail.contoso.com
+//	endpoints -headers FILE                       explains pasted response headers; "-" is standard input
+//	endpoints -demo                               shows an invented organization; needs no network
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/authinspect"
+	"github.com/crossprem/crossprem/authinspect/authinspecttest"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	info, err := os.Stdout.Stat()
+	colour := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, colour))
+}
+
+// The exit codes.
+const (
+	exitOK    = 0
+	exitError = 1 // some target could not be asked
+	exitUsage = 2
+)
+
+// An answer is what one target gave: its facts, which marshal to the object
+// for -json, and what they mean.
+type answer struct {
+	facts    any
+	findings []crossprem.Finding
+}
+
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, colour bool) int {
+	flags := flag.NewFlagSet("endpoints", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprintln(stderr, "usage: endpoints [flags] HOST|URL…")
+		flags.PrintDefaults()
+	}
+	asJSON := flags.Bool("json", false, "print one JSON object a line for each target")
+	headers := flags.String("headers", "", "explain the response headers in this `file` and ask nobody; - is standard input")
+	domain := flags.Bool("domain", false, "the names are mail domains: find their hosts")
+	mailbox := flags.String("mailbox", "", "the `address` of one mailbox whose policy is to be applied")
+	roots := flags.String("ca", "", "a PEM `file` with authorities to trust in place of the system's")
+	timeout := flags.Duration("timeout", 0, "for one request (default 30s)")
+	day := flags.String("at", "", "the `day` to judge for, as YYYY-MM-DD (default today)")
+	demo := flags.Bool("demo", false, "show an invented organization on loopback")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case err != nil:
+		return exitUsage
+	}
+	usage := func(text string) int {
+		fmt.Fprintln(stderr, "endpoints:", text)
+		return exitUsage
+	}
+	at := time.Now()
+	if *day != "" {
+		var err error
+		if at, err = time.Parse(time.DateOnly, *day); err != nil {
+			return usage("-at takes a day such as 2026-11-22")
+		}
+	}
+	targets := flags.Args()
+	inspector := &authinspect.Inspector{Mailbox: *mailbox, Timeout: *timeout}
+	switch {
+	case *demo && (len(targets) > 0 || *headers != ""), *headers != "" && len(targets) > 0:
+		return usage("-demo, -headers and targets exclude one another")
+	case *demo:
+		contoso := authinspecttest.Contoso().Start()
+		defer contoso.Close()
+		inspector.Dial, inspector.Roots = contoso.Dial, contoso.Roots()
+		if inspector.Mailbox == "" {
+			inspector.Mailbox = "bob@contoso.test"
+		}
+		targets, *domain = []string{"contoso.test"}, true
+	case *headers == "" && len(targets) == 0:
+		flags.Usage()
+		return exitUsage
+	}
+	if *roots != "" {
+		pem, err := os.ReadFile(*roots)
+		inspector.Roots = x509.NewCertPool()
+		if err != nil || !inspector.Roots.AppendCertsFromPEM(pem) {
+			return usage("-ca: no certificate in " + *roots)
+		}
+	}
+
+	p := page{w: stdout, colour: colour}
+	show := func(a answer) {
+		if *asJSON {
+			line, err := json.Marshal(a.facts)
+			if err != nil {
+				panic(err) // plain values only
+			}
+			fmt.Fprintf(stdout, "%s\n", line)
+			return
+		}
+		p.show(a)
+	}
+	if *headers != "" {
+		a, err := explain(*headers, stdin, *mailbox, at)
+		if err != nil {
+			fmt.Fprintln(stderr, "endpoints:", err)
+			return exitError
+		}
+		show(a)
+		return exitOK
+	}
+	code := exitOK
+	for _, target := range targets {
+		a, err := inspect(ctx, inspector, target, *domain, at)
+		if err != nil {
+			fmt.Fprintln(stderr, "endpoints:", oneLine(err))
+			code = exitError
+			continue
+		}
+		show(a)
+	}
+	return code
+}
+
+// inspect asks one target: a mail server, one URL, or a whole organization.
+func inspect(ctx context.Context, inspector *authinspect.Inspector, target string, domain bool, at time.Time) (answer, error) {
+	addr, protocol, isMail, err := authinspect.ParseMailURL(target)
+	if err != nil {
+		return answer{}, err
+	}
+	if isMail {
+		r, err := inspector.InspectMail(ctx, addr, protocol)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{r, authinspect.AssessMail(r, at)}, nil
+	}
+	_, rest, isURL := strings.Cut(target, "://")
+	if _, path, _ := strings.Cut(rest, "/"); path != "" {
+		r, err := inspector.Inspect(ctx, target)
+		if err != nil {
+			return answer{}, err
+		}
+		return answer{r, authinspect.Assess(r, at)}, nil
+	}
+	if !isURL && !domain {
+		target = "https://" + target
+	}
+	o, err := inspector.InspectOrganization(ctx, target)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{o, authinspect.AssessOrganization(o, at)}, nil
+}
+
+// explain reads pasted headers.
+func explain(file string, stdin io.Reader, mailbox string, at time.Time) (answer, error) {
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return answer{}, err
+		}
+		defer f.Close()
+		stdin = f
+	}
+	answers, warnings, err := authinspect.ReadAnswers(stdin)
+	if err != nil {
+		return answer{}, fmt.Errorf("%s: %w", file, err)
+	}
+	r := authinspect.Conclude(file, mailbox, answers...)
+	r.Warnings = append(warnings, r.Warnings...)
+	return answer{r, authinspect.Assess(r, at)}, nil
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
