@@ -205,26 +205,23 @@ func (g *gathering) cmdlets(name string) error {
 	return nil
 }
 
-// plain takes the cmdlets that print one word.
+// plain takes the cmdlets that print words, not objects.
 func (g *gathering) plain(command string, out psobject.Output) {
-	word := ""
-	for _, line := range out.Lines {
-		if line = strings.TrimSpace(line); line != "" {
-			word = line
-			break
-		}
-	}
-	if out.Failed || word == "" {
+	if out.Failed {
 		return
 	}
-	is := func(cmdlet string) bool { return strings.EqualFold(command, cmdlet) }
-	switch {
-	case is("Get-ADSyncAutoUpgrade"):
-		g.autoUpgrade(word)
-	case is("Get-ADSyncAADConnectorImportApiVersion"):
-		g.Facts.ImportAPI = apiVersion(word)
-	case is("Get-ADSyncAADConnectorExportApiVersion"):
-		g.Facts.ExportAPI = apiVersion(word)
+	for _, word := range out.Lines {
+		if word = strings.TrimSpace(word); word == "" {
+			continue
+		}
+		switch strings.ToLower(command) {
+		case "get-adsyncautoupgrade":
+			g.autoUpgrade(word)
+		case "get-adsyncaadconnectorimportapiversion":
+			g.Facts.ImportAPI = apiVersion(word)
+		case "get-adsyncaadconnectorexportapiversion":
+			g.Facts.ExportAPI = apiVersion(word)
+		}
 	}
 }
 
