@@ -130,20 +130,28 @@ func (f *search) bruteForce(guesses []int32) {
 	cells := f.pick(guesses, func(c *cell) bool { return c.account != 0 && !f.letInBy(c, c.minute-1) })
 	f.groups(cells, func(c *cell) uint32 { return c.account }, func(cells []int32) {
 		f.sessions(cells, window, func(cells []int32) {
-			left, attempts := 0, 0
+			left, attempts := 0, 0 // attempts in thirds
 			for _, i := range cells {
-				attempts += int(f.cells[i].count)
+				attempts += weight(&f.cells[i])
 				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
-					attempts -= int(f.cells[cells[left]].count)
+					attempts -= weight(&f.cells[cells[left]])
 					left++
 				}
-				if attempts >= f.p.Attempts {
+				if attempts >= 3*f.p.Attempts {
 					f.report(Attack{Kind: BruteForce}, cells)
 					return
 				}
 			}
 		})
 	})
+}
+
+// weight is what the guesses of c count towards a brute force attack.
+func weight(c *cell) int {
+	if c.protocol == Browser {
+		return int(c.count)
+	}
+	return 3 * int(c.count)
 }
 
 // distributed looks for sprays that have the same key other than 0, and begins

@@ -23,7 +23,9 @@ type Spray struct {
 	Accounts int           `json:"accounts,omitempty"`
 
 	// A brute force attack: Attempts guesses or more (8 if 0) at one account
-	// within BruteForceWindow (10 minutes if 0), from whatever addresses.
+	// within BruteForceWindow (10 minutes if 0), from whatever addresses. At
+	// the sign-in page, where people forget passwords and are locked out after
+	// the tenth, it takes three times as many.
 	BruteForceWindow time.Duration `json:"bruteForceWindow,omitempty"`
 	Attempts         int           `json:"attempts,omitempty"`
 

@@ -389,7 +389,7 @@ func (s *Summary) user(r *SignIn) *User {
 		u = new(User)
 		s.Users[strings.Clone(key)] = u
 	}
-	if r.UserID != "" && (u.ID == "" || r.UserID < u.ID) {
+	if named(r.UserID) && (u.ID == "" || r.UserID < u.ID) {
 		u.ID = strings.Clone(r.UserID) // of several, the first in lexical order
 	}
 	return u
@@ -400,13 +400,19 @@ func (s *Summary) user(r *SignIn) *User {
 // was typed. It is empty if nothing does.
 func userKey(s *SignIn) string {
 	name := strings.TrimSpace(s.UserPrincipalName)
-	if !strings.Contains(name, "@") && s.UserID != "" {
+	if !strings.Contains(name, "@") && named(s.UserID) {
 		name = s.UserID
 	}
-	if strings.EqualFold(name, "Not Available") || strings.EqualFold(name, "Unknown") { // unified audit writes so
+	if !named(name) {
 		return ""
 	}
 	return strings.ToLower(name)
+}
+
+// named reports whether name names somebody. Unified audit writes the other
+// two where it has nothing to write.
+func named(name string) bool {
+	return name != "" && !strings.EqualFold(name, "Not Available") && !strings.EqualFold(name, "Unknown")
 }
 
 func (u *User) add(s *SignIn, v *Verdict) {
@@ -601,15 +607,15 @@ func addCounts[K comparable](into *map[K]int64, from map[K]int64) {
 // users returns the users by name. Somebody whom some records name and others
 // give an object id only is one of them.
 func (s *Summary) users() map[string]*User {
-	named := make(map[string]string) // name by object id; of several, the first
+	known := make(map[string]string) // name by object id; of several, the first
 	for name, u := range s.Users {
-		if id := strings.ToLower(u.ID); id != "" && name != id && (named[id] == "" || name < named[id]) {
-			named[id] = name
+		if id := strings.ToLower(u.ID); id != "" && name != id && (known[id] == "" || name < known[id]) {
+			known[id] = name
 		}
 	}
 	users := maps.Clone(s.Users)
 	for id, u := range s.Users {
-		name, ok := named[id]
+		name, ok := known[id]
 		if !ok {
 			continue
 		}
