@@ -367,9 +367,7 @@ func (d *mailDialog) welcome(greeting string) bool {
 
 func (d *mailDialog) refused(line string) {
 	secure := d.TLS != nil
-	for _, e := range explain(d.protocol, line, &secure) {
-		d.Refusals = append(d.Refusals, e)
-	}
+	d.Refusals = append(d.Refusals, explain(d.protocol, line, &secure)...)
 }
 
 // capabilities asks for the list of capabilities, and returns nil if there
@@ -389,9 +387,12 @@ func (d *mailDialog) capabilities(greeting string) *MailState {
 		// Servers may put the list into the greeting (RFC 9051 §7.1).
 		s = ParseMailState(d.protocol, append([]string{greeting}, answer...))
 	}
-	if err == nil && !d.succeeded(answer) {
+	switch {
+	case err == nil && !d.succeeded(answer):
 		d.warn("%s is declined: %s", verb, shorten(last(answer)))
 		d.refused(last(answer))
+	case err == nil && !s.Known:
+		d.warn("the answer to %s holds no list of capabilities", verb)
 	}
 	for _, c := range s.Capabilities {
 		if mangled(c) {

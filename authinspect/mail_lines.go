@@ -76,7 +76,8 @@ func (s *MailState) named(kind []string) []string {
 // ParseMailState reads the lines by which a server lists its capabilities:
 // IMAP's CAPABILITY (also inside another answer), POP3's CAPA and SMTP's EHLO.
 // It takes lines with or without their end, and any others in between, and
-// never fails: a state that is not [MailState.Known] has seen no list.
+// never fails: a state that is not [MailState.Known] has seen no list. A list
+// ends after 500 capabilities.
 func ParseMailState(protocol Protocol, lines []string) *MailState {
 	s := &MailState{}
 	for i, line := range lines {
@@ -112,7 +113,10 @@ func (s *MailState) readIMAP(line string) {
 	}
 	s.Known = true
 	for _, word := range strings.Fields(m[1]) {
-		if s.capability(word); len(word) > 5 && strings.EqualFold(word[:5], "AUTH=") {
+		if !s.capability(word) {
+			return
+		}
+		if len(word) > 5 && strings.EqualFold(word[:5], "AUTH=") {
 			s.mechanism(word[5:])
 		}
 		switch strings.ToUpper(word) {
@@ -135,7 +139,9 @@ func (s *MailState) readPOP3(line string, number int) {
 	if !s.Known || len(words) == 0 {
 		return
 	}
-	s.capability(strings.Join(words, " "))
+	if !s.capability(strings.Join(words, " ")) {
+		return
+	}
 	switch strings.ToUpper(words[0]) {
 	case "SASL":
 		for _, m := range words[1:] {
@@ -161,7 +167,9 @@ func (s *MailState) readSMTP(line string, number int) {
 	if number == 0 || len(words) == 0 {
 		return // the first line names the server
 	}
-	s.capability(strings.Join(words, " "))
+	if !s.capability(strings.Join(words, " ")) {
+		return
+	}
 	// "AUTH=LOGIN PLAIN" is from before RFC 2554, for old clients.
 	first, legacy, ok := strings.Cut(words[0], "=")
 	switch strings.ToUpper(first) {
@@ -177,10 +185,20 @@ func (s *MailState) readSMTP(line string, number int) {
 	}
 }
 
-func (s *MailState) capability(word string) {
-	if word = showLine(word); !slices.Contains(s.Capabilities, word) {
+// maxCapabilities is far beyond what real servers name: some forty.
+const maxCapabilities = 500
+
+// capability adds to the list, and tells whether it stands there.
+func (s *MailState) capability(word string) bool {
+	word = showLine(word)
+	switch {
+	case slices.Contains(s.Capabilities, word):
+	case len(s.Capabilities) == maxCapabilities:
+		return false
+	default:
 		s.Capabilities = append(s.Capabilities, word)
 	}
+	return true
 }
 
 // saslName is the form of the name of a mechanism (RFC 4422 §3.1), and a bit
@@ -189,7 +207,7 @@ var saslName = regexp.MustCompile(`^[A-Z0-9_-]{1,64}$`)
 
 func (s *MailState) mechanism(name string) {
 	name = strings.ToUpper(name)
-	if saslName.MatchString(name) && !slices.Contains(s.Mechanisms, name) {
+	if len(s.Mechanisms) < maxCapabilities && saslName.MatchString(name) && !slices.Contains(s.Mechanisms, name) {
 		s.Mechanisms = append(s.Mechanisms, name)
 	}
 }
