@@ -163,9 +163,6 @@ func (r reference) object(pairs []pair, members map[string]want, root bool) erro
 			var err error
 			switch v := m.value.(type) {
 			case string:
-				if n.slot == slotMethod || n.slot == slotMethodDetail {
-					n.last = ""
-				}
 				err = r.setText(n, []byte(v))
 			case json.Number:
 				r.setNumber(n, []byte(v))

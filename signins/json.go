@@ -39,8 +39,8 @@ type node struct {
 	dst    *string
 	varies bool   // unwanted, but seen with different values
 	last   string // unwanted: the raw text seen; wanted: the value seen, if its raw text is the same
-	enum   uint8  // what last stands for, of few-valued members
 	names  []seenName
+	enums  []seenEnum
 	sub    *node // the root of JSON text inside of a string
 
 	kids   []*node
@@ -50,7 +50,7 @@ type node struct {
 	index  int  // in the array
 
 	edges  []edge
-	victim int // the edge to replace next
+	victim int // which of edges or enums to replace next
 }
 
 // An edge is a text that was seen between a value and the next one.
@@ -66,8 +66,16 @@ type seenName struct {
 	text string // empty until hash is seen for the second time
 }
 
+// A seenEnum is a value of a member with few values.
+type seenEnum struct {
+	raw  string // as in the record
+	text string // of methods and their details
+	code uint8
+}
+
 const (
 	maxEdges  = 6
+	maxEnums  = 8
 	maxLast   = 256     // longest raw value to remember
 	namesKept = 256     // repeating values to remember for each place
 	maxKids   = 256     // unwanted members to remember for each object
@@ -349,6 +357,9 @@ func (p *parser) newNode(key string, w want) *node {
 
 // value reads the value of n at b[i:], and returns where it ends.
 func (p *parser) value(n *node, b []byte, i int) (int, error) {
+	if i < len(b) && b[i] <= ' ' {
+		i = space(b, i) // the edge was learned where there was none
+	}
 	if i >= len(b) {
 		return i, errShort
 	}
@@ -383,32 +394,49 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 		}
 	case n.slot.isEnum():
 		p.seen |= n.fields
-		if n.last != "" && hasPrefix(b[i:], n.last) && endsAt(b, i+len(n.last)) {
-			p.setEnum(n, n.enum)
-			return i + len(n.last), nil
+		for k := range n.enums {
+			e := &n.enums[k]
+			if hasPrefix(b[i:], e.raw) && endsAt(b, i+len(e.raw)) {
+				p.setEnum(n.slot, e)
+				return i + len(e.raw), nil
+			}
 		}
-		p.enum = noEnum
-		end, err := p.anyValue(n, b, i)
-		if s := n.slot; (s == slotMethod || s == slotMethodDetail) && plain(b[i+1:]) != end-i-2 {
-			return end, err // setEnum takes the text out of the quotes
-		}
-		if p.enum != noEnum && err == nil && end-i <= maxLast {
-			n.last, n.enum = p.keep(n, b[i:end]), p.enum
-		}
-		return end, err
-	case n.slot == slotErrorCode && b[i] >= '0' && b[i] <= '9':
-		code, k := 0, i
+		return p.newEnum(n, b, i)
+	case n.slot == slotErrorCode || n.slot == slotAutonomousSystemNumber:
+		v, k := 0, i
 		for ; k < len(b) && k < i+9 && b[k] >= '0' && b[k] <= '9'; k++ {
-			code = code*10 + int(b[k]-'0')
+			v = v*10 + int(b[k]-'0')
 		}
-		if endsAt(b, k) && (b[i] != '0' || k == i+1) {
+		if k > i && endsAt(b, k) && (b[i] != '0' || k == i+1) {
 			p.seen |= n.fields
-			p.setCode(int64(code))
+			if n.slot == slotErrorCode {
+				p.setCode(int64(v))
+			} else {
+				p.rec.AutonomousSystemNumber = uint32(v)
+			}
 			return k, nil
 		}
 	}
 	p.seen |= n.fields
 	return p.anyValue(n, b, i)
+}
+
+// newEnum reads a value of a member with few values, and remembers it.
+func (p *parser) newEnum(n *node, b []byte, i int) (int, error) {
+	p.enum.raw = ""
+	end, err := p.anyValue(n, b, i)
+	if err != nil || p.enum.raw == "" || end-i > maxLast {
+		return end, err
+	}
+	p.enum.raw = string(b[i:end])
+	p.memory += 2 * (end - i)
+	if len(n.enums) < maxEnums {
+		n.enums = append(n.enums, p.enum)
+	} else {
+		n.enums[n.victim] = p.enum
+		n.victim = (n.victim + 1) % maxEnums
+	}
+	return end, nil
 }
 
 // endsAt reports whether a number or word that ends at i ends there for sure.
@@ -426,11 +454,15 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 			}
 			return skip(b, i)
 		}
+		if n.members != nil && (c == '[') == n.array {
+			end, err = p.run(p.subOf(n), b[i:])
+			if e, ok := err.(*syntaxError); ok {
+				e.at += i
+			}
+			return i + end, err
+		}
 		if end, err = skip(b, i); err != nil {
 			return end, err
-		}
-		if n.members != nil && (c == '[') == n.array {
-			return p.inner(n, b[i:end], i, end)
 		}
 		if n.slot.isRaw() {
 			if !json.Valid(b[i:end]) {
@@ -473,22 +505,25 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 	return end, nil
 }
 
-// inner reads an object or array that is the value of n by itself.
-func (p *parser) inner(n *node, text []byte, i, end int) (int, error) {
+// subOf returns the root for a value of n that is read by itself.
+func (p *parser) subOf(n *node) *node {
 	if n.sub == nil {
 		n.sub = p.newNode(n.key, n.want)
 		n.sub.dst = nil
 	}
-	k, err := p.run(n.sub, text)
-	if err == nil {
-		if k = space(text, k); k < len(text) {
-			err = &syntaxError{k, "unexpected text"}
-		}
+	return n.sub
+}
+
+// inner reads the JSON text that a string or cell holds as the value of n.
+func (p *parser) inner(n *node, text []byte) error {
+	k, err := p.run(p.subOf(n), text)
+	if err == nil && space(text, k) < len(text) {
+		err = errShort
 	}
 	if err != nil {
-		return i, &syntaxError{i, "invalid value of " + quote(n.key)}
+		return errors.New("invalid JSON in the text of " + quote(n.key))
 	}
-	return end, nil
+	return nil
 }
 
 func quote(key string) string { return fmt.Sprintf("%.40q", key) }

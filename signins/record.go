@@ -321,8 +321,6 @@ var categories = map[string]Category{
 // otherCategory stands for the categories of other logs.
 const otherCategory Category = 255
 
-const noEnum = 254
-
 var errNotSignIn = errors.New("not a sign-in record")
 
 // A parser reads records of any format, and remembers what they look like.
@@ -342,7 +340,7 @@ type parser struct {
 	actor   string
 	other   [textSlots - int(slotUserIDOrName)]string
 	late    [lateSlots]late
-	enum    uint8
+	enum    seenEnum // the value just read, if raw is set
 
 	record  *node   // the root of records
 	columns []*node // of the table being read; nil for those that nobody wants
@@ -475,8 +473,7 @@ func (p *parser) setText(n *node, text []byte) error {
 			open = '['
 		}
 		if len(text) > 0 && text[0] == open {
-			_, err := p.inner(n, text, 0, 0)
-			return err
+			return p.inner(n, text)
 		}
 	case n.slot.isRaw() && n.slot != slotEventTypes:
 		if json.Valid(text) {
@@ -497,29 +494,27 @@ func (p *parser) setText(n *node, text []byte) error {
 		if !ok && len(text) > 0 {
 			c = otherCategory
 		}
-		p.setEnum(n, uint8(c))
+		p.newCode(n, uint8(c), "")
 	case n.slot == slotEventTypes:
-		p.setEnum(n, uint8(eventCategory(text)))
+		p.newCode(n, uint8(eventCategory(text)), "")
 	case n.slot == slotConditionalAccess:
-		p.setEnum(n, uint8(conditionalAccessOf(string(text))))
+		p.newCode(n, uint8(conditionalAccessOf(string(text))), "")
 	case n.slot == slotMethod:
-		p.setMethod(p.keep(n, text), methodOf(text))
-		p.enum = uint8(methodOf(text))
+		p.newCode(n, uint8(methodOf(text)), string(text))
 	case n.slot == slotMethodDetail:
-		p.setDetail(p.keep(n, text))
-		p.enum = 0
+		p.newCode(n, 0, string(text))
 	case n.slot == slotAutonomousSystemNumber:
 		p.setNumber(n, text)
 	case n.slot == slotInteractive || n.slot == slotGuest || n.slot == slotIsManagedIdentity:
 		switch strings.ToLower(string(text)) {
 		case "true", "yes", "1":
-			p.setEnum(n, uint8(Yes))
+			p.newCode(n, uint8(Yes), "")
 		case "false", "no", "0":
-			p.setEnum(n, uint8(No))
+			p.newCode(n, uint8(No), "")
 		}
 	case n.slot == slotRecordType:
 		if string(text) == "AzureActiveDirectoryStsLogon" {
-			p.setEnum(n, stsLogon)
+			p.newCode(n, stsLogon, "")
 		} else {
 			p.setNumber(n, text)
 		}
@@ -530,41 +525,38 @@ func (p *parser) setText(n *node, text []byte) error {
 // stsLogon is unified audit's record type of sign-ins, AzureActiveDirectoryStsLogon.
 const stsLogon = 15
 
-// setEnum takes e as the value of n: it stands for a text that was seen before.
-func (p *parser) setEnum(n *node, e uint8) {
-	p.enum = e
-	switch n.slot {
+// newCode takes code, and the text for which it stands, as the value of n.
+func (p *parser) newCode(n *node, code uint8, text string) {
+	p.enum = seenEnum{raw: "?", text: text, code: code}
+	p.setEnum(n.slot, &p.enum)
+}
+
+// setEnum takes e as the value of s.
+func (p *parser) setEnum(s slot, e *seenEnum) {
+	switch s {
 	case slotCategory, slotEventTypes:
-		p.rec.Category = Category(e)
+		p.rec.Category = Category(e.code)
 	case slotConditionalAccess:
-		p.rec.ConditionalAccess = ConditionalAccess(e)
+		p.rec.ConditionalAccess = ConditionalAccess(e.code)
 	case slotInteractive:
-		p.rec.Interactive = Answer(e)
+		p.rec.Interactive = Answer(e.code)
 	case slotMethod:
-		p.setMethod(n.last[1:len(n.last)-1], Methods(e))
+		if !p.method {
+			p.method = true
+			p.rec.AuthenticationMethod = e.text
+		}
+		p.rec.Methods |= Methods(e.code)
 	case slotMethodDetail:
-		p.setDetail(n.last[1 : len(n.last)-1])
+		if !p.detail {
+			p.detail = true
+			p.rec.AuthenticationMethodDetail = e.text
+		}
 	case slotGuest:
-		p.guest = Answer(e)
+		p.guest = Answer(e.code)
 	case slotIsManagedIdentity:
-		p.managed = Answer(e)
+		p.managed = Answer(e.code)
 	case slotRecordType:
-		p.kind = e
-	}
-}
-
-func (p *parser) setMethod(text string, m Methods) {
-	if !p.method {
-		p.method = true
-		p.rec.AuthenticationMethod = text
-	}
-	p.rec.Methods |= m
-}
-
-func (p *parser) setDetail(text string) {
-	if !p.detail {
-		p.detail = true
-		p.rec.AuthenticationMethodDetail = text
+		p.kind = e.code
 	}
 }
 
@@ -604,13 +596,13 @@ func (p *parser) setNumber(n *node, text []byte) {
 		}
 	case n.slot == slotRecordType:
 		kind, err := strconv.ParseUint(string(text), 10, 8)
-		if err != nil || kind >= noEnum {
+		if err != nil || kind > 255 {
 			kind = 0
 		}
-		p.setEnum(n, uint8(kind))
+		p.newCode(n, uint8(kind), "")
 	case len(text) != 1:
 	case n.slot == slotConditionalAccess && text[0] <= '2':
-		p.setEnum(n, uint8(ConditionalAccessSuccess)+text[0]-'0')
+		p.newCode(n, uint8(ConditionalAccessSuccess)+text[0]-'0', "")
 	case n.slot.isEnum() && text[0] <= '1':
 		p.setWord(n, text[0] == '1')
 	}
@@ -626,7 +618,7 @@ func (p *parser) setWord(n *node, yes bool) {
 		if yes {
 			e = Yes
 		}
-		p.setEnum(n, uint8(e))
+		p.newCode(n, uint8(e), "")
 	}
 }
 
@@ -639,7 +631,7 @@ type property struct {
 // setRaw takes valid JSON, which need not have the shape that is expected.
 func (p *parser) setRaw(n *node, raw []byte) {
 	if n.slot == slotEventTypes {
-		p.setEnum(n, uint8(eventCategory(raw)))
+		p.newCode(n, uint8(eventCategory(raw)), "")
 		return
 	}
 	var list []property
