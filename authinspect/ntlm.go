@@ -31,8 +31,8 @@ type NTLMChallenge struct {
 }
 
 // NTLMVersion is the version of the operating system as in [MS-NLMP]
-// §2.2.2.10. Servers that are not Windows invent one: gss-ntlmssp says 6.1 or
-// 10.0 with build 0, as do Samba's.
+// §2.2.2.10. Servers that are not Windows invent one: gss-ntlmssp 1.2 says
+// 6.2 with build 0.
 type NTLMVersion struct {
 	Major, Minor uint8
 	Build        uint16

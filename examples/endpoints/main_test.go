@@ -60,7 +60,7 @@ func TestURLs(t *testing.T) {
 
 	code, out, _ = start(t, "", "-ca", ca, server.URL+"/EWS/Exchange.asmx")
 	assert.Zero(t, code)
-	assert.Contains(t, out, "NTLM:   CONTOSO, EX01, ex01.corp.contoso.test, corp.contoso.test, contoso.test, Windows 10.0.20348")
+	assert.Contains(t, out, "NTLM:   CONTOSO, EX01, ex01.corp.contoso.test, corp.contoso.test, contoso.test, version 10.0.20348")
 
 	code, _, stderr = start(t, "", "http://127.0.0.1:1/x", "ftp://x/y")
 	assert.Equal(t, exitError, code)

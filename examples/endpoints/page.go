@@ -163,7 +163,7 @@ func (p page) result(r *authinspect.Result) {
 		p.line("  issuer: %s", strings.TrimSpace(i.Kind+after(", ", i.AuthorizationURI)+after(", tenant ", i.Tenant)))
 	}
 	if n := r.NTLM; n != nil {
-		p.line("  NTLM:   %s%s", strings.Join(n.InternalNames(), ", "), after(", Windows ", n.Version.String()))
+		p.line("  NTLM:   %s%s", strings.Join(n.InternalNames(), ", "), after(", version ", n.Version.String()))
 	}
 	for _, d := range r.Diagnostics {
 		p.line("  %s: %s %s", d.Step, d, d.Meaning)
