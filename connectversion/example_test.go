@@ -2,10 +2,12 @@ package connectversion_test
 
 import (
 	"fmt"
+	"testing/fstest"
 	"time"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/connectversion/connectversiontest"
 )
 
 func Example() {
@@ -52,4 +54,41 @@ func ExampleExplainAutoUpgrade() {
 	// Output:
 	// UpgradeNotSupported no
 	// Upgrade by hand.
+}
+
+// Copies of two programs are enough to see an upgrade that was left half-way.
+func ExampleReconcile() {
+	folder := fstest.MapFS{ // or os.DirFS("evidence")
+		"AzureADConnect.exe": {Data: connectversiontest.Executable(connectversion.Version{Major: 2, Minor: 6, Build: 84}, "")},
+		"miiserver.exe":      {Data: connectversiontest.Executable(connectversion.Version{Major: 2, Minor: 6, Build: 3}, "")},
+	}
+	machine, err := connectversion.Gather(folder)
+	if err != nil {
+		fmt.Println(err)
+	}
+	r := connectversion.Reconcile(time.Now(), machine.Evidence...)
+	fmt.Println(r.Installed[0].Version)
+	for _, f := range r.Findings {
+		fmt.Println(f.Detail)
+	}
+	// Output:
+	// 2.6.3.0
+	// engine-file says 2.6.3.0; setup-file says 2.6.84.0.
+}
+
+func ExamplePlan() {
+	server := connectversion.Installed{Product: connectversion.ConnectSync, Version: connectversion.Version{Major: 2, Minor: 6, Build: 3}}
+	day := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	p := connectversion.Plan(server, connectversion.Facts{}, day, day.AddDate(1, 0, 0))
+	for _, d := range p.Deadlines {
+		fmt.Println(d.Date.Format(time.DateOnly), d.What)
+	}
+	fmt.Println("upgrade to", p.Target)
+	fmt.Println(p.Why)
+	// Output:
+	// 2026-11-22 3 security fixes are missing
+	// 2027-04-07 synchronisation stops
+	// 2027-07-07 support ends
+	// upgrade to 2.6.92.0
+	// The newest release offered to automatic upgrade is 2.6.3.0.
 }

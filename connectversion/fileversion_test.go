@@ -73,7 +73,7 @@ func TestVersionResourcesOfWine(t *testing.T) {
 	for _, pattern := range []string{"/usr/lib/*/wine/x86_64-windows/*.dll", "/usr/lib/wine/x86_64-windows/*.dll"} {
 		names, err := filepath.Glob(pattern)
 		require.NoError(t, err)
-		for _, name := range names {
+		for _, name := range names[:min(len(names), 150)] {
 			file, err := os.Open(name)
 			require.NoError(t, err)
 			f, err := ReadFileVersion(file)
