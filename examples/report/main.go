@@ -1,0 +1,156 @@
+// Report asks all five packages of crossprem and prints what it found.
+//
+// Without arguments it reports on an invented estate, Contoso, whose logs and
+// certificate are built in and whose servers are fakes on loopback. With
+// arguments it reads real logs and asks real servers; it never sends a
+// password or a token.
+//
+// It exits with 0 if it ran, 1 if it could not, 2 for wrong usage, and 3 if it
+// ran and something is at least as bad as -fail-on says.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/connectversion"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	colour := os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, colour))
+}
+
+// The exit codes.
+const (
+	exitRan      = 0
+	exitCouldNot = 1
+	exitUsage    = 2
+	exitFindings = 3
+)
+
+// questions are what the command line asks.
+type questions struct {
+	signins  []string // files and folders
+	probe    []string // host:port
+	exchange []string // URLs
+	connect  connectversion.Version
+	cert     string // file
+	at       time.Time
+	json     bool
+	failOn   crossprem.Severity
+	fail     bool // whether failOn was given
+}
+
+// any tells whether there is anything to ask about; otherwise the report is on
+// the built-in estate.
+func (q *questions) any() bool {
+	return len(q.signins)+len(q.probe)+len(q.exchange) > 0 || !q.connect.IsZero() || q.cert != ""
+}
+
+const usage = `Report asks which sign-ins still use legacy authentication, which TLS versions
+servers negotiate, what Exchange offers, whether Entra Connect is still good
+and whether the auth certificate is. Without arguments it reports on a built-in
+demonstration, Contoso.
+
+Usage: report [flags]
+
+`
+
+func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
+	q := &questions{at: now}
+	flags := flag.NewFlagSet("report", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	each := func(name, what string, into *[]string) {
+		flags.Func(name, what, func(s string) error {
+			if s == "" {
+				return errors.New("is empty")
+			}
+			*into = append(*into, s)
+			return nil
+		})
+	}
+	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins)
+	each("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", &q.probe)
+	each("exchange", "ask the `URL` of a virtual directory which authentication it offers; repeatable", &q.exchange)
+	flags.Func("connect", "judge this `VERSION` of Entra Connect Sync, such as 2.5.79.0", func(s string) (err error) {
+		q.connect, err = connectversion.Parse(s)
+		return err
+	})
+	flags.StringVar(&q.cert, "cert", "", "judge the auth certificate in `FILE` (DER, PEM or what else exports make)")
+	flags.Func("at", "judge for the day `YYYY-MM-DD` (default today)", func(s string) (err error) {
+		q.at, err = time.Parse(time.DateOnly, s)
+		return err
+	})
+	flags.BoolVar(&q.json, "json", false, "print JSON")
+	flags.Func("fail-on", "exit with 3 if a finding is at least a `warning`, or is critical", func(s string) error {
+		if s != "warning" && s != "critical" {
+			return errors.New("must be warning or critical")
+		}
+		q.fail = true
+		return q.failOn.UnmarshalText([]byte(s))
+	})
+	err := flags.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stderr, usage)
+		flags.SetOutput(stderr)
+		flags.PrintDefaults()
+	case err == nil && flags.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return q, err
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bool) int {
+	q, err := parse(args, time.Now(), stderr)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		return exitRan
+	case err != nil:
+		fmt.Fprintf(stderr, "report: %s; -help tells more\n", oneLine(err))
+		return exitUsage
+	}
+	ask := &asker{at: q.at}
+	title := "Report"
+	if !q.any() {
+		estate := startEstate()
+		defer estate.close()
+		ask = estate.asker(q.at)
+		estate.fill(q)
+		title = "Demonstration: Contoso, an invented organization"
+	}
+	report, err := ask.all(ctx, q)
+	if err == nil {
+		if q.json {
+			err = report.writeJSON(stdout)
+		} else {
+			err = report.writeText(stdout, title, colour)
+		}
+	}
+	switch {
+	case err != nil:
+		fmt.Fprintf(stderr, "report: %s\n", oneLine(err))
+		return exitCouldNot
+	case q.fail && report.worst(q.failOn):
+		return exitFindings
+	}
+	return exitRan
+}
+
+// oneLine returns the text of err without line breaks.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

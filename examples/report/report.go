@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/authinspect"
+	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/oauthcert"
+	"github.com/crossprem/crossprem/signins"
+	"github.com/crossprem/crossprem/tlsprobe"
+)
+
+// A report is what all packages said. Sections that nobody asked for are nil.
+type report struct {
+	AsOf        string                     `json:"asOf"` // the day judged for
+	Findings    []crossprem.Finding        `json:"findings"`
+	SignIns     *signins.Summary           `json:"signins,omitempty"`
+	TLS         []*tlsprobe.Result         `json:"tls,omitempty"`
+	Connect     *connectversion.Assessment `json:"connect,omitempty"`
+	Certificate *oauthcert.Certificate     `json:"certificate,omitempty"`
+	Endpoints   []*authinspect.Result      `json:"endpoints,omitempty"`
+}
+
+// An asker asks the packages. The zero value but for at asks the world; the
+// other fields let the demonstration ask its own servers.
+type asker struct {
+	at    time.Time
+	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
+	roots *x509.CertPool
+	files fs.FS // where the names of files are looked up; nil: the system's
+}
+
+// all answers q. Servers are asked at the same time as the files are read.
+func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
+	r := &report{AsOf: a.at.Format(time.DateOnly), Findings: []crossprem.Finding{}}
+	var network sync.WaitGroup
+	if len(q.probe) > 0 {
+		network.Go(func() { r.TLS = a.probe(ctx, q.probe) })
+	}
+	if len(q.exchange) > 0 {
+		network.Go(func() { r.Endpoints = a.inspect(ctx, q.exchange) })
+	}
+	var err error
+	if len(q.signins) > 0 {
+		r.SignIns, err = a.readSignIns(ctx, q.signins)
+	}
+	if q.cert != "" && err == nil {
+		r.Certificate, err = a.readCertificate(q.cert)
+	}
+	network.Wait()
+	if err = cmp.Or(ctx.Err(), err); err != nil {
+		return nil, err
+	}
+	if !q.connect.IsZero() {
+		assessment := connectversion.Assess(connectversion.ConnectSync, q.connect, a.at, connectversion.Facts{})
+		r.Connect = &assessment
+	}
+	r.judge(a.at)
+	return r, nil
+}
+
+// judge collects the findings of all sections, worst first.
+func (r *report) judge(at time.Time) {
+	if r.SignIns != nil {
+		r.Findings = append(r.Findings, signins.Assess(r.SignIns, at)...)
+	}
+	for _, result := range r.TLS {
+		r.Findings = append(r.Findings, tlsprobe.Assess(result, tlsprobe.RoleOf(result.Target), at)...)
+	}
+	for _, result := range r.Endpoints {
+		r.Findings = append(r.Findings, authinspect.Assess(result, at)...)
+	}
+	if r.Connect != nil {
+		r.Findings = append(r.Findings, r.Connect.Findings...)
+	}
+	if r.Certificate != nil {
+		r.Findings = append(r.Findings, oauthcert.Assess(r.Certificate, at)...)
+	}
+	slices.SortStableFunc(r.Findings, func(x, y crossprem.Finding) int {
+		rank := [...]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}
+		return cmp.Or(cmp.Compare(rank[x.Status], rank[y.Status]), cmp.Compare(y.Severity, x.Severity))
+	})
+}
+
+// worst tells whether a failed finding is at least as bad as limit.
+func (r *report) worst(limit crossprem.Severity) bool {
+	return slices.ContainsFunc(r.Findings, func(f crossprem.Finding) bool {
+		return f.Status == crossprem.Failed && f.Severity >= limit
+	})
+}
+
+func (r *report) writeJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(r)
+}
+
+// readSignIns summarises files and folders. Records that cannot be read are
+// counted; a file that is no log at all, named by the caller, is an error.
+func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summary, error) {
+	var notLog error
+	seq := func(yield func(signins.SignIn, error) bool) {
+		for _, name := range names {
+			read, folder, err := a.open(ctx, name)
+			if err != nil {
+				yield(signins.SignIn{}, err)
+				return
+			}
+			for s, err := range read {
+				if errors.Is(err, signins.ErrNotLog) && !folder {
+					notLog = cmp.Or(notLog, err)
+				}
+				if !yield(s, err) {
+					return
+				}
+			}
+		}
+	}
+	summary, err := signins.Summarize(signins.Dedupe(seq, 0))
+	if err == nil {
+		err = notLog
+	}
+	return summary, err
+}
+
+// open returns the sign-ins of the file or folder called name.
+func (a *asker) open(ctx context.Context, name string) (seq iter.Seq2[signins.SignIn, error], folder bool, err error) {
+	fsys, path := a.files, name
+	if fsys == nil {
+		info, err := os.Stat(name)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case info.IsDir():
+			fsys, path = os.DirFS(name), "."
+		default:
+			fsys, path = os.DirFS(filepath.Dir(name)), filepath.Base(name)
+		}
+	}
+	info, err := fs.Stat(fsys, path)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case info.IsDir():
+		if fsys, err = fs.Sub(fsys, path); err != nil {
+			return nil, false, err
+		}
+		return signins.ReadFiles(ctx, fsys), true, nil
+	default:
+		return signins.ReadFiles(ctx, oneFile{fsys, path}), false, nil
+	}
+}
+
+// oneFile is a file system in which there is only one file.
+type oneFile struct {
+	fs.FS
+	name string
+}
+
+func (o oneFile) Open(name string) (fs.File, error) {
+	if name != "." && name != o.name {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return o.FS.Open(name)
+}
+
+func (o oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
+	info, err := fs.Stat(o.FS, o.name)
+	if err != nil {
+		return nil, err
+	}
+	return []fs.DirEntry{fs.FileInfoToDirEntry(info)}, nil
+}
+
+// probe asks every target; one that cannot be asked at all is unknown, and
+// says why.
+func (a *asker) probe(ctx context.Context, targets []string) []*tlsprobe.Result {
+	prober := &tlsprobe.Prober{Dial: a.dial, Roots: a.roots}
+	results := make([]*tlsprobe.Result, len(targets))
+	var asking sync.WaitGroup
+	for i, target := range targets {
+		asking.Go(func() {
+			result, err := prober.Probe(ctx, target)
+			if err != nil {
+				result = &tlsprobe.Result{Target: target, At: time.Now(), Detail: err.Error()}
+			}
+			results[i] = result
+		})
+	}
+	asking.Wait()
+	return results
+}
+
+// inspect asks every URL; one that gives no answer is unknown, and says why.
+func (a *asker) inspect(ctx context.Context, urls []string) []*authinspect.Result {
+	inspector := &authinspect.Inspector{Dial: a.dial, Roots: a.roots}
+	results := make([]*authinspect.Result, len(urls))
+	var asking sync.WaitGroup
+	for i, url := range urls {
+		asking.Go(func() {
+			result, err := inspector.Inspect(ctx, url)
+			if err != nil {
+				result = authinspect.Conclude(url, "", authinspect.Answer{Step: authinspect.StepAnonymous, Err: err})
+				result.Warnings = append(result.Warnings, err.Error())
+			}
+			results[i] = result
+		})
+	}
+	asking.Wait()
+	return results
+}
+
+func (a *asker) readCertificate(name string) (*oauthcert.Certificate, error) {
+	if a.files == nil {
+		return oauthcert.ReadFile(name)
+	}
+	data, err := fs.ReadFile(a.files, name)
+	if err != nil {
+		return nil, err
+	}
+	return oauthcert.Parse(data)
+}

@@ -1,0 +1,250 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/crossprem/crossprem"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// report runs the program and returns what it printed.
+func runReport(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = run(t.Context(), args, &out, &errs, false)
+	return code, out.String(), errs.String()
+}
+
+func runJSON(t *testing.T, args ...string) map[string]json.RawMessage {
+	t.Helper()
+	code, out, errs := runReport(t, append(args, "-json")...)
+	require.Equal(t, exitRan, code, errs)
+	var sections map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal([]byte(out), &sections))
+	return sections
+}
+
+func findings(t *testing.T, sections map[string]json.RawMessage) []crossprem.Finding {
+	t.Helper()
+	var list []crossprem.Finding
+	require.NoError(t, json.Unmarshal(sections["findings"], &list))
+	return list
+}
+
+const samples = "../../signins/testdata/samples"
+
+func TestDemonstrationAsksEverything(t *testing.T) {
+	code, out, errs := runReport(t, "-at", "2026-11-22")
+	assert.Equal(t, exitRan, code)
+	assert.Empty(t, errs)
+	for _, part := range []string{"Contoso", "judged for 2026-11-22", "NEEDS ATTENTION", "SIGN-INS  98 records",
+		"TLS  ", "EXCHANGE  ", "ENTRA CONNECT  ", "AUTH CERTIFICATE  ", "NOT EVALUATED", "PASSED"} {
+		assert.Contains(t, out, part)
+	}
+	for line := range strings.Lines(out) {
+		assert.NotContains(t, line, "\x1b", "no colours unless asked for")
+	}
+
+	sections := runJSON(t, "-at", "2026-11-22")
+	assert.JSONEq(t, `"2026-11-22"`, string(sections["asOf"]))
+	for _, name := range []string{"asOf", "findings", "signins", "tls", "connect", "certificate", "endpoints"} {
+		assert.Contains(t, sections, name)
+	}
+	packages := map[string]bool{}
+	for _, f := range findings(t, sections) {
+		assert.NotEmpty(t, f.Rule)
+		assert.NotEmpty(t, f.Subject, f.Rule)
+		assert.NotEmpty(t, f.Title, f.Rule)
+		if f.Status != crossprem.Passed {
+			assert.NotEmpty(t, f.Detail, f.Rule)
+		}
+		if f.Status == crossprem.Failed {
+			assert.NotEmpty(t, f.Sources, f.Rule)
+		}
+		packages[strings.SplitN(f.Rule, "-", 2)[0]] = true
+	}
+	for _, prefix := range []string{"signins", "tls", "support", "auth"} {
+		assert.True(t, packages[prefix], "findings of %s", prefix)
+	}
+}
+
+func TestTheDayDecides(t *testing.T) {
+	on := func(day string) string {
+		_, out, _ := runReport(t, "-connect", "1.4.38.0", "-at", day)
+		return out
+	}
+	assert.Contains(t, on("2020-07-01"), "support   outdated")
+	assert.Contains(t, on("2026-11-22"), "support   retired")
+}
+
+func TestOnlyWhatWasAskedFor(t *testing.T) {
+	sections := runJSON(t, "-connect", "2.5.79.0", "-at", "2026-11-22")
+	assert.Contains(t, sections, "connect")
+	for _, name := range []string{"signins", "tls", "certificate", "endpoints"} {
+		assert.NotContains(t, sections, name)
+	}
+}
+
+// The samples come with the counts that a reader has to arrive at.
+func TestSamplesGiveTheirCounts(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(samples, "expected.json"))
+	require.NoError(t, err)
+	var expected struct {
+		Samples map[string]map[string]json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal(text, &expected))
+	counts := []string{"records", "byClass", "byProtocol", "byOutcome", "legacyBasicAuth", "legacyUsers", "legacyUsersWithSuccess",
+		"rawRecords", "duplicates", "malformed", "skippedOtherCategory", "classifiedByUserAgent", "ropc", "deviceCode"}
+	compared := 0
+	for name, want := range expected.Samples {
+		dir := filepath.Join(samples, name)
+		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+			continue // a sample of a single file
+		}
+		var got map[string]json.RawMessage
+		require.NoError(t, json.Unmarshal(runJSON(t, "-signins", dir)["signins"], &got))
+		for _, member := range counts {
+			if value, ok := want[member]; ok {
+				assert.JSONEq(t, string(value), string(got[member]), "%s: %s", name, member)
+				compared++
+			}
+		}
+	}
+	assert.Greater(t, compared, 20)
+}
+
+func TestExitCodes(t *testing.T) {
+	check := func(want int, args ...string) {
+		t.Helper()
+		code, out, errs := runReport(t, args...)
+		assert.Equal(t, want, code, "%q: %s", args, errs)
+		if want == exitCouldNot || want == exitUsage {
+			assert.Empty(t, out, "%q", args)
+			assert.Equal(t, 1, strings.Count(errs, "\n"), "%q: one line on stderr, not %q", args, errs)
+			assert.True(t, strings.HasSuffix(errs, "\n"))
+		} else {
+			assert.Empty(t, errs)
+		}
+	}
+	torn := filepath.Join(t.TempDir(), "PT1H.json")
+	require.NoError(t, os.WriteFile(torn, []byte("{\"category\":\"SignInLogs\",\"properties\":{\"id\":\"a\"}}\r\n{\"categ"), 0o600))
+	image := filepath.Join(t.TempDir(), "photo.png")
+	require.NoError(t, os.WriteFile(image, []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), 0o600))
+
+	check(exitRan, "-connect", "2.6.92.0", "-at", "2026-09-28", "-fail-on", "critical")
+	check(exitRan, "-signins", torn)
+	check(exitFindings, "-connect", "1.4.38.0", "-at", "2026-11-22", "-fail-on", "critical")
+	check(exitFindings, "-connect", "1.4.38.0", "-at", "2026-11-22", "-fail-on", "warning", "-json")
+	check(exitRan, "-connect", "1.4.38.0", "-at", "2026-11-22")
+	check(exitUsage, "-connect", "banana")
+	check(exitUsage, "-at", "22.11.2026")
+	check(exitUsage, "-fail-on", "info")
+	check(exitUsage, "-nonsense")
+	check(exitUsage, "stray")
+	check(exitUsage, "-probe", "")
+	check(exitCouldNot, "-signins", filepath.Join(t.TempDir(), "missing.json"))
+	check(exitCouldNot, "-signins", image)
+	check(exitCouldNot, "-cert", image)
+	check(exitCouldNot, "-cert", filepath.Join(t.TempDir(), "missing.cer"))
+}
+
+// A torn last line is kept in the counts, with its place.
+func TestTornLineIsTold(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "PT1H.json"),
+		[]byte("{\"category\":\"SignInLogs\",\"properties\":{\"id\":\"a\"}}\r\n{\"categ"), 0o600))
+	var got struct {
+		Records, Malformed int
+		Errors             []string
+	}
+	require.NoError(t, json.Unmarshal(runJSON(t, "-signins", dir)["signins"], &got))
+	assert.Equal(t, 1, got.Records)
+	assert.Equal(t, 1, got.Malformed)
+	require.Len(t, got.Errors, 1)
+	assert.Contains(t, got.Errors[0], "PT1H.json: record 2 at byte 51")
+}
+
+// What could not be asked is unknown, and the rest of the report is there.
+func TestUnreachableIsUnknown(t *testing.T) {
+	server := httptest.NewServer(nil)
+	addr := server.Listener.Addr().String()
+	server.Close()
+	sections := runJSON(t, "-probe", addr, "-exchange", "https://"+addr+"/EWS/Exchange.asmx", "-connect", "2.6.92.0")
+	assert.Contains(t, sections, "connect")
+	for _, f := range findings(t, sections) {
+		if strings.Contains(f.Subject, addr) {
+			assert.NotEqual(t, crossprem.Passed, f.Status, f.Rule)
+		}
+	}
+	var endpoints []struct{ Modern string }
+	require.NoError(t, json.Unmarshal(sections["endpoints"], &endpoints))
+	require.Len(t, endpoints, 1)
+	assert.Equal(t, "unknown", endpoints[0].Modern)
+}
+
+func TestRealServer(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		assert.NotContains(t, r.Header.Get("Authorization"), "Bearer ", "no token")
+		w.Header().Add("WWW-Authenticate", `Basic realm="x"`)
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // refused hellos are what this is about
+	server.TLS = &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12}
+	server.StartTLS()
+	defer server.Close()
+	sections := runJSON(t, "-probe", server.Listener.Addr().String(), "-exchange", server.URL+"/EWS/Exchange.asmx")
+	var servers []struct {
+		Class    string
+		Versions map[string]string
+		Trusted  *bool
+	}
+	require.NoError(t, json.Unmarshal(sections["tls"], &servers))
+	require.Len(t, servers, 1)
+	assert.Equal(t, map[string]string{"ssl30": "refused", "tls10": "refused", "tls11": "refused", "tls12": "accepted", "tls13": "refused"}, servers[0].Versions)
+	require.NotNil(t, servers[0].Trusted)
+	assert.False(t, *servers[0].Trusted)
+	var endpoints []struct{ Schemes []string }
+	require.NoError(t, json.Unmarshal(sections["endpoints"], &endpoints))
+	require.Len(t, endpoints, 1)
+	assert.Equal(t, []string{"basic"}, endpoints[0].Schemes)
+}
+
+func TestTextIsPrintable(t *testing.T) {
+	p := &page{colour: true}
+	p.wrapped("", "", "evil \x1b[2J\u202e text", "")
+	assert.Equal(t, "evil [2J text\n", p.String())
+	assert.Equal(t, "\x1b[1mx\x1b[0m", p.paint(bold, "x"))
+}
+
+func TestWrapping(t *testing.T) {
+	p := new(page)
+	p.wrapped("-> ", "   ", strings.Repeat("word ", 60), "")
+	for line := range strings.Lines(p.String()) {
+		assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), width)
+	}
+	assert.True(t, strings.HasPrefix(p.String(), "-> word"))
+	assert.Equal(t, 60, strings.Count(p.String(), "word"), "nothing is lost")
+}
+
+func TestDefaultDayIsToday(t *testing.T) {
+	q, err := parse(nil, time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC), new(bytes.Buffer))
+	require.NoError(t, err)
+	assert.Equal(t, "2031-02-03", q.at.Format(time.DateOnly))
+	assert.False(t, q.any())
+}
