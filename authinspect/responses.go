@@ -124,7 +124,7 @@ func explain(protocol Protocol, text string, secure *bool) []Explanation {
 		for _, form := range forms(protocol, line) {
 			found := false
 			for _, r := range catalogue().rows {
-				if r.protocol != protocol && r.protocol != "any" || !r.match(form, secure) {
+				if r.protocol != protocol && r.protocol != "any" || r.weight < form.weight || !r.match(form.line, secure) {
 					continue
 				}
 				found = true
@@ -156,48 +156,71 @@ var (
 	// "535: 5.7.139 …", "permanent error (535): 5.7.139 …".
 	smtpReply = regexp.MustCompile(`\b([245]\d\d)[^0-9A-Za-z]{1,4}(?:b['"])?([245]\.\d{1,3}\.\d{1,3}) `)
 
-	// smtpStatus is an enhanced status code alone.
-	smtpStatus = regexp.MustCompile(`^([245])\.\d{1,3}\.\d{1,3} `)
+	// smtpCode is a reply code whose enhanced status code is lost.
+	smtpCode = regexp.MustCompile(`\b([245]\d\d)[^0-9A-Za-z]{1,4}(?:b['"])?(.*)`)
 )
 
-// smtpCodes are the reply codes in the catalogue, to be tried in front of an
-// enhanced status code that lost its own.
-var smtpCodes = []string{"535", "534", "530", "523", "550", "554", "501", "503", "504", "421", "432", "451", "454"}
+// smtpCodes are the pairs of codes in the catalogue, to be tried in front of
+// a text that lost one of them or both.
+var smtpCodes = [][2]string{
+	{"535", "5.7.139"}, {"535", "5.7.3"}, {"535", "5.7.8"}, {"534", "5.7.9"}, {"530", "5.7.57"}, {"530", "5.7.0"}, {"523", "5.7.10"},
+	{"550", "5.7.30"}, {"550", "5.7.60"}, {"554", "5.2.252"}, {"501", "5.5.124"}, {"503", "5.5.1"}, {"504", "5.7.4"}, {"504", "5.5.4"},
+	{"451", "5.7.3"}, {"454", "4.7.0"}, {"432", "4.3.2"}, {"421", "4.3.2"}, {"421", "4.7.66"},
+}
+
+// guessed is the literal text that a row must have to explain a line to which
+// a code was added: more than the codes themselves.
+const guessed = 16
+
+// A form is one way to read a line.
+type form struct {
+	line   string
+	weight int // of the rows that may explain it, at least
+}
 
 // forms returns the forms in which a line is looked up, in order: as it is,
 // then as the server must have said it.
-func forms(protocol Protocol, line string) []string {
+func forms(protocol Protocol, line string) []form {
 	line = tracePrefix.ReplaceAllString(line, "")
-	all := []string{line}
+	all := []form{{line: line}}
+	add := func(line string, weight int) { all = append(all, form{line, weight}) }
 	switch protocol {
 	case IMAP:
 		// Client libraries cut off the tag, and then the status.
-		all = append(all, "- "+line, "- NO "+line)
+		add("- "+line, 0)
+		add("- NO "+line, 0)
 	case POP3:
 		if i := strings.Index(line, "-ERR"); i > 0 {
-			all = append(all, line[i:])
+			add(line[i:], 0)
 		}
-		all = append(all, "-ERR "+line)
+		add("-ERR "+line, 0)
 	case SMTP:
 		if m := smtpReply.FindAllStringSubmatchIndex(line, -1); m != nil {
 			last := m[len(m)-1]
-			all = append(all, line[last[2]:last[3]]+" "+line[last[4]:])
+			add(line[last[2]:last[3]]+" "+line[last[4]:], 0)
+			break
 		}
-		if m := smtpStatus.FindStringSubmatch(line); m != nil {
-			for _, code := range smtpCodes {
-				if code[:1] == m[1] {
-					all = append(all, code+" "+line)
-				}
+		code, text := "", line
+		if m := smtpCode.FindStringSubmatch(line); m != nil {
+			code, text = m[1], m[2]
+		}
+		for _, pair := range smtpCodes {
+			switch {
+			case strings.HasPrefix(line, pair[1]+" "):
+				add(pair[0]+" "+line, 0)
+			case code == "" || code == pair[0]:
+				add(pair[0]+" "+pair[1]+" "+text, guessed)
 			}
 		}
 	case HTTP:
 		if value, ok := strings.CutPrefix(line, "HTTP/"); ok {
 			_, status, _ := strings.Cut(value, " ")
-			return []string{"status: " + status}
+			return []form{{line: "status: " + status}}
 		}
 		// A value of x-ms-diagnostics or X-AutoDiscovery-Error without its
 		// name; what is one is told by its pattern.
-		all = append(all, "x-ms-diagnostics: "+line, "X-AutoDiscovery-Error: "+line)
+		add("x-ms-diagnostics: "+line, 0)
+		add("X-AutoDiscovery-Error: "+line, 0)
 	}
 	return all
 }

@@ -82,6 +82,8 @@ func TestExplainEightSentences(t *testing.T) {
 			"permanent error (535): 5.7.139 Authentication unsuccessful, " + sentence,
 			"Expected response code 235 but got code 535, with message 535 5.7.139 Authentication unsuccessful, " + sentence,
 			"5.7.139 Authentication unsuccessful, " + sentence,
+			"SMTP error 535: Authentication unsuccessful, " + sentence, // go-smtp
+			"Authentication unsuccessful, " + sentence,
 		} {
 			e, ok := ExplainResponse(SMTP, line)
 			require.True(t, ok, "%q", line)
@@ -137,6 +139,11 @@ func TestExplainResponse(t *testing.T) {
 	check(SMTP, "AADSTS53003: Access has been blocked by Conditional Access policies.", "aadsts-53003")
 	check(HTTP, "X-AutoDiscovery-Error: LiveIdBasicAuth:LiveServerUnreachable:<AADSTS50126: Error validating credentials>", "aadsts-50126")
 	check(POP3, "AADSTS99999: something new", "aadsts-other")
+
+	// A code that was lost is not made up for text that anybody may say.
+	check(SMTP, "SMTP error 535: Go away", "")
+	check(SMTP, "535 Go away", "")
+	check(SMTP, "SMTP error 535: Authentication unsuccessful [LO2P265CA0001.GBRP265.PROD.OUTLOOK.COM]", "smtp-535-573")
 
 	// Silence is not an explanation.
 	check(SMTP, "250 2.0.0 OK", "")
