@@ -150,7 +150,7 @@ func (e *evidence) read(in *evidenceJSON) error {
 				return fmt.Errorf("evidence %d: number %d is out of range", n+1, i+1)
 			}
 		}
-		if c[1] == 0 || c[7] == 0 || c[8] > c[9] {
+		if c[1] == 0 || in.IPs[c[1]-1].IP == "" || c[7] == 0 || c[8] > c[9] {
 			return fmt.Errorf("evidence %d: it is of nothing", n+1)
 		}
 		ip := in.IPs[c[1]-1]
