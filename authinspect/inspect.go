@@ -176,12 +176,11 @@ func (s *session) transport(strict bool) *http.Transport {
 	config := &tls.Config{
 		NextProtos: []string{"http/1.1"},
 		MinVersion: tls.VersionTLS10, // old servers are what we look for
-		// Chains are judged by this package: in VerifyConnection, or from the
-		// state of the connection, so that an untrusted one can be reported.
-		InsecureSkipVerify: true,
-	}
-	if strict {
-		config.VerifyConnection = func(state tls.ConnectionState) error { return s.distrust(state) }
+		RootCAs:    s.Roots,
+		Time:       s.Now,
+		// Otherwise chains are judged from the state of the connection, so
+		// that an untrusted one can be reported.
+		InsecureSkipVerify: !strict,
 	}
 	return &http.Transport{
 		DialContext:            dial,
@@ -195,8 +194,9 @@ func (s *session) transport(strict bool) *http.Transport {
 	}
 }
 
-// distrust returns why the chain of a connection is not to be trusted, or nil.
-func (in *Inspector) distrust(state tls.ConnectionState) error {
+// distrust returns why the chain of a connection to host is not to be trusted,
+// or nil. The state itself does not name a host that is an IP address.
+func (in *Inspector) distrust(state tls.ConnectionState, host string) error {
 	if len(state.PeerCertificates) == 0 {
 		return errors.New("no certificate")
 	}
@@ -205,7 +205,7 @@ func (in *Inspector) distrust(state tls.ConnectionState) error {
 		intermediates.AddCert(cert)
 	}
 	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		DNSName: state.ServerName, Roots: in.Roots, Intermediates: intermediates, CurrentTime: in.now(),
+		DNSName: host, Roots: in.Roots, Intermediates: intermediates, CurrentTime: in.now(),
 	})
 	return err
 }
@@ -305,7 +305,7 @@ func (s *session) ask(ctx context.Context, u *url.URL, step Step, authorization 
 	if resp.TLS == nil {
 		return answer, nil
 	}
-	distrust := s.distrust(*resp.TLS)
+	distrust := s.distrust(*resp.TLS, u.Hostname())
 	return answer, &TLS{Version: resp.TLS.Version, Chain: resp.TLS.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
 }
 

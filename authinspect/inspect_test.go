@@ -294,3 +294,19 @@ func TestResultJSON(t *testing.T) {
 	assert.True(t, got.TLS.Trusted)
 	assert.Len(t, got.Answers, 3)
 }
+
+// A host that is an IP address is compared with the certificate as well, and
+// the mailbox is not named to a stranger.
+func TestInspectOtherAddress(t *testing.T) {
+	front := authinspecttest.ExchangeSE().FrontEnd()
+	front.Names = []string{"other.contoso.test", "192.0.2.7"}
+	server := front.Start()
+	defer server.Close()
+	r, err := (&authinspect.Inspector{Roots: server.Roots(), Mailbox: "bob@contoso.test"}).Inspect(t.Context(), server.URL+activeSync)
+	require.NoError(t, err)
+	require.NotNil(t, r.TLS)
+	assert.False(t, r.TLS.Trusted)
+	for _, request := range server.Requests() {
+		assert.NotContains(t, request, "mailbox")
+	}
+}

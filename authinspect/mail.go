@@ -318,8 +318,7 @@ func (d *mailDialog) startTLS() error {
 		return err
 	}
 	state := conn.ConnectionState()
-	state.ServerName = d.host // which is empty for an IP address, and would not be compared
-	distrust := d.distrust(state)
+	distrust := d.distrust(state, d.host)
 	d.TLS = &TLS{Version: state.Version, Chain: state.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
 	if distrust != nil {
 		d.warn("the certificate chain is not trusted: %v", distrust)
