@@ -1,0 +1,328 @@
+// Authcert shows the Exchange auth certificate, brings it to Entra ID, and
+// cleans up where it used to lie. Run it without arguments for help; without
+// a tenant it works on a demonstration directory in memory.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/oauthcert"
+)
+
+const help = `Usage: authcert show    [-json] [-o FILE.cer] FILE | -thumbprint X [-store DIR] | -config FILE [-role next]
+       authcert plan    [where] [what]            what would be changed, and why
+       authcert apply   [where] [what] [-write]   the same; with -write it is done, after a backup
+       authcert verify  [where] [what]            whether the directory shows it
+       authcert cleanup [where] [-write]          drops every key of the shared principal; names with -drop
+       authcert restore [where] -backup FILE [-write]
+
+where: -tenant ID [-cloud NAME] [-signin browser|device|cli|environment]
+       -snapshot FILE    an object as Microsoft Graph sent it; for plan and verify
+       neither: a demonstration directory, made afresh for each run
+       -app ID           the dedicated hybrid application, by application (client) id
+       -shared           the shared Exchange Online principal
+       -principal ID     another service principal, by application id
+what:  -cert FILE        a certificate to have there (repeatable)
+       -config FILE      captured Get-AuthConfig: its current and next certificate, found in -store
+       -host NAME        a published host to register (repeatable; with -shared)
+       -drop X           a key (thumbprint or keyId) or a name to drop (repeatable)
+       -drop-expired     drop expired keys
+
+This does what ExportAuthCert.ps1 and the MSOnline module did, which is retired:
+  ExportAuthCert.ps1                  authcert show -config authconfig.txt -o OAuthCert.cer
+  New-MsolServicePrincipalCredential  authcert apply -tenant T -app ID -cert OAuthCert.cer -write
+  Set-MsolServicePrincipal            authcert apply -tenant T -shared -host mail.contoso.com -host autodiscover.contoso.com -write
+  Get-MsolServicePrincipal            authcert plan -tenant T -shared -host mail.contoso.com
+Keys go to the dedicated application (ExchangeServerApp-…) now: the shared principal
+is refused unless -allow-keys-on names it (CVE-2025-53786).
+
+Exit codes: 0 done, or as it should be; 1 could not; 2 wrong usage; 3 refused, not shown, or findings.
+
+Flags:
+`
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// A list is a flag that may be repeated.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ", ") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+// options are what the flags say.
+type options struct {
+	command string
+	args    []string
+
+	json                 bool
+	at                   time.Time
+	out                  string
+	thumbprint           string
+	store, config, role  string
+	passwordFile         string
+	tenant, cloud        string
+	signIn, snapshot     string
+	app, principal       string
+	shared               bool
+	certs, hosts, drop   list
+	dropExpired          bool
+	allowKeysOn          string
+	situation            string
+	write                bool
+	backup               string
+	patience, steadiness time.Duration
+}
+
+// errUsage is an error of the arguments.
+type errUsage string
+
+func (e errUsage) Error() string { return string(e) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args, stderr)
+	if err == nil {
+		err = o.run(ctx, stdout, stderr)
+	}
+	var usage errUsage
+	var found exitCode
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, &found):
+		return int(found)
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "authcert:", usage)
+		return 2
+	}
+	fmt.Fprintln(stderr, "authcert:", strings.TrimPrefix(err.Error(), "oauthcert: "))
+	var refused *oauthcert.RefusedError
+	if errors.As(err, &refused) || errors.Is(err, oauthcert.ErrNotShown) {
+		return 3
+	}
+	return 1
+}
+
+// exitCode ends the program without another word.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	o := &options{}
+	flags := flag.NewFlagSet("authcert", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, help)
+		flags.PrintDefaults()
+	}
+	at := flags.String("at", "", "the day to judge for, as YYYY-MM-DD (default today)")
+	flags.BoolVar(&o.json, "json", false, "print JSON")
+	flags.StringVar(&o.out, "o", "", "write the certificate to this file, as .cer")
+	flags.StringVar(&o.thumbprint, "thumbprint", "", "the certificate with this thumbprint, in any spelling")
+	flags.StringVar(&o.store, "store", "", "a folder or file to look for certificates in (default the machine store of Windows)")
+	flags.StringVar(&o.config, "config", "", "captured output of Get-AuthConfig")
+	flags.StringVar(&o.role, "role", "current", "which certificate of -config to show: current, next or previous")
+	flags.StringVar(&o.passwordFile, "password-file", "", "a file with the password of a PFX file, of which the public part is read")
+	flags.StringVar(&o.tenant, "tenant", "", "the tenant, by id or domain")
+	flags.StringVar(&o.cloud, "cloud", "global", "global, gcchigh, dod, china, bleu or delos")
+	flags.StringVar(&o.signIn, "signin", "browser", "how to sign in: browser, device, cli or environment")
+	flags.StringVar(&o.snapshot, "snapshot", "", "a file with an object as Microsoft Graph sent it")
+	flags.StringVar(&o.app, "app", "", "the dedicated hybrid application")
+	flags.BoolVar(&o.shared, "shared", false, "the shared Exchange Online principal")
+	flags.StringVar(&o.principal, "principal", "", "another service principal")
+	flags.Var(&o.certs, "cert", "a certificate to have there")
+	flags.Var(&o.hosts, "host", "a published host to register")
+	flags.Var(&o.drop, "drop", "a key or a name to drop")
+	flags.BoolVar(&o.dropExpired, "drop-expired", false, "drop expired keys")
+	flags.StringVar(&o.allowKeysOn, "allow-keys-on", "", "the application id of a first-party principal to add keys to all the same")
+	flags.StringVar(&o.situation, "situation", "", "refuse what is wrong in this situation: "+strings.Join(situations(), ", "))
+	flags.BoolVar(&o.write, "write", false, "do it; without this flag nothing is changed")
+	flags.StringVar(&o.backup, "backup", "", "the file for the backup (default authcert-TIME.json), or to restore from")
+	flags.DurationVar(&o.patience, "patience", 5*time.Minute, "how long to wait until the directory shows a change")
+	flags.DurationVar(&o.steadiness, "steady", 30*time.Second, "for how long the directory must show it without a break")
+	if len(args) == 0 {
+		flags.Usage()
+		return nil, errUsage("a command is missing")
+	}
+	o.command, args = args[0], args[1:]
+	if strings.HasPrefix(o.command, "-") {
+		o.command, args = "", append([]string{o.command}, args...)
+	}
+	// Flags may come after the file.
+	for {
+		if err := flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, errUsage(err.Error())
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		o.args = append(o.args, flags.Arg(0))
+		args = flags.Args()[1:]
+	}
+	o.at = time.Now()
+	if *at != "" {
+		day, err := time.Parse(time.DateOnly, *at)
+		if err != nil {
+			return nil, errUsage("-at: " + *at + " is not a day")
+		}
+		o.at = day
+	}
+	if len(o.args) > 1 || len(o.args) == 1 && o.command != "show" {
+		return nil, errUsage("too many arguments: " + strings.Join(o.args, " "))
+	}
+	return o, nil
+}
+
+func situations() []string {
+	var names []string
+	for _, a := range oauthcert.Situations() {
+		names = append(names, string(a.Situation))
+	}
+	return names
+}
+
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
+	switch o.command {
+	case "show":
+		return o.show(ctx, stdout)
+	case "plan", "apply", "verify", "cleanup", "restore":
+		return o.change(ctx, stdout, stderr)
+	case "":
+		return errUsage("a command is missing")
+	}
+	return errUsage("no such command: " + o.command)
+}
+
+// show prints one certificate.
+func (o *options) show(ctx context.Context, stdout io.Writer) error {
+	cert, err := o.one(ctx)
+	if err != nil {
+		return err
+	}
+	if o.out != "" {
+		if err := writeNew(o.out, cert.CER()); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		return json.NewEncoder(stdout).Encode(cert)
+	}
+	fmt.Fprintf(stdout, "Subject     %s\nValid       %s to %s\nSHA-1       %s\nSHA-256     %s\nx5t         %s\n",
+		cert.Subject(), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
+	if o.out != "" {
+		fmt.Fprintf(stdout, "Written to  %s\n", o.out)
+	}
+	credential, err := json.MarshalIndent(cert.KeyCredential(), "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "\nKey credential, as Microsoft Graph takes it:\n%s\n\n", credential)
+	printFindings(stdout, oauthcert.Assess(cert, o.at))
+	return nil
+}
+
+// one finds the certificate that the arguments name.
+func (o *options) one(ctx context.Context) (*oauthcert.Certificate, error) {
+	reader, err := o.reader()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case len(o.args) == 1 && o.thumbprint == "" && o.config == "":
+		return reader.ReadFile(o.args[0])
+	case len(o.args) == 1:
+		return nil, errUsage("give a file, -thumbprint or -config, and one of them only; -store names a folder")
+	case o.thumbprint != "" && o.config == "":
+		t, err := oauthcert.ParseThumbprint(o.thumbprint)
+		if err != nil {
+			return nil, err
+		}
+		return o.find(ctx, reader, t)
+	case o.config != "" && o.thumbprint == "":
+		config, err := o.authConfig()
+		if err != nil {
+			return nil, err
+		}
+		t, err := config.Select(oauthcert.Role(o.role))
+		if err != nil {
+			return nil, err
+		}
+		return o.find(ctx, reader, t)
+	}
+	return nil, errUsage("show needs a file, -thumbprint or -config")
+}
+
+func (o *options) find(ctx context.Context, reader *oauthcert.Reader, t oauthcert.Thumbprint) (*oauthcert.Certificate, error) {
+	var store oauthcert.Store = oauthcert.MachineStore{}
+	if o.store != "" {
+		store = oauthcert.Folder{Path: o.store, Reader: *reader}
+	}
+	return store.Find(ctx, t)
+}
+
+func (o *options) authConfig() (oauthcert.AuthConfig, error) {
+	data, err := os.ReadFile(o.config)
+	if err != nil {
+		return oauthcert.AuthConfig{}, err
+	}
+	return oauthcert.ReadAuthConfig(data)
+}
+
+func (o *options) reader() (*oauthcert.Reader, error) {
+	if o.passwordFile == "" {
+		return new(oauthcert.Reader), nil
+	}
+	data, err := os.ReadFile(o.passwordFile)
+	if err != nil {
+		return nil, err
+	}
+	password, _, _ := strings.Cut(string(data), "\n")
+	return &oauthcert.Reader{Password: strings.TrimSuffix(password, "\r")}, nil
+}
+
+// writeNew writes a file that must not exist yet.
+func writeNew(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// printFindings prints those that did not pass, the worst first.
+func printFindings(w io.Writer, findings []crossprem.Finding) {
+	findings = slices.DeleteFunc(slices.Clone(findings), func(f crossprem.Finding) bool { return f.Status == crossprem.Passed })
+	slices.SortStableFunc(findings, func(a, b crossprem.Finding) int { return int(b.Severity) - int(a.Severity) })
+	if len(findings) == 0 {
+		fmt.Fprintln(w, "Nothing to complain of.")
+	}
+	for _, f := range findings {
+		word := f.Severity.String()
+		if f.Status == crossprem.Unknown {
+			word = "unknown"
+		}
+		fmt.Fprintf(w, "%s: %s  [%s]\n    %s: %s\n", word, f.Title, f.Rule, f.Subject, f.Detail)
+		if f.Remedy != "" {
+			fmt.Fprintf(w, "    %s.\n", f.Remedy)
+		}
+	}
+}

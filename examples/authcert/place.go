@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/crossprem/crossprem/oauthcert"
+	"github.com/crossprem/crossprem/oauthcert/graphoauthcert"
+	"github.com/crossprem/crossprem/oauthcert/oauthcerttest"
+)
+
+// A place is the directory and the object to work on.
+type place struct {
+	dir    oauthcert.Directory
+	target oauthcert.Target
+
+	// What the demonstration and a snapshot do differently.
+	wanted                     []*oauthcert.Certificate
+	hosts                      []string
+	interval, steady, patience time.Duration
+}
+
+func (o *options) open(ctx context.Context) (*place, error) {
+	target, err := o.target()
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.tenant != "" && o.snapshot != "":
+		return nil, errUsage("-tenant and -snapshot exclude each other")
+	case o.tenant != "":
+		if target == (oauthcert.Target{}) && o.command != "restore" {
+			return nil, errUsage("a tenant needs -app, -shared or -principal")
+		}
+		dir, err := o.signedIn()
+		return &place{dir: dir, target: target}, err
+	case o.snapshot != "":
+		object, err := readSnapshot(o.snapshot)
+		if err != nil {
+			return nil, err
+		}
+		return &place{dir: snapshot{object}, target: object.Target(), steady: 1, patience: 1}, nil
+	}
+	return demonstration(target), nil
+}
+
+// target returns the object that the arguments name, or the zero Target.
+func (o *options) target() (oauthcert.Target, error) {
+	var targets []oauthcert.Target
+	if o.app != "" {
+		targets = append(targets, oauthcert.Target{Kind: oauthcert.Application, AppID: o.app})
+	}
+	if o.shared {
+		targets = append(targets, oauthcert.Target{Kind: oauthcert.ServicePrincipal, AppID: oauthcert.ExchangeOnline})
+	}
+	if o.principal != "" {
+		targets = append(targets, oauthcert.Target{Kind: oauthcert.ServicePrincipal, AppID: o.principal})
+	}
+	switch {
+	case len(targets) > 1:
+		return oauthcert.Target{}, errUsage("-app, -shared and -principal exclude each other")
+	case len(targets) == 1:
+		return targets[0], targets[0].Check()
+	case o.command == "cleanup":
+		return oauthcert.Target{Kind: oauthcert.ServicePrincipal, AppID: oauthcert.ExchangeOnline}, nil
+	}
+	return oauthcert.Target{}, nil
+}
+
+// signedIn returns the directory of a live tenant. It signs in when it is
+// first asked.
+func (o *options) signedIn() (oauthcert.Directory, error) {
+	var c graphoauthcert.Cloud
+	if err := c.UnmarshalText([]byte(o.cloud)); err != nil {
+		return nil, errUsage("-cloud: " + err.Error())
+	}
+	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: c.Authority()}}
+	var credential azcore.TokenCredential
+	var err error
+	switch o.signIn {
+	case "browser":
+		credential, err = azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: o.tenant})
+	case "device":
+		credential, err = azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: client, TenantID: o.tenant,
+			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
+				_, err := fmt.Fprintln(os.Stderr, m.Message)
+				return err
+			}})
+	case "cli":
+		credential, err = azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: o.tenant})
+	case "environment":
+		credential, err = azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: client})
+	default:
+		return nil, errUsage("-signin: browser, device, cli or environment, not " + o.signIn)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return graphoauthcert.New(credential, graphoauthcert.Options{Cloud: c})
+}
+
+// A snapshot is a directory that was saved to a file. It cannot be changed.
+type snapshot struct{ object *oauthcert.Object }
+
+func readSnapshot(name string) (*oauthcert.Object, error) {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	object, err := oauthcert.ParseObject(oauthcert.UnknownKind, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return object, nil
+}
+
+var errSnapshot = errors.New("a snapshot cannot be changed; give -tenant")
+
+func (s snapshot) Read(_ context.Context, t oauthcert.Target) (*oauthcert.Object, error) {
+	if t.Kind != s.object.Kind || t.ID != "" && t.ID != s.object.ID {
+		return nil, fmt.Errorf("the snapshot holds %s, not %s", s.object.Target(), t)
+	}
+	return s.object, nil
+}
+
+func (s snapshot) WriteKeys(context.Context, oauthcert.Target, []oauthcert.KeyCredential) error {
+	return errSnapshot
+}
+
+func (s snapshot) WriteNames(context.Context, oauthcert.Target, []string) error { return errSnapshot }
+
+// demonstration makes the directory of contoso: the dedicated application
+// holds the current certificate and one that has expired, the shared
+// principal still holds keys and a host of the past.
+func demonstration(target oauthcert.Target) *place {
+	now := time.Now()
+	current := oauthcerttest.AuthCertificate{NotBefore: now.AddDate(-4, -11, 0)}.Make()
+	next := oauthcerttest.AuthCertificate{}.Make()
+	old := oauthcerttest.AuthCertificate{NotBefore: now.AddDate(-9, 0, 0)}.Make()
+	const app = "c0ffee12-7a3b-4d5e-8f90-1234567890ab"
+	dir := oauthcerttest.New(uint64(now.UnixNano()),
+		&oauthcert.Object{Kind: oauthcert.Application, ID: "1a2b3c4d-5e6f-4071-8293-a4b5c6d7e8f9", AppID: app,
+			DisplayName: "ExchangeServerApp-8d4e1b7a-22c3-4f5d-9b60-aa11bb22cc33",
+			Keys:        []oauthcert.KeyCredential{old.KeyCredential(), current.KeyCredential()}},
+		&oauthcert.Object{Kind: oauthcert.ServicePrincipal, ID: "0f1e2d3c-4b5a-4697-8877-665544332211", AppID: oauthcert.ExchangeOnline,
+			DisplayName: "Office 365 Exchange Online",
+			Keys:        []oauthcert.KeyCredential{old.KeyCredential(), current.KeyCredential()},
+			Names: []string{oauthcert.ExchangeOnline, oauthcert.ExchangeOnline + "/outlook.com", "https://outlook.office365.com/",
+				"https://outlook.office.com/", "https://mail.fabrikam.com/", "https://autodiscover.contoso.com/"}})
+	dir.Lag = 200 * time.Millisecond
+	p := &place{dir: dir, target: target, interval: 100 * time.Millisecond, steady: 400 * time.Millisecond, patience: time.Second}
+	if target == (oauthcert.Target{}) {
+		p.target = oauthcert.Target{Kind: oauthcert.Application, AppID: app}
+	}
+	if p.target.Kind == oauthcert.Application {
+		p.wanted = []*oauthcert.Certificate{current, next}
+	} else {
+		p.hosts = []string{"mail.contoso.com", "autodiscover.contoso.com"}
+	}
+	return p
+}
