@@ -154,6 +154,12 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 		if len(u.with) > 0 {
 			f := finding(ruleLegacyUse, crossprem.Failed, Protocol(p).String())
 			f.Detail = fmt.Sprintf("%s signed in with it successfully: %s.", count(len(u.with), "user"), list(u.with))
+			attacked := slices.DeleteFunc(slices.Clone(u.with), func(name string) bool {
+				return !slices.ContainsFunc(s.Attacks, func(a Attack) bool { return slices.Contains(a.Compromised, name) })
+			})
+			if len(attacked) > 0 {
+				f.Detail += fmt.Sprintf(" An attack got in as %s.", list(attacked))
+			}
 			f.Remedy = remedyFor(Protocol(p))
 			using = append(using, f)
 		}

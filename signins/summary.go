@@ -653,6 +653,24 @@ func (s *Summary) LegacyUsersWithSuccess() []string {
 	return s.usersWith(func(u *User) bool { return u.Successes > 0 })
 }
 
+// A NamedUser is a [User] with the name that [Summary.Users] has it under.
+type NamedUser struct {
+	Name string
+	User
+}
+
+// LegacyUserList returns what is known of each of [Summary.LegacyUsers], in
+// the same order. Somebody whom some records name and others give an object id
+// only is one of them. The lists in it are shared with s.
+func (s *Summary) LegacyUserList() []NamedUser {
+	users := s.users()
+	var list []NamedUser
+	for _, name := range s.LegacyUsers() {
+		list = append(list, NamedUser{name, *users[name]})
+	}
+	return list
+}
+
 // PasswordRightButStopped returns the users of whom a legacy sign-in showed
 // the right password and something else refused it: Conditional Access, a
 // second factor, security defaults, an expired password. Sorted by name.

@@ -1,0 +1,304 @@
+// Signins tells who signs in the old way, who is merely attacked, and what
+// breaks when, from sign-in logs in whatever form they left Entra ID.
+//
+//	go run ./examples/signins [flags] FILE|FOLDER…
+//
+// With no file, or "-", it reads standard input. Folders are walked.
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/signins"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes.
+const (
+	ran        = 0
+	couldNot   = 1
+	wrongUsage = 2
+)
+
+type settings struct {
+	signins.Summarizer
+	signins.Assessor
+	at         time.Time
+	json, csv  bool
+	mergeable  bool
+	files      []string
+	in         io.Reader
+	out, notes io.Writer
+}
+
+func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer) int {
+	o := settings{in: in, out: out, notes: notes, at: time.Now()}
+	flags := flag.NewFlagSet("signins", flag.ContinueOnError)
+	flags.SetOutput(notes)
+	flags.TextVar(&o.Definition, "definition", signins.Documented, "what counts as legacy: documented, or workbook")
+	flags.Func("since", "only sign-ins from this `day` on (YYYY-MM-DD, UTC)", dayVar(&o.Since))
+	flags.Func("until", "only sign-ins before this `day` (YYYY-MM-DD, UTC)", dayVar(&o.Until))
+	flags.Func("at", "the `day` to judge for (YYYY-MM-DD; default today)", dayVar(&o.at))
+	flags.Func("countries", "the countries where people work, such as `NL,DE`", func(s string) error {
+		o.Countries = strings.Split(s, ",")
+		return nil
+	})
+	flags.BoolVar(&o.json, "json", false, "print one JSON object")
+	flags.BoolVar(&o.csv, "csv", false, "print the users as CSV")
+	flags.BoolVar(&o.mergeable, "mergeable", false, "with -json: keep the evidence that finds attacks when summaries are merged")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return ran
+	} else if err != nil {
+		return wrongUsage
+	}
+	if o.json && o.csv {
+		fmt.Fprintln(notes, "signins: -json and -csv exclude each other")
+		return wrongUsage
+	}
+	o.files = flags.Args()
+	if err := o.report(ctx); err != nil {
+		fmt.Fprintln(notes, "signins:", strings.TrimPrefix(err.Error(), "signins: "))
+		return couldNot
+	}
+	return ran
+}
+
+func dayVar(t *time.Time) func(string) error {
+	return func(s string) (err error) {
+		*t, err = time.Parse(time.DateOnly, s)
+		return err
+	}
+}
+
+func (o *settings) report(ctx context.Context) error {
+	s, err := o.Summarize(signins.Dedupe(o.read(ctx), 0))
+	if err != nil {
+		return err
+	}
+	switch {
+	case s.Records == 0 && s.Malformed > 0:
+		return errors.New(s.Errors[0])
+	case o.json:
+		return o.printJSON(s)
+	case o.csv:
+		return o.printUsers(s)
+	}
+	return o.printTable(s)
+}
+
+// read reads what the command line names, one after the other.
+func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
+	return func(yield func(signins.SignIn, error) bool) {
+		reader := signins.Reader{}
+		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+			bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
+			defer bar.Finish()
+			began := time.Now()
+			reader.Progress = func(p signins.Progress) {
+				if time.Since(began) > time.Second { // what is quick needs no bar
+					bar.Set64(p.Bytes)
+				}
+			}
+		}
+		files := o.files
+		if len(files) == 0 {
+			files = []string{"-"}
+		}
+		for _, name := range files {
+			seq, closer, err := o.open(ctx, &reader, name)
+			if err != nil {
+				yield(signins.SignIn{}, err)
+				return
+			}
+			for s, err := range seq {
+				if ctx.Err() != nil {
+					yield(signins.SignIn{}, ctx.Err())
+					return
+				}
+				if e := (*signins.RecordError)(nil); errors.As(err, &e) {
+					e.File = filepath.Join(name, e.File)
+				}
+				if !yield(s, err) {
+					return
+				}
+			}
+			closer.Close()
+		}
+	}
+}
+
+func (o *settings) open(ctx context.Context, reader *signins.Reader, name string) (iter.Seq2[signins.SignIn, error], io.Closer, error) {
+	none := io.NopCloser(nil)
+	if name == "-" {
+		return reader.Read(o.in), none, nil
+	}
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if info.IsDir() {
+		return reader.ReadFiles(ctx, os.DirFS(name)), none, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	return reader.Read(f), f, nil
+}
+
+// printJSON prints the summary as it marshals itself, with what depends on
+// the day of asking.
+func (o *settings) printJSON(s *signins.Summary) error {
+	retirements, findings := signins.Retirements(s, o.at), o.Assess(s, o.at)
+	if !o.mergeable {
+		s.Seal()
+	}
+	summary, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	members := map[string]json.RawMessage{}
+	if err := json.Unmarshal(summary, &members); err != nil {
+		return err
+	}
+	for name, v := range map[string]any{"asOf": o.at.Format(time.DateOnly), "retirements": retirements, "findings": findings} {
+		if members[name], err = json.Marshal(v); err != nil {
+			return err
+		}
+	}
+	enc := json.NewEncoder(o.out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(members)
+}
+
+// printUsers prints a line for each user with a legacy sign-in.
+func (o *settings) printUsers(s *signins.Summary) error {
+	w := csv.NewWriter(o.out)
+	w.Write([]string{"user", "records", "successes", "protocols", "countries", "clients", "first", "last", "lastSuccess"})
+	for _, u := range s.LegacyUserList() {
+		w.Write([]string{inert(u.Name), strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Successes, 10), protocols(u, " "),
+			inert(names(u.Countries)), inert(names(u.Clients)), stamp(u.First), stamp(u.Last), stamp(u.LastSuccess)})
+	}
+	w.Flush()
+	return w.Error()
+}
+
+func protocols(u signins.NamedUser, separator string) string {
+	var all []string
+	for _, p := range u.Protocols {
+		all = append(all, p.Protocol.String())
+	}
+	return strings.Join(all, separator)
+}
+
+// inert keeps a spreadsheet from taking what a stranger typed for a formula.
+func inert(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}
+
+func names(list []signins.Tally) string {
+	var all []string
+	for _, t := range list {
+		all = append(all, t.Name)
+	}
+	return strings.Join(all, " ")
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+// printTable prints what a person wants to know first.
+func (o *settings) printTable(s *signins.Summary) error {
+	w := &strings.Builder{}
+	fmt.Fprintf(w, "%d sign-ins", s.Records)
+	if !s.First.IsZero() {
+		fmt.Fprintf(w, " from %s to %s UTC", s.First.Format(time.DateTime), s.Last.Format(time.DateTime))
+	}
+	fmt.Fprintf(w, "\n%d legacy, %d modern, %d of applications, %d unknown", s.ByClass[signins.Legacy], s.ByClass[signins.Modern],
+		s.ByClass[signins.NotApplicable], s.ByClass[signins.UnknownClass])
+	for _, more := range []struct {
+		n    int64
+		what string
+	}{{s.Duplicates, "copies dropped"}, {s.Malformed, "records unreadable"}, {s.SkippedOtherCategory, "records of other logs"}, {s.OutsidePeriod, "outside the period"}} {
+		if more.n > 0 {
+			fmt.Fprintf(w, "; %d %s", more.n, more.what)
+		}
+	}
+	fmt.Fprintln(w)
+
+	for _, part := range []struct {
+		title string
+		using bool
+	}{{"USE LEGACY AUTHENTICATION", true}, {"ONLY ATTACKED OR STOPPED", false}} {
+		title := part.title
+		for _, u := range s.LegacyUserList() {
+			if (u.Successes > 0) != part.using {
+				continue
+			}
+			if title != "" {
+				fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", title, "tried", "got in", "with")
+				title = ""
+			}
+			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(u, ", "))
+		}
+	}
+	fmt.Fprintln(w)
+	for _, f := range o.Assess(s, o.at) {
+		if f.Status == crossprem.Passed {
+			continue
+		}
+		fmt.Fprintf(w, "%-8s %s: %s\n         %s\n", strings.ToUpper(word(f)), printable(f.Subject), f.Title, printable(f.Detail))
+		if !f.Due.IsZero() {
+			fmt.Fprintf(w, "         Due: %s\n", f.Due.Format(time.DateOnly))
+		}
+	}
+	_, err := io.WriteString(o.out, w.String())
+	return err
+}
+
+func word(f crossprem.Finding) string {
+	if f.Status == crossprem.Unknown {
+		return "unknown"
+	}
+	return f.Severity.String()
+}
+
+// printable keeps what a stranger typed from driving the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x202e {
+			return '\ufffd'
+		}
+		return r
+	}, s)
+}

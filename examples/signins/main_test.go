@@ -1,0 +1,128 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const samples = "../../signins/testdata/samples"
+
+// call runs the program as a user would.
+func call(t *testing.T, in io.Reader, args ...string) (code int, out, notes string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	code = run(t.Context(), args, in, &stdout, &stderr)
+	return code, stdout.String(), stderr.String()
+}
+
+// Every count that expected.json names comes out under the same name.
+func TestJSONCountsAsExpected(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(samples, "expected.json"))
+	require.NoError(t, err)
+	var all struct{ Samples map[string]map[string]any }
+	require.NoError(t, json.Unmarshal(text, &all))
+	require.Len(t, all.Samples, 12)
+	for name, want := range all.Samples {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"-json", "-at", "2026-11-22"}
+			for _, f := range want["files"].([]any) {
+				args = append(args, filepath.Join(samples, f.(string)))
+			}
+			code, out, notes := call(t, nil, args...)
+			require.Equal(t, 0, code, notes)
+			assert.Empty(t, notes)
+			var got map[string]any
+			require.NoError(t, json.Unmarshal([]byte(out), &got))
+			for key, value := range want {
+				switch key {
+				case "files", "format", "notes", "bytes":
+				case "attacks":
+					require.Len(t, got[key], len(value.([]any)))
+					for i, attack := range value.([]any) {
+						for k, v := range attack.(map[string]any) {
+							if k != "note" {
+								assert.Equal(t, v, got[key].([]any)[i].(map[string]any)[k], "%s of attack %d", k, i)
+							}
+						}
+					}
+				default:
+					assert.Equal(t, value, got[key], key)
+				}
+			}
+			for _, key := range []string{"retirements", "findings", "activeSync", "users", "asOf"} {
+				assert.Contains(t, got, key)
+			}
+		})
+	}
+}
+
+func TestPeriodAndDefinition(t *testing.T) {
+	counts := func(args ...string) (records, outside, legacy float64) {
+		code, out, notes := call(t, nil, append(append([]string{"-json"}, args...), filepath.Join(samples, "graph-beta"))...)
+		require.Equal(t, 0, code, notes)
+		var got struct {
+			Records, OutsidePeriod float64
+			ByClass                map[string]float64
+		}
+		require.NoError(t, json.Unmarshal([]byte(out), &got))
+		return got.Records, got.OutsidePeriod, got.ByClass["legacy"]
+	}
+	check := func(records, outside, legacy float64, args ...string) {
+		t.Helper()
+		r, o, l := counts(args...)
+		assert.Equal(t, []float64{records, outside, legacy}, []float64{r, o, l}, args)
+	}
+	check(78, 0, 51)
+	check(78, 0, 51, "-since", "2026-11-18", "-until", "2026-11-19")
+	check(0, 78, 0, "-since", "2026-11-19")
+	check(0, 78, 0, "-until", "2026-11-18")
+	// Five more that are blank or unknown, and " browser ", which is not "Browser"; one less that its user agent alone tells.
+	check(78, 0, 56, "-definition", "workbook")
+}
+
+func TestUsersAsCSV(t *testing.T) {
+	code, out, _ := call(t, nil, "-csv", filepath.Join(samples, "graph-beta"))
+	require.Equal(t, 0, code)
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 22)
+	assert.Equal(t, []string{"alice@contoso.com", "1", "0", "imap", "RU", "CBAInPROD", "2026-11-18T08:40:00Z", "2026-11-18T08:40:00Z", ""}, rows[1])
+	assert.Equal(t, "'=cmd@contoso.com", inert("=cmd@contoso.com"))
+}
+
+func TestTable(t *testing.T) {
+	in, err := os.Open(filepath.Join(samples, "eventhub/messages.ndjson"))
+	require.NoError(t, err)
+	defer in.Close()
+	code, out, notes := call(t, in, "-countries", "US,DE", "-at", "2026-11-22")
+	require.Equal(t, 0, code, notes)
+	assert.Contains(t, out, "84 sign-ins from 2026-11-18 08:00:00")
+	assert.Contains(t, out, "It got in as niaj@contoso.com.")
+	assert.Contains(t, out, "CRITICAL RU: legacy sign-ins come from countries where nobody works")
+	assert.Less(t, strings.Index(out, "scanner@contoso.com"), strings.Index(out, "ONLY ATTACKED OR STOPPED"))
+}
+
+func TestWrongUse(t *testing.T) {
+	check := func(want int, note string, args ...string) {
+		t.Helper()
+		code, out, notes := call(t, strings.NewReader("this is no log\n"), args...)
+		assert.Equal(t, want, code)
+		assert.Empty(t, out)
+		assert.Contains(t, notes, note)
+	}
+	check(2, "definition", "-definition", "mine")
+	check(2, "since", "-since", "yesterday")
+	check(2, "exclude each other", "-json", "-csv")
+	check(1, "no such file", "nosuch")
+	check(1, "not a sign-in log")
+	assert.Equal(t, "a\ufffd[31mb", printable("a\x1b[31mb"))
+}
