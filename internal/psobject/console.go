@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/width"
 )
 
 var (
-	// The prompts of PowerShell, of the Exchange Management Shell and of a
-	// remote session: "PS C:\>", "[PS] C:\>", "[ex01]: PS C:\>".
-	prompt = regexp.MustCompile(`^(?:\[[^\]]{1,256}\]:? ?)?(?:PS ?)?(?:[A-Za-z0-9_]+:)?[^<>:"|?*]{0,512}> ?`)
+	// The prompts of PowerShell, of a remote session and of the Exchange
+	// Management Shell: "PS C:\>", "[ex01]: PS C:\>", "[PS] C:\>".
+	prompt = regexp.MustCompile(`^(?:\[PS\] [^<>"|?*]{0,512}|(?:\[[^\]]{1,256}\]: )?PS(?: [^<>"|?*]{0,512})?)> ?`)
 
 	// Colours, which PowerShell 7 writes around names and headings.
 	colours = regexp.MustCompile("\x1b\\[[0-9;?]*[A-Za-z]")
@@ -22,9 +24,6 @@ var (
 
 // typed returns what was typed after the prompt with which line begins.
 func typed(line string) (string, bool) {
-	if !strings.HasPrefix(line, "PS ") && !strings.HasPrefix(line, "PS>") && !strings.HasPrefix(line, "[") {
-		return "", false
-	}
 	at := prompt.FindStringIndex(line)
 	if at == nil {
 		return "", false
@@ -116,27 +115,35 @@ type listedProperty struct {
 // read reads lines; in case of an error it returns the index of the line.
 func (r *consoleReader) read(lines []string) (int, error) {
 	lines = dedent(lines)
-	width := 0
-	var lists []*listed
+	var (
+		lists   []*listed
+		places  []int // of lists among the objects
+		longest int   // line
+	)
 	end := func() {
 		if r.object != nil {
-			lists = append(lists, r.object)
-			r.out.Objects = append(r.out.Objects, Object{}) // filled below
+			lists, places = append(lists, r.object), append(places, len(r.out.Objects))
+			r.out.Objects = append(r.out.Objects, Object{}) // filled below, when the width is known
 			r.object = nil
 		}
 	}
-	var places []int // of lists among the objects
 	for i := 0; i < len(lines); i++ {
 		line := lines[i]
 		if strings.TrimSpace(line) == "" {
-			if r.object == nil || !r.goesOn(lines[i+1:]) {
-				if r.object != nil {
-					places = append(places, len(r.out.Objects))
-				}
-				end()
+			first := i
+			for i+1 < len(lines) && strings.TrimSpace(lines[i+1]) == "" {
+				i++
+			}
+			if r.object == nil {
 				continue
 			}
-			r.object.last("")
+			if i+1 < len(lines) && r.object.goesOn(lines[i+1]) {
+				for range i - first + 1 {
+					r.object.last("")
+				}
+				continue
+			}
+			end()
 			continue
 		}
 		if r.object == nil && i+1 < len(lines) && isRule(line, lines[i+1]) {
@@ -148,9 +155,6 @@ func (r *consoleReader) read(lines []string) (int, error) {
 			continue
 		}
 		if errorRecord.MatchString(line) {
-			if r.object != nil {
-				places = append(places, len(r.out.Objects))
-			}
 			end()
 			r.out.Failed = true
 			for ; i < len(lines) && strings.TrimSpace(lines[i]) != ""; i++ {
@@ -160,7 +164,6 @@ func (r *consoleReader) read(lines []string) (int, error) {
 		}
 		if name, value, colon, ok := r.splitProperty(line); ok {
 			if r.object != nil && strings.EqualFold(name, r.object.properties[0].name) {
-				places = append(places, len(r.out.Objects))
 				end()
 			}
 			if err := r.count(1); err != nil {
@@ -170,21 +173,18 @@ func (r *consoleReader) read(lines []string) (int, error) {
 				r.object = &listed{colon: colon}
 			}
 			r.object.properties = append(r.object.properties, listedProperty{name, []string{value}})
-			width = max(width, utf8.RuneCountInString(line))
+			longest = max(longest, cells(line))
 			continue
 		}
 		if r.object != nil && line[0] == ' ' {
 			r.object.last(r.object.cutIndent(line))
-			width = max(width, utf8.RuneCountInString(line))
+			longest = max(longest, cells(line))
 			continue
 		}
 		r.out.Lines = append(r.out.Lines, line)
 	}
-	if r.object != nil {
-		places = append(places, len(r.out.Objects))
-	}
 	end()
-	w := wrapOf(lists, width)
+	w := wrapOf(lists, longest)
 	for i, l := range lists {
 		object, err := l.finish(w, r.parser)
 		if err != nil {
@@ -210,15 +210,10 @@ func (l *listed) cutIndent(line string) string {
 	return line[n:]
 }
 
-// goesOn tells whether the object goes on after an empty line, which then is
-// part of a value: the next text stands in the column of the values.
-func (r *consoleReader) goesOn(rest []string) bool {
-	for _, line := range rest {
-		if strings.TrimSpace(line) != "" {
-			return r.object.colon > 0 && strings.HasPrefix(line, strings.Repeat(" ", r.object.colon+2))
-		}
-	}
-	return false
+// goesOn tells whether the object goes on with line after an empty one, which
+// then is part of a value: its text stands in the column of the values.
+func (l *listed) goesOn(line string) bool {
+	return strings.HasPrefix(line, strings.Repeat(" ", l.colon+2))
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.]*$`)
@@ -237,7 +232,7 @@ func (r *consoleReader) splitProperty(line string) (name, value string, colon in
 		value = ""
 	}
 	name = strings.TrimRight(head, " ")
-	colon = utf8.RuneCountInString(head) + 1
+	colon = cells(head) + 1
 	if r.object != nil && colon == r.object.colon {
 		return name, value, colon, true
 	}
@@ -293,7 +288,7 @@ func wrapOf(lists []*listed, longest int) wrap {
 				if strings.HasSuffix(piece, " ") && strings.TrimSpace(piece) != "" {
 					w.trimmed = false
 				}
-				if l.colon+2+utf8.RuneCountInString(piece) == longest && !l.overlong(piece, p.value[i+1], w) {
+				if l.colon+2+cells(piece) == longest && !l.overlong(piece, p.value[i+1], w) {
 					full[piece] = true
 				}
 			}
@@ -301,6 +296,27 @@ func wrapOf(lists []*listed, longest int) wrap {
 	}
 	w.anyhow = len(full) > 1
 	return w
+}
+
+// cells returns how many cells of a console s takes: the letters of East Asia
+// take two.
+func cells(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r >= utf8.RuneSelf {
+			if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// firstCells returns how many cells the first letter of s takes.
+func firstCells(s string) int {
+	_, n := utf8.DecodeRuneInString(s)
+	return cells(s[:n])
 }
 
 // overlong tells whether the word that was broken between two lines is longer
@@ -311,7 +327,7 @@ func (l *listed) overlong(line, next string, w wrap) bool {
 	if i := strings.IndexAny(next, " \t"); i >= 0 {
 		tail = next[:i+1]
 	}
-	return tail != "" && utf8.RuneCountInString(head)+utf8.RuneCountInString(tail) > w.width-l.colon-2
+	return tail != "" && cells(head)+cells(tail) > w.width-l.colon-2
 }
 
 // finish makes the object of its lines.
@@ -345,16 +361,16 @@ func (l *listed) join(lines []string, w wrap) string {
 			break
 		}
 		next := lines[i+1]
-		length := l.colon + 2 + utf8.RuneCountInString(line)
+		length := l.colon + 2 + cells(line)
 		word := next
 		if j := strings.IndexAny(next, " \t"); j >= 0 {
 			word = next[:j+1]
 		}
-		fits := length+utf8.RuneCountInString(word) <= w.width
+		fits := length+cells(word) <= w.width
 		switch {
 		case w.width == 0 || line == "" || next == "":
 			s.WriteString(line + "\n")
-		case length == w.width && (l.overlong(line, next, w) || w.anyhow):
+		case length+firstCells(next) > w.width && (l.overlong(line, next, w) || w.anyhow):
 			s.WriteString(line)
 		case !fits && strings.HasSuffix(line, " "):
 			s.WriteString(line)

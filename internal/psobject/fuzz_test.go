@@ -92,16 +92,16 @@ func formatList(names, values []string, columns int) string {
 			left = room
 		}
 		for _, word := range strings.SplitAfter(values[i], " ") {
-			n := utf8.RuneCountInString(word)
+			n := cells(word)
 			if n <= room && n > left {
 				newLine()
 			}
 			for _, r := range word {
-				if left == 0 {
+				if left < cells(string(r)) {
 					newLine()
 				}
 				s.WriteRune(r)
-				left--
+				left -= cells(string(r))
 			}
 		}
 		s.WriteString("\r\n")

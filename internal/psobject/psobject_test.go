@@ -185,6 +185,33 @@ func TestValuesOfSeveralLines(t *testing.T) {
 	}
 }
 
+// In East Asia a letter takes two cells of the console, and lines are broken
+// anywhere.
+func TestWideLetters(t *testing.T) {
+	o := one(t, ""+
+		"Name : "+strings.Repeat("東", 56)+"\n"+
+		"       "+strings.Repeat("京", 56)+"\n"+
+		"       大阪\n"+
+		"Id   : x\n")
+	name, state := o.String("Name")
+	assert.Equal(t, Present, state)
+	assert.Equal(t, strings.Repeat("東", 56)+strings.Repeat("京", 56)+"大阪", name)
+}
+
+func TestEmptyLinesWithinAValue(t *testing.T) {
+	objects := Objects(parse(t, "Text : one\n\n\n       two\nNext : x\n\n\nText : three\nNext : y\n"))
+	require.Len(t, objects, 2)
+	text, _ := objects[0].String("Text")
+	assert.Equal(t, "one\n\n\ntwo", text)
+	text, _ = objects[1].String("Text")
+	assert.Equal(t, "three", text)
+
+	// However many there are, each is looked at once.
+	long := one(t, "Text : one\n"+strings.Repeat("\n", 1<<20)+"       two\n")
+	text, _ = long.String("Text")
+	assert.Len(t, text, len("one")+1<<20+1+len("two"))
+}
+
 func TestTable(t *testing.T) {
 	result := one(t, string(sample(t, "13-test-oauth-table.txt")))
 	_, state := result.String("Detail")
@@ -265,6 +292,7 @@ func TestSessions(t *testing.T) {
 		"+ Get-AuthServer | fl",
 		"    + CategoryInfo          : NotSpecified: (:) [Get-AuthServer], Exception",
 		"",
+		"[INFO] mailbox -> user",
 		`PS C:\Users\adele> `,
 		"",
 	}, "\r\n"))
@@ -279,7 +307,8 @@ func TestSessions(t *testing.T) {
 	assert.Equal(t, "Get-AuthServer", outputs[4].Command)
 	assert.True(t, outputs[4].Failed)
 	assert.Empty(t, outputs[4].Objects)
-	assert.Len(t, outputs[4].Lines, 4)
+	assert.Len(t, outputs[4].Lines, 5)
+	assert.Equal(t, "[INFO] mailbox -> user", outputs[4].Lines[4], "an arrow is no prompt")
 }
 
 func TestConvertToJSON(t *testing.T) {

@@ -58,13 +58,11 @@ func (r *consoleReader) table(lines []string) (int, error) {
 	}
 	header := []rune(lines[0])
 	columns := columnsOf([]rune(lines[1]))
-	blank := func(at int) bool {
-		for _, row := range rows {
-			if at < len(row) && row[at] != ' ' {
-				return false
-			}
+	taken := make([]bool, len([]rune(lines[1]))) // columns of letters in which a row has one
+	for _, row := range rows {
+		for at := range min(len(row), len(taken)) {
+			taken[at] = taken[at] || row[at] != ' '
 		}
-		return true
 	}
 	for i := range columns {
 		c := &columns[i]
@@ -75,10 +73,10 @@ func (r *consoleReader) table(lines []string) (int, error) {
 		}
 		before := &columns[i-1]
 		at := c.start - 1
-		for at > before.end && !blank(at) {
+		for at > before.end && taken[at] {
 			at--
 		}
-		if !blank(at) {
+		if taken[at] {
 			before.unsure, c.unsure = true, true
 			at = c.start - 1
 		}
