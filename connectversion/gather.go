@@ -51,10 +51,13 @@ func Gather(fsys fs.FS) (Machine, error) {
 		}
 		return nil
 	})
-	staging := g.Facts.Staging
-	for i := range g.Evidence {
-		if e := &g.Evidence[i]; e.Product == ConnectSync && e.Origin != FromDirectory {
-			e.Staging = staging
+	for i := range g.Evidence { // what one file tells is true of what the others do
+		e := &g.Evidence[i]
+		if e.Origin != FromDirectory {
+			e.Server = g.Facts.Server
+		}
+		if e.Product == ConnectSync {
+			e.Staging = g.Facts.Staging
 		}
 	}
 	return g.Machine, errors.Join(append(g.errs, err)...)

@@ -118,15 +118,18 @@ func (p *UpgradePlan) deadlines(now Assessment) {
 // the version, for the version that is to be run.
 func (p *UpgradePlan) besides(then Assessment) {
 	for _, f := range slices.Concat(then.On(CutoffAxis), then.On(FeatureAxis)) {
-		switch {
-		case f.Status == crossprem.Passed, f.Rule == ruleV2Endpoint && f.Status == crossprem.Unknown:
-		case then.rulesOrEmbedded().requires(f.Rule), f.Rule == ruleV2Endpoint:
-			text := f.Title
-			if f.Status == crossprem.Unknown {
-				text = "check: " + text
-			}
-			p.Besides = append(p.Besides, sentence(strings.TrimSuffix(text, ".")+".", f.Remedy))
+		policy := then.rulesOrEmbedded().policy(f.Rule)
+		if f.Status == crossprem.Passed || f.Due.After(p.Horizon) || f.Rule != ruleV2Endpoint && (policy == nil || policy.Requires == Requirements{}) {
+			continue
 		}
+		text := f.Title
+		if policy != nil && policy.Kind == HardCutoff {
+			text = policy.Text
+		}
+		if f.Status == crossprem.Unknown {
+			text = "Check: " + text
+		}
+		p.Besides = append(p.Besides, sentence(strings.TrimSuffix(text, ".")+".", f.Remedy))
 	}
 }
 
@@ -135,12 +138,6 @@ func (a Assessment) rulesOrEmbedded() *Catalogue {
 		return a.rules
 	}
 	return Embedded()
-}
-
-// requires tells whether a policy asks for something besides a version.
-func (c *Catalogue) requires(rule string) bool {
-	p := c.policy(rule)
-	return p != nil && p.Requires != Requirements{}
 }
 
 func (p *UpgradePlan) automation(j *Judge, now Assessment, current Installed, facts Facts) {

@@ -1,0 +1,223 @@
+// Command connect tells whether an installed Entra Connect, or one of its
+// agents, is still good, and until when.
+//
+//	connect 2.6.3.0
+//	connect 1.4.38.0 -at 2020-07-01
+//	connect -product cloud-sync 1.1.2334.0 -json
+//	connect FOLDER -svg timeline.svg
+//
+// FOLDER holds evidence from one server: copies of AzureADConnect.exe and
+// miiserver.exe, registry exports, logs of the wizard, and output of the
+// ADSync cmdlets. Nothing is sent anywhere. What a tenant knows is asked by
+// examples/connect-tenant, which compiles Microsoft's SDK for it.
+//
+// Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/connectversion"
+)
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// asked is the command line.
+type asked struct {
+	subject    string // a version, or a folder of evidence
+	product    connectversion.Product
+	at, until  time.Time
+	json       bool
+	svg        string
+	facts      connectversion.Facts
+	anyProduct bool // no -product was given
+}
+
+func run(args []string, stdout, stderr io.Writer) int {
+	a, err := parse(args, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "connect:", err)
+		return 2
+	}
+	if err := a.answer(stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "connect:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string, stderr io.Writer) (asked, error) {
+	a := asked{}
+	var product, at, until, cloud, auth string
+	var tenant bool
+	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&product, "product", "", "the `product` of VERSION: connect-sync (the default), cloud-sync, health-agent,\nprivate-network-connector, password-protection or pass-through-agent")
+	flags.StringVar(&at, "at", "", "the `day` to judge for, past or future, as 2026-11-22 (default today)")
+	flags.StringVar(&until, "until", "", "the `day` until which to plan (default a year later)")
+	flags.BoolVar(&a.json, "json", false, "print JSON")
+	flags.StringVar(&a.svg, "svg", "", "write a timeline to `FILE`")
+	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` or other")
+	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
+	flags.BoolVar(&tenant, "tenant", false, "ask a tenant: that is examples/connect-tenant")
+	flags.Usage = func() {
+		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER\n\n"+
+			"Tells whether an installed Entra Connect, or one of its agents, is still good, and until when.\n"+
+			"FOLDER holds evidence from one server: programs, registry exports, logs, output of cmdlets.\n"+
+			"To ask a tenant, run examples/connect-tenant: it compiles Microsoft's SDK, which takes minutes.\n\n")
+		flags.PrintDefaults()
+	}
+	for { // flags may follow the subject
+		if err := flags.Parse(args); err != nil {
+			return a, err
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		if a.subject != "" {
+			return a, fmt.Errorf("one version or folder at a time, not %q and %q", a.subject, flags.Arg(0))
+		}
+		a.subject, args = flags.Arg(0), flags.Args()[1:]
+	}
+	if tenant {
+		return a, errors.New("to ask a tenant, run: go run ./examples/connect-tenant")
+	}
+	if a.subject == "" {
+		flags.Usage()
+		return a, errors.New("which version?")
+	}
+	a.product, a.anyProduct = connectversion.ConnectSync, product == ""
+	var err error
+	if product != "" {
+		if a.product, err = connectversion.ParseProduct(product); err != nil {
+			return a, err
+		}
+	}
+	if a.at, err = day(at, time.Now()); err != nil {
+		return a, err
+	}
+	if a.until, err = day(until, a.at.AddDate(1, 0, 0)); err != nil {
+		return a, err
+	}
+	switch cloud {
+	case "":
+	case "commercial":
+		a.facts.Cloud = connectversion.Commercial
+	case "other":
+		a.facts.Cloud = connectversion.OtherCloud
+	default:
+		return a, fmt.Errorf("no such cloud: %q", cloud)
+	}
+	switch auth {
+	case "":
+	case "application":
+		a.facts.Authentication = connectversion.Application
+	case "service-account":
+		a.facts.Authentication = connectversion.ServiceAccount
+	default:
+		return a, fmt.Errorf("no such way to sign in: %q", auth)
+	}
+	return a, nil
+}
+
+func day(text string, otherwise time.Time) (time.Time, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return t, fmt.Errorf("%q is not a day such as 2026-11-22", text)
+	}
+	return t, nil
+}
+
+func (a asked) answer(stdout, stderr io.Writer) error {
+	var found connectversion.Reconciliation
+	facts, folder := a.facts, false
+	if info, err := os.Stat(a.subject); err == nil && info.IsDir() {
+		folder = true
+		machine, err := connectversion.Gather(os.DirFS(a.subject))
+		if err != nil && len(machine.Evidence) > 0 {
+			fmt.Fprintln(stderr, "connect: not read:", strings.ReplaceAll(err.Error(), "\n", "\nconnect: not read: "))
+		} else if err != nil {
+			return err
+		}
+		if !a.anyProduct {
+			machine.Evidence = slices.DeleteFunc(machine.Evidence, func(e connectversion.Evidence) bool { return e.Product != a.product })
+		}
+		found = connectversion.Reconcile(a.at, machine.Evidence...)
+		facts = machine.Facts
+		facts.Cloud = a.facts.Cloud
+		if a.facts.Authentication != connectversion.UnknownAuthentication {
+			facts.Authentication = a.facts.Authentication
+		}
+		if len(found.Installed) == 0 {
+			return fmt.Errorf("%s: no program, export, log or output names a version", a.subject)
+		}
+	} else {
+		version, complete, err := connectversion.ParsePartial(a.subject)
+		if err != nil {
+			return fmt.Errorf("%q is neither a version such as 2.6.3.0 nor a folder", a.subject)
+		}
+		if !complete {
+			fmt.Fprintf(stderr, "connect: %s is taken for %s\n", a.subject, version)
+		}
+		found.Installed = []connectversion.Installed{{Product: a.product, Version: version}}
+	}
+
+	var all []connectversion.Assessment
+	for _, i := range found.Installed {
+		all = append(all, connectversion.Assess(i.Product, i.Version, a.at, factsOf(facts, i)))
+	}
+	if a.svg != "" {
+		if err := os.WriteFile(a.svg, timeline(all[0]), 0o644); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		out := json.NewEncoder(stdout)
+		out.SetIndent("", "  ")
+		out.SetEscapeHTML(false)
+		if folder {
+			return out.Encode(struct {
+				Installed []connectversion.Assessment `json:"installed"`
+				Findings  []crossprem.Finding         `json:"findings"` // on the evidence itself
+			}{all, append([]crossprem.Finding{}, found.Findings...)})
+		}
+		return out.Encode(all[0])
+	}
+	s := screen{out: stdout}
+	for n, i := range found.Installed {
+		s.assessment(i, all[n])
+		s.plan(i, connectversion.Plan(i, factsOf(facts, i), a.at, a.until))
+	}
+	s.evidence(found)
+	return s.err
+}
+
+// factsOf keeps what is known of the server to the products that it speaks of.
+func factsOf(facts connectversion.Facts, i connectversion.Installed) connectversion.Facts {
+	if facts.Server == "" || i.Server != "" {
+		facts.Server = i.Server
+	}
+	switch i.Product {
+	case connectversion.PasswordProtection:
+		facts.Component = i.Component
+		facts.AutoUpgrade = connectversion.UnknownAutoUpgrade // Connect Sync's
+	case connectversion.HealthAgent:
+		facts.HealthRole = i.Component
+	}
+	return facts
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/connectversion"
+)
+
+// width is that of a line; more would wrap in a small window.
+const width = 100
+
+// screen prints to out and keeps the first error.
+type screen struct {
+	out io.Writer
+	err error
+}
+
+func (s *screen) printf(format string, args ...any) {
+	if s.err == nil {
+		_, s.err = fmt.Fprintf(s.out, format, args...)
+	}
+}
+
+// line prints text behind a mark, wrapped under itself.
+func (s *screen) line(mark, text string) {
+	indent := strings.Repeat(" ", len([]rune(mark)))
+	for n, part := range wrap(text, width-len(indent)) {
+		if n > 0 {
+			mark = indent
+		}
+		s.printf("%s%s\n", mark, part)
+	}
+}
+
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for word := range strings.FieldsSeq(paragraph) {
+			if line != "" && len([]rune(line))+1+len([]rune(word)) > width {
+				lines, line = append(lines, line), ""
+			}
+			if line != "" {
+				line += " "
+			}
+			line += word
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessment) {
+	name := strings.TrimSpace(i.Product.Title() + " " + i.Component)
+	s.printf("%s %s on %s", name, a.Version, a.At.Format(time.DateOnly))
+	if i.Server != "" {
+		s.printf(", %s", i.Server)
+	}
+	s.printf("\n%s\n", strings.Repeat("=", min(width, len(name)+len(a.Version.String())+15)))
+
+	support := a.Support.String()
+	if !a.SupportUntil.IsZero() {
+		support += fmt.Sprintf(", last day %s (%s)", a.SupportUntil.Format(time.DateOnly), a.Basis)
+	}
+	s.printf("support  %s\n", support)
+	if !a.Latest.IsZero() {
+		s.printf("newest   %s", a.Latest)
+		if !a.AsOf.IsZero() && a.At.After(a.AsOf) {
+			s.printf(", as of %s", a.AsOf.Format(time.DateOnly))
+		}
+		s.printf("\n")
+	}
+	s.printf("\n")
+
+	passed := 0
+	var notKnown []string
+	for _, f := range a.Findings {
+		switch f.Status {
+		case crossprem.Failed:
+			mark := map[crossprem.Severity]string{crossprem.Critical: "!! ", crossprem.Warning: "!  ", crossprem.Info: "-  "}[f.Severity]
+			s.line(mark, f.Title)
+			if f.Severity > crossprem.Info && f.Remedy != "" {
+				s.line("     ", f.Remedy)
+			}
+		case crossprem.Unknown:
+			notKnown = append(notKnown, strings.TrimSuffix(f.Title, "."))
+		default:
+			passed++
+		}
+	}
+	for _, title := range notKnown {
+		s.line("?  ", title)
+	}
+	if passed > 0 {
+		s.printf("ok %d other rules hold\n", passed)
+	}
+}
+
+func (s *screen) plan(i connectversion.Installed, p connectversion.UpgradePlan) {
+	s.printf("\nUntil %s: ", p.Horizon.Format(time.DateOnly))
+	switch {
+	case p.Target.IsZero():
+		s.printf("no release that is known on %s would do.", p.At.Format(time.DateOnly))
+	case p.Target == i.Version:
+		s.printf("%s can stay.", p.Target)
+	default:
+		s.printf("%s is the lowest release that is good.", p.Target)
+	}
+	s.printf("\n")
+	if p.Automation != crossprem.Passed {
+		s.line("   ", "Automation does not get there by itself, or it is not known to. "+p.Why)
+	}
+	for _, b := range p.Besides {
+		s.line(" + ", b)
+	}
+	s.printf("\n")
+}
+
+func (s *screen) evidence(r connectversion.Reconciliation) {
+	for _, f := range r.Findings {
+		if f.Status == crossprem.Passed {
+			continue
+		}
+		s.line("evidence: ", f.Title+". "+f.Detail)
+	}
+}
