@@ -107,8 +107,7 @@ func (s *stream) readCSV() {
 func (s *stream) row(fn func([]byte) (int, error)) (int, error) {
 	s.at = s.base + int64(s.pos)
 	for {
-		s.reset()
-		n, err := fn(s.buf[s.pos:s.end])
+		n, err := s.parser.read(fn, s.buf[s.pos:s.end])
 		if (err == errShort || n == s.end-s.pos) && !s.eof {
 			if s.end-s.pos > s.maxRecord {
 				return 0, ErrTooLarge

@@ -1,28 +1,86 @@
 package signins
 
-import "iter"
+import (
+	"fmt"
+	"hash/maphash"
+	"iter"
+)
+
+const (
+	defaultWindow = 16384
+	remembered    = 16 // windows of ids
+)
 
 // Dedupe passes seq on, each event once: of several copies with one ID, the
 // last. Entra ID completes events after the fact, and Azure Monitor delivers
-// some of them more than once.
+// some of them more than once. Events without an ID are passed on as they are.
 //
-// To let a later copy win, Dedupe holds back up to window events; a copy that
-// comes later still is dropped. If window is 0, it is 16384, about 16 MiB.
+// To let a later copy win, Dedupe holds back up to window events, at about
+// 1 KiB each; if window is 0, it is 16384. It remembers the ids of sixteen
+// windows: a copy that comes when the event has been yielded is dropped, and
+// one that comes later still is taken for a new event.
+//
 // Each dropped copy is yielded as a [RecordError] that wraps [ErrDuplicate],
-// so that nothing gets lost uncounted.
+// so that nothing gets lost uncounted. Other errors are passed on at once.
 func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
+	if window <= 0 {
+		window = defaultWindow
+	}
 	return func(yield func(SignIn, error) bool) {
-		seen := make(map[string]bool)
+		var (
+			held  []SignIn // a ring once it is full, the oldest at next
+			next  int
+			at    = make(map[idHash]int)      // where in held
+			now   = make(map[idHash]struct{}) // ids yielded
+			old   map[idHash]struct{}         // and those before
+			seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+		)
 		for s, err := range seq {
-			if err == nil && s.ID != "" {
-				if seen[s.ID] {
-					s, err = SignIn{}, &RecordError{Err: ErrDuplicate}
+			if err != nil || s.ID == "" {
+				if !yield(s, err) {
+					return
 				}
-				seen[s.ID] = true
+				continue
 			}
-			if !yield(s, err) {
+			id := idHash{maphash.String(seeds[0], s.ID), maphash.String(seeds[1], s.ID)}
+			k, isHeld := at[id]
+			_, isNow := now[id]
+			_, isOld := old[id]
+			if isHeld {
+				held[k] = s
+			}
+			if isHeld || isNow || isOld {
+				if !yield(SignIn{}, &RecordError{Err: fmt.Errorf("%w: %.40s", ErrDuplicate, s.ID)}) {
+					return
+				}
+				continue
+			}
+			if len(held) < window {
+				at[id] = len(held)
+				held = append(held, s)
+				continue
+			}
+			first := held[next]
+			held[next] = s
+			at[id] = next
+			next = (next + 1) % window
+			firstID := idHash{maphash.String(seeds[0], first.ID), maphash.String(seeds[1], first.ID)}
+			delete(at, firstID)
+			if len(now) >= window*remembered/2 {
+				old, now = now, make(map[idHash]struct{}, len(now))
+			}
+			now[firstID] = struct{}{}
+			if !yield(first, nil) {
+				return
+			}
+		}
+		for k := range held {
+			if !yield(held[(next+k)%len(held)], nil) {
 				return
 			}
 		}
 	}
 }
+
+// An idHash stands for an ID. Two IDs share one by chance only, once in 2^128.
+type idHash [2]uint64

@@ -207,8 +207,7 @@ func readingOf(s SignIn, err error) reading {
 
 // readWhole reads text as one record by way of p.
 func readWhole(p *parser, text []byte) (SignIn, error) {
-	p.reset()
-	n, err := p.run(p.record, text)
+	n, err := p.read(p.readRecord, text)
 	if err == nil && space(text, n) != len(text) {
 		err = errors.New("trailing text")
 	}

@@ -88,6 +88,8 @@ const (
 var (
 	// errShort: the text ended before the value did.
 	errShort = errors.New("unexpected end")
+	// errList: an unwanted list is no valid JSON, which needs another reading.
+	errList = errors.New("invalid list")
 	// errContainer: not a record but a page, batch or table of records.
 	errContainer = errors.New("a container")
 )
@@ -105,6 +107,29 @@ func (e *syntaxError) Error() string {
 func unexpected(b []byte, i int, where string) error {
 	return &syntaxError{i, fmt.Sprintf("unexpected %q %s", rune(b[i]), where)}
 }
+
+// read reads a record at the start of b by way of fn, and returns its length.
+//
+// What is remembered leads into unwanted lists, where only valid JSON can be
+// followed. If there is something else in one, the record is read once more,
+// with nothing remembered and such lists skipped as a whole.
+func (p *parser) read(fn func([]byte) (int, error), b []byte) (int, error) {
+	p.reset()
+	n, err := fn(b)
+	if err == errList {
+		p.reset()
+		p.noLists = true
+		kept := p.record
+		p.record = p.newNode("", kept.want)
+		n, err = fn(b)
+		p.record = kept
+		p.noLists = false
+	}
+	return n, err
+}
+
+// readRecord is a fn for read.
+func (p *parser) readRecord(b []byte) (int, error) { return p.run(p.record, b) }
 
 // run reads the value at the start of b as root says, into p.rec, and returns
 // its length.
@@ -128,6 +153,9 @@ func (p *parser) run(root *node, b []byte) (int, error) {
 		}
 		var err error
 		if i, err = p.value(to, b, i); err != nil {
+			if to.listed && err != errShort {
+				err = errList
+			}
 			return i, err
 		}
 		at = to
@@ -182,6 +210,11 @@ const (
 // walk does the work of follow by the rules of the grammar.
 func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, err error) {
 	in, st, index := at.parent, nextMember, 0
+	defer func() {
+		if err != nil && err != errShort && (in.list || in.listed) {
+			err = errList
+		}
+	}()
 	switch {
 	case in == nil:
 		open := byte('{')
@@ -260,7 +293,7 @@ func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, 
 			i++
 		case kid.slot != slotSkip || kid.members != nil && c == '"' || kid.varies:
 			return kid, i, seen, nil
-		case c == '[' && !kid.listed && kid.members == nil:
+		case c == '[' && !kid.listed && kid.members == nil && !p.noLists:
 			kid.list = true
 			in, st, index = kid, firstElement, 0
 			i++
@@ -477,8 +510,11 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 		if p.scratch, end, err = unquote(p.scratch, b, i+1); err != nil {
 			return end, err
 		}
-		if err := p.setText(n, p.scratch[start:]); err != nil {
-			return i, &syntaxError{i, err.Error()}
+		if err = p.setText(n, p.scratch[start:]); err != nil && err != errList {
+			err = &syntaxError{i, err.Error()}
+		}
+		if err != nil {
+			return i, err
 		}
 		return end, nil
 	case 't', 'f', 'n':
@@ -507,11 +543,15 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 
 // subOf returns the root for a value of n that is read by itself.
 func (p *parser) subOf(n *node) *node {
-	if n.sub == nil {
-		n.sub = p.newNode(n.key, n.want)
-		n.sub.dst = nil
+	if n.sub != nil && !p.noLists {
+		return n.sub
 	}
-	return n.sub
+	sub := p.newNode(n.key, n.want)
+	sub.dst = nil
+	if !p.noLists {
+		n.sub = sub
+	}
+	return sub
 }
 
 // inner reads the JSON text that a string or cell holds as the value of n.
@@ -519,6 +559,9 @@ func (p *parser) inner(n *node, text []byte) error {
 	k, err := p.run(p.subOf(n), text)
 	if err == nil && space(text, k) < len(text) {
 		err = errShort
+	}
+	if err == errList {
+		return err
 	}
 	if err != nil {
 		return errors.New("invalid JSON in the text of " + quote(n.key))

@@ -31,6 +31,10 @@ type Reader struct {
 	// a file is given up with an error that wraps [ErrNotLog]. If 0, it is 100.
 	MaxErrors int
 
+	// Workers is how many goroutines ReadFiles reads with, besides the one
+	// that ranges over the sequence. If 0, it is GOMAXPROCS. Read uses none.
+	Workers int
+
 	// Progress, if not nil, is called from time to time, and once at the end
 	// of each file, always by the goroutine that ranges over the sequence.
 	Progress func(Progress)
@@ -49,7 +53,7 @@ type Progress struct {
 // type ends the sequence: the input could not be read, or the context ended.
 type RecordError struct {
 	File   string // as in the file system; "" when reading from an io.Reader
-	Record int64  // counted from 1, within the file
+	Record int64  // counted from 1, within the file; 0 if it is not about one record
 	Offset int64  // of the record's first byte, in the file after decompression
 	Err    error
 }
@@ -59,6 +63,9 @@ func (e *RecordError) Error() string {
 	name := e.File
 	if name == "" {
 		name = "input"
+	}
+	if e.Record == 0 {
+		return fmt.Sprintf("signins: %s: %v", name, e.Err)
 	}
 	return fmt.Sprintf("signins: %s: record %d at byte %d: %v", name, e.Record, e.Offset, e.Err)
 }
@@ -180,7 +187,7 @@ func (s *stream) readJSON() {
 		multi := s.multiline()
 		switch s.buf[s.pos] {
 		case '{':
-			n, err := s.one(multi, s.runRecord)
+			n, err := s.one(multi, s.readRecord)
 			switch err {
 			case nil:
 				s.pos += n
@@ -193,15 +200,13 @@ func (s *stream) readJSON() {
 			}
 		case '[':
 			s.format = PortalJSON
-			s.elements(multi, s.runRecord)
+			s.elements(multi, s.readRecord)
 		default:
 			s.failHere(unexpected(s.buf[s.pos:], 0, "instead of a record"))
 			s.nextTop(false)
 		}
 	}
 }
-
-func (s *stream) runRecord(b []byte) (int, error) { return s.run(s.record, b) }
 
 // one reads the value at pos by way of fn, and returns its length. A value
 // whose first bracket ends its line may span lines; any other has to end in
@@ -213,8 +218,7 @@ func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
 		if !multi && s.findNewline() {
 			limit, whole = s.newline, true
 		}
-		s.reset()
-		n, err := fn(s.buf[s.pos:limit])
+		n, err := s.parser.read(fn, s.buf[s.pos:limit])
 		switch {
 		case err == nil && n > s.maxRecord:
 			return 0, ErrTooLarge
@@ -282,15 +286,15 @@ func (s *stream) container(multi bool) {
 		ok := true
 		switch list := s.buf[s.pos] == '['; {
 		case list && key == "value", list && strings.EqualFold(key, "results"):
-			ok = s.elements(multi, s.runRecord)
+			ok = s.elements(multi, s.readRecord)
 		case list && key == "records":
 			s.format = EventHub
-			ok = s.elements(multi, s.runRecord)
+			ok = s.elements(multi, s.readRecord)
 		case list && key == "tables":
 			ok = s.tables(multi)
 		case list && key == "rows":
 			s.format = LogAnalytics
-			ok = s.elements(multi, s.runRow)
+			ok = s.elements(multi, s.readRow)
 		case key == "columns", key == "@odata.context":
 			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
 			if err != nil {
@@ -375,8 +379,8 @@ func (p *parser) column(w want, name string) *node {
 	return p.newNode(name, w)
 }
 
-// runRow reads a row of a table: the values of its columns, in an array.
-func (s *stream) runRow(b []byte) (int, error) {
+// readRow reads a row of a table: the values of its columns, in an array.
+func (s *stream) readRow(b []byte) (int, error) {
 	if b[0] != '[' {
 		return 0, unexpected(b, 0, "instead of a row")
 	}
@@ -471,10 +475,7 @@ func (s *stream) emit(err error) {
 
 // fail yields the reason why the record that begins at s.at was not read.
 func (s *stream) fail(err error) {
-	if s.err != nil { // that comes last, and tells all
-		s.stopped = true
-	}
-	if s.stopped {
+	if s.stopped || err == errShort && s.err != nil { // s.err comes last, and tells all
 		return
 	}
 	s.records++

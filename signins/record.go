@@ -343,6 +343,7 @@ type parser struct {
 	enum    seenEnum // the value just read, if raw is set
 
 	record  *node   // the root of records
+	noLists bool    // do not look into unwanted lists
 	columns []*node // of the table being read; nil for those that nobody wants
 	comma   byte    // between the cells of that table
 	memory  int
