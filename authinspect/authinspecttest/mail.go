@@ -102,6 +102,10 @@ func (s *MailServer) URL() string { return string(s.host.Protocol) + "://" + s.A
 // the host is to be untrusted.
 func (s *MailServer) Roots() *x509.CertPool { return s.ca.Pool() }
 
+// Authority returns the certificate in Roots, for programs that read it from
+// a file. It is read-only.
+func (s *MailServer) Authority() *x509.Certificate { return s.ca.Cert }
+
 // Dial connects to the server, whatever address it is given: it serves as
 // Inspector.Dial where the name of the target does not exist.
 func (s *MailServer) Dial(ctx context.Context, network, _ string) (net.Conn, error) {

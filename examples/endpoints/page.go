@@ -46,11 +46,7 @@ func (p page) show(a answer) {
 		p.matrix([]*authinspect.Result{facts}, facts.Schemes)
 		p.result(facts)
 	case *authinspect.MailResult:
-		p.line("%s  %s", p.paint(bold, facts.Target, 0), facts.Protocol)
-		p.line("  mechanisms: %s", orNone(strings.Join(facts.Schemes(), " ")))
-		p.line("  passwords:  %s  (%s)", facts.Password, facts.PasswordReason)
-		p.line("  modern:     %s  (%s)", facts.Modern, facts.ModernReason)
-		p.notes(facts.Warnings)
+		p.mail(facts)
 	}
 	p.findings(a.findings)
 	p.line("")
