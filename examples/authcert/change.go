@@ -21,6 +21,9 @@ func (o *options) change(ctx context.Context, stdout, stderr io.Writer) error {
 	if o.write && (o.command == "plan" || o.command == "verify") {
 		return errUsage(o.command + " changes nothing; -write is for apply, cleanup and restore")
 	}
+	if o.write && o.snapshot != "" {
+		return errUsage("a snapshot cannot be changed; give -tenant")
+	}
 	p, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -81,14 +84,14 @@ func (o *options) plans(ctx context.Context, p *place) ([]*oauthcert.Plan, error
 		}
 	}
 	hosts := o.hosts
-	if len(wanted) == 0 && len(hosts) == 0 {
+	if len(wanted) == 0 && len(hosts) == 0 && o.command != "cleanup" {
 		hosts = p.hosts
 	}
 	var plans []*oauthcert.Plan
 	if len(wanted) > 0 || len(keys.Drop) > 0 || o.dropExpired || o.command == "cleanup" {
 		plans = append(plans, oauthcert.PlanKeys(current, wanted, keys))
 	}
-	if len(hosts) > 0 || len(names.Drop) > 0 || o.command == "cleanup" && current.Kind == oauthcert.ServicePrincipal {
+	if len(hosts) > 0 || len(names.Drop) > 0 {
 		plans = append(plans, oauthcert.PlanNames(current, hosts, names))
 	}
 	if plans == nil {
@@ -166,7 +169,11 @@ func (o *options) dry(plan *oauthcert.Plan, stdout io.Writer) error {
 		return err
 	}
 	if !o.json && plan.Changes() {
-		fmt.Fprintln(stdout, "Nothing was changed. \"authcert apply … -write\" (or cleanup, restore) does it.")
+		command := o.command
+		if command == "plan" {
+			command = "apply"
+		}
+		fmt.Fprintf(stdout, "Nothing was changed; \"authcert %s\" with -write does it.\n", command)
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (o *options) open(ctx context.Context) (*place, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &place{dir: snapshot{object}, target: object.Target(), steady: 1, patience: 1}, nil
+		return &place{dir: snapshot{object}, target: object.Target(), interval: 1, steady: 1, patience: 1}, nil
 	}
 	return demonstration(target), nil
 }
@@ -121,7 +121,7 @@ func readSnapshot(name string) (*oauthcert.Object, error) {
 	return object, nil
 }
 
-var errSnapshot = errors.New("a snapshot cannot be changed; give -tenant")
+var errSnapshot = errors.New("a snapshot cannot be changed")
 
 func (s snapshot) Read(_ context.Context, t oauthcert.Target) (*oauthcert.Object, error) {
 	if t.Kind != s.object.Kind || t.ID != "" && t.ID != s.object.ID {
