@@ -4,10 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,7 +61,7 @@ func TestInspectFrontEnds(t *testing.T) {
 		issuer  string
 	}{
 		"Exchange Online":             {authinspecttest.ExchangeOnline(), ews, "", schemes{authinspect.Bearer, authinspect.Basic}, on, authinspect.KindEntra},
-		"Exchange Online, Basic only": {authinspecttest.ExchangeOnlineBlocked(), ews, "", schemes{authinspect.Basic}, off, ""},
+		"Exchange Online, Basic only": {authinspecttest.ExchangeOnlineBlocked(), ews, "", schemes{authinspect.Basic}, unknown, ""},
 		"SE, no mailbox":              {se(authinspecttest.HMA), activeSync, "", schemes{authinspect.Basic, authinspect.Bearer}, unknown, ""},
 		"SE, mailbox":                 {se(authinspecttest.HMA), activeSync, bob, schemes{authinspect.Basic, authinspect.Bearer}, on, authinspect.KindEntra},
 		"SE, AD FS":                   {se(authinspecttest.ADFSOnly), activeSync, bob, schemes{authinspect.Basic, authinspect.Bearer}, on, authinspect.KindADFS},
@@ -245,19 +248,43 @@ func TestInspectHostile(t *testing.T) {
 func TestInspectThroughProxy(t *testing.T) {
 	server := authinspecttest.ExchangeSE().FrontEnd().Start()
 	defer server.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
 	asked := make(chan string, 10)
+	closed := false
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		asked <- req.Method + " " + req.Host
-		w.WriteHeader(http.StatusForbidden)
+		if closed {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		there, err := net.Dial("tcp", req.Host)
+		if !assert.NoError(t, err) {
+			return
+		}
+		here, _, err := http.NewResponseController(w).Hijack()
+		if !assert.NoError(t, err) {
+			return
+		}
+		_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
+		wg.Go(func() { _, _ = io.Copy(there, here); there.Close() })
+		wg.Go(func() { _, _ = io.Copy(here, there); here.Close() })
 	}))
 	defer proxy.Close()
 	address, err := url.Parse(proxy.URL)
 	require.NoError(t, err)
-	inspector := authinspect.Inspector{Roots: server.Roots(), Proxy: http.ProxyURL(address)}
+	inspector := authinspect.Inspector{Roots: server.Roots(), Proxy: http.ProxyURL(address), SkipNTLM: true}
+	r, err := inspector.Inspect(t.Context(), server.URL+activeSync)
+	require.NoError(t, err)
+	assert.Equal(t, []authinspect.Scheme{authinspect.Basic, authinspect.Bearer}, r.Schemes)
+	assert.True(t, r.TLS.Trusted)
+	assert.Equal(t, "CONNECT "+strings.TrimPrefix(server.URL, "https://"), <-asked)
+	assert.Len(t, server.Requests(), 2)
+
+	closed = true
 	_, err = inspector.Inspect(t.Context(), server.URL+ews)
 	assert.ErrorContains(t, err, "Forbidden")
-	assert.Equal(t, "CONNECT "+strings.TrimPrefix(server.URL, "https://"), <-asked)
-	assert.Empty(t, server.Requests())
+	assert.Len(t, server.Requests(), 2)
 }
 
 func TestResultJSON(t *testing.T) {

@@ -113,11 +113,12 @@ type Issuer struct {
 	ClientID         string   `json:"clientId,omitempty"`         // the server's own application ID
 }
 
-// A Diagnostic is one x-ms-diagnostics field: why Exchange did not take a
-// token, or an empty one.
+// A Diagnostic is one field in which a server says why it refuses:
+// x-ms-diagnostics, why Exchange did not take a token or an empty one, or
+// X-AutoDiscovery-Error, which has a Reason alone.
 type Diagnostic struct {
 	Step     Step   `json:"step"`
-	Code     int    `json:"code"`
+	Code     int    `json:"code,omitempty"` // of x-ms-diagnostics
 	Reason   string `json:"reason,omitempty"`
 	Category string `json:"category,omitempty"`
 	Meaning  string `json:"meaning,omitempty"` // in plain words; "" for one that is not known
@@ -333,6 +334,19 @@ func (c *conclusion) read(a Answer) {
 			c.warn(a.Step, "x-ms-diagnostics cannot be read: %s", shorten(field))
 		}
 	}
+	for _, field := range fieldValues(a.Header, "X-Autodiscovery-Error") {
+		d := Diagnostic{Step: a.Step, Reason: shorten(field)}
+		if why, ok := ExplainResponse(HTTP, "X-AutoDiscovery-Error: "+field); ok {
+			d.Meaning, d.Remedy = why.Cause, why.Remedy
+		}
+		c.Diagnostics = append(c.Diagnostics, d)
+	}
+	switch a.Status {
+	case 440, 449, 451, 456: // Microsoft's own
+		if why, ok := ExplainResponse(HTTP, fmt.Sprintf("HTTP/1.1 %d", a.Status)); ok {
+			c.warn(a.Step, "status %d: %s", a.Status, why.Cause)
+		}
+	}
 	c.readServer(a)
 }
 
@@ -503,6 +517,8 @@ func (c *conclusion) judgeModern() {
 		verdict(ModernOff, "Bearer is challenged for, but no sign-in service is named although the mailbox was")
 	case len(c.bearers) > 0:
 		verdict(ModernUnknown, "Bearer is challenged for without a sign-in service: it may serve other servers only, or the mailbox has to be named")
+	case asked && len(others) > 0 && c.Server.Kind == KindExchangeOnline:
+		verdict(ModernUnknown, "Exchange Online left Bearer out of this answer, as it does where a policy blocks Basic; that says nothing about tokens")
 	case asked && len(others) > 0:
 		verdict(ModernOff, "the server answered an empty Bearer, and with other schemes only")
 	case asked:
@@ -534,8 +550,11 @@ const (
 	diagnosticNotAvailable = 4000000
 )
 
-// String returns the diagnostic in the form of the field.
+// String returns the diagnostic in the form of its field.
 func (d Diagnostic) String() string {
+	if d.Code == 0 && d.Category == "" {
+		return d.Reason
+	}
 	return fmt.Sprintf("%d;reason=%q;error_category=%q", d.Code, d.Reason, d.Category)
 }
 

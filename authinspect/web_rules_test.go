@@ -1,12 +1,14 @@
 package authinspect_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -75,6 +77,43 @@ func TestConcludeModern(t *testing.T) {
 	check(on, answer(anonymous, `WWW-Authenticate: Bearer trusted_issuers="`+entra+`@*"`))
 	// Another mailbox is another matter.
 	check(unknown, answer(empty, bare, strings.Replace(blocked, "bob@", "eve@", 1)))
+}
+
+// A pasted answer may hold more than an inspection ever draws.
+func TestConcludeDiagnostics(t *testing.T) {
+	r := authinspect.Conclude("pasted", "", answered(authinspect.StepUnknown, 456, "X-AutoDiscovery-Error: LiveIdBasicAuth:BasicAuthBlockStatus - Deny", "x-ms-diagnostics: nonsense"))
+	require.Len(t, r.Diagnostics, 1)
+	assert.Equal(t, "LiveIdBasicAuth:BasicAuthBlockStatus - Deny", r.Diagnostics[0].String())
+	assert.Contains(t, r.Diagnostics[0].Meaning, "Basic is blocked")
+	require.Len(t, r.Warnings, 2)
+	assert.Equal(t, "x-ms-diagnostics cannot be read: nonsense", r.Warnings[0])
+	assert.Contains(t, r.Warnings[1], "status 456: Password was accepted")
+}
+
+// An anonymous answer, whatever it holds, never says that modern
+// authentication is off, unless the server itself refuses a mailbox by name;
+// and every finding of every answer can be shown on a terminal.
+func FuzzConclude(f *testing.F) {
+	f.Add(full[18:], "", uint8(0), 401)
+	f.Add(`Basic Realm="",Negotiate TlRMTVNTUAACAAAA`, `4000000;reason="Flighting is not enabled for domain 'x'."`, uint8(1), 401)
+	f.Add("Bearer authorization_uri=http://x\u202e, issuer_kind=\u009b", "2000003;reason=\"Actual 'http://\"", uint8(3), 200)
+	f.Fuzz(func(t *testing.T, challenge, diagnostics string, step uint8, status int) {
+		a := authinspect.Answer{Step: authinspect.Step(step % 5), Status: status, Header: http.Header{"Www-Authenticate": {challenge}, "X-Ms-Diagnostics": {diagnostics}}}
+		r := authinspect.Conclude(target, "", a)
+		if (a.Step == anonymous || a.Step == authinspect.StepUnknown) && r.Modern == authinspect.ModernOff {
+			require.Contains(t, diagnostics, "@")
+		}
+		challenges, _ := authinspect.ParseChallenges(a.Header)
+		require.Equal(t, authinspect.Schemes(challenges), append([]authinspect.Scheme{}, r.Schemes...))
+		require.Len(t, r.Offers, len(r.Schemes))
+		_, err := json.Marshal(r)
+		require.NoError(t, err)
+		for _, finding := range authinspect.Assess(r, noon) {
+			for _, c := range finding.Detail + finding.Title + finding.Remedy {
+				require.True(t, unicode.IsPrint(c), "%q in %q", c, finding.Detail)
+			}
+		}
+	})
 }
 
 func TestConcludeIssuer(t *testing.T) {
