@@ -74,7 +74,7 @@ func (e *DirectoryError) find() *refusal {
 }
 
 // Error returns one line with the reason, the code, the request id and what
-// to do.
+// to do, or the message if the reason is not known.
 func (e *DirectoryError) Error() string {
 	var b strings.Builder
 	b.WriteString("oauthcert: the directory ")
@@ -95,8 +95,11 @@ func (e *DirectoryError) Error() string {
 		fmt.Fprintf(&b, ", request %s", oneLine(e.RequestID, 60))
 	}
 	b.WriteString(")")
-	if r != nil {
+	switch {
+	case r != nil:
 		b.WriteString("; " + r.remedy)
+	case e.Message != "":
+		b.WriteString(": " + oneLine(e.Message, 200))
 	}
 	return b.String()
 }
