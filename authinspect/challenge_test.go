@@ -1,7 +1,9 @@
 package authinspect_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -198,4 +200,59 @@ func BenchmarkParseChallenges(b *testing.B) {
 	for b.Loop() {
 		authinspect.ParseChallenges(h)
 	}
+}
+
+// Every row of the catalogue on challenges explains a real challenge, alone
+// and inside a list, whatever stands around it.
+func TestChallengesOfTheCatalogue(t *testing.T) {
+	real := map[string]string{
+		"http-basic":                `Basic realm="mail.contoso.test"`,
+		"http-basic-empty-realm":    `Basic Realm=""`,
+		"http-bearer-full":          `Bearer authorization_uri="https://idp.contoso.test/authorize"`,
+		"http-bearer-aad":           `Bearer authorization_uri="` + uri + `"`,
+		"http-bearer-adfs":          `Bearer authorization_uri="https://sts.contoso.test/adfs/oauth2/authorize"`,
+		"http-bearer-issuer-kind":   `Bearer issuer_kind="ADFS"`,
+		"http-bearer-exo-anytenant": `Bearer trusted_issuers="` + entra + `@*"`,
+		"http-bearer-tenant":        `Bearer trusted_issuers="` + entra + `@6c29b5f0-55a5-4b58-8d30-1a8c6d5f5d0e,00000004-0000-0ff1-ce00-000000000000@contoso.test"`,
+		"http-bearer-china":         `Bearer trusted_issuers="00000001-0002-0000-c000-000000000000@"`,
+		"http-bearer-no-uri":        `Bearer client_id="` + clientID + `", token_types="app_asserted_user_v1"`,
+		"http-bearer-error-invalid": `Bearer error="invalid_token"`,
+		"http-bearer-claims":        `Bearer error="insufficiant_claims", claims="eyJhIjoxfQ=="`,
+		"http-ntlm":                 `NTLM`,
+		"http-ntlm-type2":           `NTLM TlRMTVNTUAACAAAADAAMADgAAAAFgomi`,
+		"http-negotiate":            `Negotiate`,
+		"http-digest":               `Digest realm="x", qop="auth,auth-int", nonce="y"`,
+	}
+	data, err := os.ReadFile("data/responses.json")
+	require.NoError(t, err)
+	var catalogue struct {
+		Entries []struct {
+			ID    string
+			Match struct{ On string }
+		}
+	}
+	require.NoError(t, json.Unmarshal(data, &catalogue))
+	rows := 0
+	for _, row := range catalogue.Entries {
+		if row.Match.On != "challenge" {
+			continue
+		}
+		rows++
+		text, ok := real[row.ID]
+		if !assert.True(t, ok, "no challenge for %s", row.ID) {
+			continue
+		}
+		for _, field := range []string{text, `NTLM abc==, ` + text + `,X-Other`} {
+			challenges, warnings := parse(field)
+			assert.Empty(t, warnings, field)
+			explained := false
+			for _, c := range challenges {
+				for _, e := range authinspect.ExplainAll(authinspect.HTTP, "WWW-Authenticate: "+c.String()) {
+					explained = explained || e.ID == row.ID
+				}
+			}
+			assert.True(t, explained, "%s does not explain %s", row.ID, field)
+		}
+	}
+	assert.Equal(t, len(real), rows)
 }
