@@ -313,8 +313,9 @@ func AssessObject(o *Object, want Expected, at time.Time) []crossprem.Finding {
 			out = append(out, f)
 		}
 	}
-	for i, k := range o.Keys {
-		out = append(out, o.assessKey(i, k, at)...)
+	seen := map[Thumbprint]bool{}
+	for _, k := range o.Keys {
+		out = append(out, k.assess(seen, at)...)
 	}
 	if o.Kind == ServicePrincipal && (shared || len(want.Hosts) > 0) {
 		out = append(out, o.assessNames(want, subject)...)
@@ -356,8 +357,8 @@ func (o *Object) holdsKey(rule string, c *Certificate, subject string) crossprem
 	return f
 }
 
-// assessKey judges one key for itself.
-func (o *Object) assessKey(i int, k KeyCredential, at time.Time) []crossprem.Finding {
+// assess judges one key for itself, and notes its certificate in seen.
+func (k KeyCredential) assess(seen map[Thumbprint]bool, at time.Time) []crossprem.Finding {
 	var out []crossprem.Finding
 	subject := k.subject()
 	if !k.EndDateTime.IsZero() && !k.EndDateTime.After(at) {
@@ -388,9 +389,10 @@ func (o *Object) assessKey(i int, k KeyCredential, at time.Time) []crossprem.Fin
 		out = append(out, judge("entra-key-dates", crossprem.Failed, subject,
 			fmt.Sprintf("the key ends on %s, its certificate on %s", k.EndDateTime.UTC().Format(time.DateOnly), c.NotAfter().Format(time.DateOnly))))
 	}
-	if slices.ContainsFunc(o.Keys[:i], func(e KeyCredential) bool { return c.holds(e.Key) }) {
+	if seen[c.SHA1()] {
 		out = append(out, judge("entra-key-duplicate", crossprem.Failed, subject, "key "+oneLine(k.KeyID, 40)+" holds it once more"))
 	}
+	seen[c.SHA1()] = true
 	return out
 }
 

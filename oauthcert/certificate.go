@@ -107,10 +107,14 @@ func (c *Certificate) KeyBits() int {
 }
 
 // SelfSigned reports whether the certificate is its own issuer and its
-// signature verifies with its own key.
-func (c *Certificate) SelfSigned() bool {
-	return bytes.Equal(c.cert.RawIssuer, c.cert.RawSubject) &&
-		c.cert.CheckSignature(c.cert.SignatureAlgorithm, c.cert.RawTBSCertificate, c.cert.Signature) == nil
+// signature verifies with its own key. It is false for a key of more than
+// 16,384 bits, which is not tried.
+func (c *Certificate) SelfSigned() bool { return c.issued(c) }
+
+// issued reports whether c is the issuer of o by name and by signature.
+func (c *Certificate) issued(o *Certificate) bool {
+	return bytes.Equal(o.cert.RawIssuer, c.cert.RawSubject) && c.KeyBits() <= maxVerifiedBits &&
+		c.cert.CheckSignature(o.cert.SignatureAlgorithm, o.cert.RawTBSCertificate, o.cert.Signature) == nil
 }
 
 // Key returns what the store told of the private key; it is the zero Key for

@@ -170,6 +170,12 @@ type Object struct {
 	Names []string `json:"servicePrincipalNames"`
 }
 
+// The bounds on what is read of one object. Entra ID holds fewer.
+const (
+	maxKeys  = 1000
+	maxNames = 10_000
+)
+
 // Select lists the properties that a [Directory] must ask for when it reads
 // an object of this kind, as one $select.
 func (k Kind) Select() []string {
@@ -206,6 +212,9 @@ func ParseObject(kind Kind, data []byte) (*Object, error) {
 		o.Kind = ServicePrincipal
 	default:
 		return nil, fmt.Errorf("oauthcert: directory object %.60q: cannot tell whether it is an application or a service principal", o.ID)
+	}
+	if len(o.Keys) > maxKeys || len(o.Names) > maxNames {
+		return nil, fmt.Errorf("oauthcert: directory object %.60q: %d keys and %d names; at most %d and %d are read", o.ID, len(o.Keys), len(o.Names), maxKeys, maxNames)
 	}
 	if !isGUID(o.ID) || !isGUID(o.AppID) {
 		return nil, fmt.Errorf("oauthcert: directory object: id %.60q or appId %.60q is not a GUID", o.ID, o.AppID)

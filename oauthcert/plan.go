@@ -186,7 +186,7 @@ type Policy struct {
 	Drop []string
 
 	// AllowKeysOn is the application id of a first-party principal that shall
-	// be given keys although [PlanKeys] refuses it: [ExchangeOnline].
+	// be given keys although [PlanKeys] refuses it, such as [ExchangeOnline].
 	AllowKeysOn string
 
 	// MaxLifetime is the tenant's limit for certificates (the policy
@@ -201,6 +201,20 @@ type Policy struct {
 const sharedPrincipal = "keys on the shared Exchange Online principal let whoever controls an Exchange server act in the tenant (CVE-2025-53786), " +
 	"and since 2025-10-31 Exchange Online refuses EWS calls made through it; upload to the dedicated hybrid application (ExchangeServerApp-…) instead"
 
+// refusesKeys says why keys should not be added to the object, or "".
+func (o *Object) refusesKeys() string {
+	switch strings.ToLower(o.AppID) {
+	case ExchangeOnline:
+		return sharedPrincipal
+	case CloudVoicemail, TeamsScheduler, SkypeOnline:
+		return "" // Microsoft's procedure for Teams puts the auth certificate there
+	}
+	if o.FirstParty() {
+		return "this is a principal of Microsoft's, and none that is known to need the auth certificate"
+	}
+	return ""
+}
+
 // PlanKeys compares the keys of an object with the certificates wanted there,
 // usually the current and the next auth certificate, and returns the
 // difference. Certificates are compared by DER. Nothing is dropped but what
@@ -208,8 +222,9 @@ const sharedPrincipal = "keys on the shared Exchange Online principal let whoeve
 // dropped.
 //
 // Keys belong on the dedicated hybrid application, which is an [Application].
-// On the shared principal of Exchange Online additions are refused unless
-// policy allows them by name; dropping is not.
+// On the shared principal of Exchange Online, and on those of Microsoft that
+// have nothing to do with Exchange, additions are refused unless policy allows
+// them by name; dropping is not.
 func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
 	current = current.public()
 	p := &Plan{Target: current.Target(), Collection: Keys, base: current}
@@ -328,8 +343,8 @@ func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 	if why := policy.Situation.refusesKeys(current); why != "" {
 		return refuse(WrongSituation, why)
 	}
-	if strings.EqualFold(current.AppID, ExchangeOnline) && !strings.EqualFold(policy.AllowKeysOn, ExchangeOnline) {
-		return refuse(SharedPrincipal, sharedPrincipal)
+	if why := current.refusesKeys(); why != "" && !strings.EqualFold(policy.AllowKeysOn, current.AppID) {
+		return refuse(SharedPrincipal, why)
 	}
 	for _, k := range current.Keys {
 		if k.Key == nil && strings.EqualFold(k.CustomKeyIdentifier, c.SHA1().String()) {

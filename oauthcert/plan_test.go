@@ -132,6 +132,14 @@ func TestPlanKeys(t *testing.T) {
 	// First-party principals: by value, and the shared one not at all unless by name.
 	p = check(shared(), both[:1], policy, "refused/shared-principal")
 	assert.ErrorContains(t, p.Err(), "CVE-2025-53786")
+	other1st := shared()
+	other1st.AppID, other1st.AppOwnerOrganizationID = dedicatedApp, "f8cdef31-a31e-4b4a-93e4-5f571e91255a"
+	check(other1st, both[:1], policy, "refused/shared-principal")
+	other1st.AppOwnerOrganizationID = teamsID
+	check(other1st, both[:1], policy, "added/missing")
+	voicemail := shared()
+	voicemail.AppID = oauthcert.CloudVoicemail
+	check(voicemail, both[:1], policy, "added/missing")
 	allowed := with(func(p *oauthcert.Policy) { p.AllowKeysOn = oauthcert.ExchangeOnline })
 	check(shared(stored(other, "1")), both[:1], allowed, "kept/not-ours/by-value added/missing")
 	check(shared(stored(current, "1"), stored(old, "2"), hidden), nil, with(func(p *oauthcert.Policy) { p.DropUnused = true }), "dropped/unused dropped/unused dropped/unused")

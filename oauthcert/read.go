@@ -22,8 +22,15 @@ import (
 // maxInput bounds what is read of one file, or of one directory object.
 const maxInput = 4 << 20
 
-// maxCertificates bounds the certificates of one file.
-const maxCertificates = 1000
+// The bounds on what one file holds. An auth certificate has about 800 bytes;
+// the signature check of a certificate that is nothing but a key of millions
+// of bits would take hours.
+const (
+	maxCertificates = 1000
+	maxChain        = 64 // certificates of which the end of the chain is looked for
+	maxDER          = 64 << 10
+	maxVerifiedBits = 16384
+)
 
 var (
 	// ErrPrivateKey reports an input that holds, or may hold, a private key.
@@ -173,10 +180,7 @@ func (rd *Reader) parseAll(data []byte) ([]*Certificate, error) {
 func leaf(all []*Certificate) (*Certificate, error) {
 	var found []*Certificate
 	for _, c := range all {
-		issued := slices.ContainsFunc(all, func(o *Certificate) bool {
-			return !c.Equal(o) && bytes.Equal(o.cert.RawIssuer, c.cert.RawSubject) &&
-				c.cert.CheckSignature(o.cert.SignatureAlgorithm, o.cert.RawTBSCertificate, o.cert.Signature) == nil
-		})
+		issued := len(all) > maxChain || slices.ContainsFunc(all, func(o *Certificate) bool { return !c.Equal(o) && c.issued(o) })
 		if !issued {
 			found = append(found, c)
 		}
@@ -315,11 +319,23 @@ func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
 	case firstTag == asn1.SEQUENCE && secondTag == asn1.BIT_STRING:
 		return nil, fmt.Errorf("%w: a bare public key", ErrNoCertificate)
 	}
+	cert, err := parseDER(der)
+	if err != nil {
+		return nil, err
+	}
+	return []*x509.Certificate{cert}, nil
+}
+
+// parseDER reads one certificate.
+func parseDER(der []byte) (*x509.Certificate, error) {
+	if len(der) > maxDER {
+		return nil, fmt.Errorf("a certificate of %d bytes; at most %d are read", len(der), maxDER)
+	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s", ErrNoCertificate, oneLine(err.Error(), 160))
 	}
-	return []*x509.Certificate{cert}, nil
+	return cert, nil
 }
 
 // looksLikeCertificate tells a certificate (RFC 5280 §4.1: three elements, the
@@ -361,9 +377,9 @@ func signedData(explicit cryptobyte.String) ([]*x509.Certificate, error) {
 		if tag != asn1.SEQUENCE {
 			continue // extended and attribute certificates, RFC 5652 §10.2.2
 		}
-		cert, err := x509.ParseCertificate(der)
+		cert, err := parseDER(der)
 		if err != nil {
-			return nil, fmt.Errorf("%w: certificate %d in PKCS#7: %s", ErrNoCertificate, len(all)+1, oneLine(err.Error(), 160))
+			return nil, fmt.Errorf("certificate %d in PKCS#7: %w", len(all)+1, err)
 		}
 		all = append(all, cert)
 	}

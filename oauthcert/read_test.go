@@ -169,6 +169,8 @@ func TestUnreadable(t *testing.T) {
 	fails(p7b(), oauthcert.ErrNoCertificate, "")
 	fails(p7b(der[:50]), oauthcert.ErrNoCertificate, "PKCS#7")
 	fails(make([]byte, 5<<20), nil, "at most")
+	huge := oauthcerttest.AuthCertificate{CommonName: strings.Repeat("x", 70_000)}.Make()
+	fails(huge.DER(), nil, "at most 65536")
 	spki, err := x509.MarshalPKIXPublicKey(cert.X509().PublicKey)
 	require.NoError(t, err)
 	fails(spki, oauthcert.ErrNoCertificate, "bare public key")
