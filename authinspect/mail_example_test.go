@@ -39,6 +39,6 @@ func ExampleExplainResponse() {
 	fmt.Println(e.Remedy)
 	// Output:
 	// true smtp-auth-disabled-mailbox
-	// SMTP AUTH is off for this mailbox; covers OAuth too.
+	// SMTP AUTH is off for this mailbox. The switch covers OAuth too.
 	// If SMTP AUTH is wanted for this mailbox: Set-CASMailbox USER -SmtpClientAuthenticationDisabled $false. OAuth needs the same switch.
 }

@@ -81,6 +81,7 @@ type Explanation struct {
 
 // Limits of what ExplainAll looks at; the rest of a longer text is left out.
 const (
+	maxExplainText  = 64 << 10
 	maxExplainLines = 256
 	maxExplainLine  = 8 << 10
 )
@@ -103,7 +104,8 @@ func ExplainResponse(protocol Protocol, line string) (Explanation, bool) {
 
 // ExplainAll returns every row of the catalogue that explains a line of text,
 // the one with the most literal text first. A line such as "250-AUTH LOGIN
-// XOAUTH2" has two. Only the first 256 lines and 8 KiB of each are read.
+// XOAUTH2" has two. Of a long text the first 64 KiB and 256 lines are read, and
+// 8 KiB of each line.
 func ExplainAll(protocol Protocol, text string) []Explanation {
 	return explain(protocol.plain(), text, nil)
 }
@@ -113,7 +115,7 @@ func ExplainAll(protocol Protocol, text string) []Explanation {
 func explain(protocol Protocol, text string, secure *bool) []Explanation {
 	var hits []*response
 	lines := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(text[:min(len(text), maxExplainText)]) {
 		if lines++; lines > maxExplainLines {
 			break
 		}
