@@ -101,6 +101,9 @@ type syntaxError struct {
 }
 
 func (e *syntaxError) Error() string {
+	if e.at == 0 {
+		return e.what
+	}
 	return fmt.Sprintf("%s, %d bytes into the record", e.what, e.at)
 }
 
@@ -291,7 +294,7 @@ func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, 
 				st = firstElement
 			}
 			i++
-		case kid.slot != slotSkip || kid.members != nil && c == '"' || kid.varies:
+		case kid.slot != slotSkip || kid.members != nil || kid.varies:
 			return kid, i, seen, nil
 		case c == '[' && !kid.listed && kid.members == nil && !p.noLists:
 			kid.list = true
@@ -305,9 +308,7 @@ func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, 
 			if err != nil {
 				return nil, end, 0, err
 			}
-			if kid.members != nil {
-				seen |= kid.fields
-			} else if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
+			if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
 				kid.last = string(raw)
 				p.memory += len(raw)
 			} else if kid.last != string(raw) {
@@ -517,27 +518,19 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 			return i, err
 		}
 		return end, nil
-	case 't', 'f', 'n':
-		for _, word := range [...]string{"true", "false", "null"} {
-			if hasPrefix(b[i:], word) && endsAt(b, i+len(word)) {
-				if c != 'n' {
-					p.setWord(n, c == 't')
-				}
-				return i + len(word), nil
-			}
-		}
 	}
-	end = i
-	for end < len(b) && !endsAt(b, end) {
-		end++
+	if end, err = skip(b, i); err != nil {
+		return end, err
 	}
-	if end == len(b) {
-		return end, errShort
-	}
-	if !isNumber(b[i:end]) {
+	switch word := b[i:end]; {
+	case string(word) == "null":
+	case string(word) == "true" || string(word) == "false":
+		p.setWord(n, word[0] == 't')
+	case isNumber(word):
+		p.setNumber(n, word)
+	default:
 		return i, &syntaxError{i, "invalid value of " + quote(n.key)}
 	}
-	p.setNumber(n, b[i:end])
 	return end, nil
 }
 
@@ -681,10 +674,13 @@ func unquote(dst, b []byte, i int) ([]byte, int, error) {
 				i += 2
 				continue
 			}
-			if len(b)-i < 6 {
+			if len(b)-i < 6 && b[i+1] == 'u' {
 				return dst, i, errShort
 			}
-			r := hex4(b[i:])
+			var r rune = -1
+			if b[i+1] == 'u' {
+				r = hex4(b[i:])
+			}
 			if r < 0 {
 				return dst, i, &syntaxError{i, "invalid escape in a string"}
 			}

@@ -754,7 +754,7 @@ func (p *parser) finish() error {
 	case seen&markGraph != 0:
 		rec.Format = GraphV1
 	}
-	if rec.Format == PortalJSON {
+	if rec.Format == PortalJSON || rec.Format == EventHub && seen&markMonitor == 0 {
 		switch { // an array may hold anything
 		case seen&markUnified != 0:
 			rec.Format = UnifiedAudit
@@ -766,6 +766,8 @@ func (p *parser) finish() error {
 			rec.Format = EventHub
 		case seen&markBeta == 0:
 			rec.Format = GraphV1
+		default:
+			rec.Format = PortalJSON
 		}
 	}
 
