@@ -14,6 +14,67 @@ type search struct {
 	let     map[[2]uint32][]int32 // minutes in which an account was accepted at an address, sorted
 	byIP    map[uint32][]int32    // cells that were accepted at an address, by index
 	attacks []Attack
+
+	// Made once, since there are many groups: what is in a window, and who has
+	// a part in an attack.
+	accountsIn, ipsIn, friendsIn              multiset
+	failed, ipsOf, compromised, known, anyone set
+}
+
+// A multiset counts small numbers.
+type multiset struct {
+	count    []int32
+	members  []uint32 // all that were ever in it since the last reset
+	distinct int
+}
+
+func (m *multiset) add(i uint32) {
+	for int(i) >= len(m.count) {
+		m.count = append(m.count, make([]int32, max(64, len(m.count), int(i)+1-len(m.count)))...)
+	}
+	if m.count[i] == 0 {
+		m.distinct++
+		m.members = append(m.members, i)
+	}
+	m.count[i]++
+}
+
+func (m *multiset) remove(i uint32) {
+	if m.count[i]--; m.count[i] == 0 {
+		m.distinct--
+	}
+}
+
+func (m *multiset) reset() {
+	for _, i := range m.members {
+		m.count[i] = 0
+	}
+	m.members, m.distinct = m.members[:0], 0
+}
+
+// A set holds small numbers, in the order in which they came.
+type set struct {
+	in      []bool
+	members []uint32
+}
+
+func (s *set) add(i uint32) {
+	for int(i) >= len(s.in) {
+		s.in = append(s.in, make([]bool, max(64, len(s.in), int(i)+1-len(s.in)))...)
+	}
+	if !s.in[i] {
+		s.in[i] = true
+		s.members = append(s.members, i)
+	}
+}
+
+func (s *set) has(i uint32) bool { return int(i) < len(s.in) && s.in[i] }
+
+func (s *set) reset() {
+	for _, i := range s.members {
+		s.in[i] = false
+	}
+	s.members = s.members[:0]
 }
 
 // attacks finds the attacks in the cells of e. First the sprays of one
@@ -65,17 +126,22 @@ func (f *search) letInBy(c *cell, minute int32) bool {
 
 // groups sorts the cells by key and time and calls do for each key's.
 func (f *search) groups(cells []int32, key func(*cell) uint32, do func([]int32)) {
-	slices.SortFunc(cells, func(a, b int32) int {
-		x, y := &f.cells[a], &f.cells[b]
-		return cmp.Or(cmp.Compare(key(x), key(y)), cmp.Compare(x.minute, y.minute))
-	})
-	for len(cells) > 0 {
-		n, k := 1, key(&f.cells[cells[0]])
-		for n < len(cells) && key(&f.cells[cells[n]]) == k {
-			n++
+	type sorted struct {
+		by   uint64 // key and minute
+		cell int32
+	}
+	order := make([]sorted, len(cells))
+	for n, i := range cells {
+		order[n] = sorted{uint64(key(&f.cells[i]))<<32 | uint64(f.cells[i].minute), i}
+	}
+	slices.SortFunc(order, func(a, b sorted) int { return cmp.Compare(a.by, b.by) })
+	start := 0
+	for n, o := range order {
+		cells[n] = o.cell
+		if n+1 == len(order) || order[n+1].by>>32 != o.by>>32 {
+			do(cells[start : n+1])
+			start = n + 1
 		}
-		do(cells[:n])
-		cells = cells[n:]
 	}
 }
 
@@ -108,15 +174,18 @@ func (f *search) sprays(guesses []int32) {
 			return
 		}
 		f.sessions(cells, window, func(cells []int32) {
-			accounts := make(map[uint32]int)
-			left := 0
+			if len(cells) < f.p.Accounts {
+				return
+			}
+			accounts, left := &f.accountsIn, 0
+			accounts.reset()
 			for _, i := range cells {
-				accounts[f.cells[i].account]++
+				accounts.add(f.cells[i].account)
 				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
-					remove(accounts, f.cells[cells[left]].account)
+					accounts.remove(f.cells[cells[left]].account)
 					left++
 				}
-				if len(accounts) >= f.p.Accounts {
+				if accounts.distinct >= f.p.Accounts {
 					f.report(Attack{Kind: PasswordSpray}, cells)
 					return
 				}
@@ -178,7 +247,10 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 		}
 		welcome := accepted[k]
 		slices.SortFunc(welcome, func(a, b int32) int { return cmp.Compare(f.cells[a].minute, f.cells[b].minute) })
-		accounts, ips, friends := make(map[uint32]int), make(map[uint32]int), make(map[uint32]int)
+		accounts, ips, friends := &f.accountsIn, &f.ipsIn, &f.friendsIn
+		accounts.reset()
+		ips.reset()
+		friends.reset()
 		left, first, last, friendLeft, friendRight := 0, -1, -1, 0, 0
 		end := func() {
 			if first >= 0 {
@@ -188,20 +260,20 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 		}
 		for right, i := range cells {
 			now := f.cells[i].minute
-			accounts[f.cells[i].account]++
-			ips[f.cells[i].ip]++
+			accounts.add(f.cells[i].account)
+			ips.add(f.cells[i].ip)
 			for now-f.cells[cells[left]].minute >= window {
-				remove(accounts, f.cells[cells[left]].account)
-				remove(ips, f.cells[cells[left]].ip)
+				accounts.remove(f.cells[cells[left]].account)
+				ips.remove(f.cells[cells[left]].ip)
 				left++
 			}
 			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].minute <= now; friendRight++ {
-				friends[f.cells[welcome[friendRight]].account]++
+				friends.add(f.cells[welcome[friendRight]].account)
 			}
 			for ; friendLeft < friendRight && now-f.cells[welcome[friendLeft]].minute >= window; friendLeft++ {
-				remove(friends, f.cells[welcome[friendLeft]].account)
+				friends.remove(f.cells[welcome[friendLeft]].account)
 			}
-			if len(accounts) >= f.p.DistributedAccounts && len(ips) >= f.p.DistributedAddresses && len(accounts) >= 4*len(friends) {
+			if accounts.distinct >= f.p.DistributedAccounts && ips.distinct >= f.p.DistributedAddresses && accounts.distinct >= 4*friends.distinct {
 				if first >= 0 && left > last+1 {
 					end()
 				}
@@ -215,21 +287,19 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 	})
 }
 
-func remove(counts map[uint32]int, k uint32) {
-	if counts[k]--; counts[k] == 0 {
-		delete(counts, k)
-	}
-}
-
 // report notes the attack a that consists of the guesses cells, by time.
 func (f *search) report(a Attack, cells []int32) {
-	failed, ips := make(map[uint32]bool), make(map[uint32]bool)
+	failed, ips, compromised, known, anyone := &f.failed, &f.ipsOf, &f.compromised, &f.known, &f.anyone
+	for _, s := range []*set{failed, ips, compromised, known, anyone} {
+		s.reset()
+	}
 	var protocols [OtherLegacy + 1]int64
 	a.Start = time.Unix(1<<62, 0)
 	for n, i := range cells {
 		c := &f.cells[i]
 		f.used[i] = true
-		failed[c.account], ips[c.ip] = true, true
+		failed.add(c.account)
+		ips.add(c.ip)
 		protocols[c.protocol] += int64(c.count)
 		a.Attempts += int64(c.count)
 		first, last := time.Unix(int64(c.minute)*60+int64(c.first), 0).UTC(), time.Unix(int64(c.minute)*60+int64(c.last), 0).UTC()
@@ -246,50 +316,62 @@ func (f *search) report(a Attack, cells []int32) {
 
 	// Who was let in, or would have been, at these addresses from then on.
 	start, end := f.cells[cells[0]].minute, f.cells[cells[len(cells)-1]].minute+minutes(f.p.After)
-	compromised, known := make(map[uint32]bool), make(map[uint32]bool)
-	for ip := range ips {
+	for _, ip := range ips.members {
 		for _, i := range f.byIP[ip] {
 			c := &f.cells[i]
 			switch {
-			case c.minute < start, c.minute > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed[c.account]:
+			case c.minute < start, c.minute > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed.has(c.account):
 			case c.kind.success():
-				compromised[c.account] = true
+				compromised.add(c.account)
 			default:
-				known[c.account] = true
+				known.add(c.account)
 			}
 		}
 	}
-	for account := range compromised {
-		delete(known, account)
-	}
-	all := make(map[uint32]bool)
-	for _, set := range []map[uint32]bool{failed, compromised, known} {
-		for account := range set {
-			all[account] = true
+	known.members = slices.DeleteFunc(known.members, func(account uint32) bool {
+		if compromised.has(account) {
+			known.in[account] = false
+			return true
+		}
+		return false
+	})
+	for _, s := range []*set{failed, compromised, known} {
+		for _, account := range s.members {
+			anyone.add(account)
 		}
 	}
-	a.DistinctAccounts, a.Addresses = len(all), len(ips)
-	delete(failed, 0)
-	a.FailedAccounts = len(failed)
-	a.Accounts = listed(&f.accounts, failed)
-	a.Compromised, a.PasswordKnownButStopped = listed(&f.accounts, compromised), listed(&f.accounts, known)
-	a.IPs = listed(&f.ips, ips)
-	for ip := range ips {
-		a.Country = max(a.Country, f.info[ip].country)
+	a.DistinctAccounts, a.Addresses, a.FailedAccounts = len(anyone.members), len(ips.members), len(failed.members)
+	if failed.has(0) {
+		a.FailedAccounts--
 	}
-	if len(ips) == 1 {
-		a.IP, a.IPs = a.IPs[0], nil
-	} else {
-		a.Country = "" // of no one address
+	a.Accounts, a.IPs = firstOf(&f.accounts, failed.members), firstOf(&f.ips, ips.members)
+	a.Compromised, a.PasswordKnownButStopped = listed(&f.accounts, compromised.members), listed(&f.accounts, known.members)
+	if len(ips.members) == 1 { // otherwise it has no one country
+		a.IP, a.IPs, a.Country = a.IPs[0], nil, f.info[ips.members[0]].country
 	}
-	a.Accounts, a.IPs = a.Accounts[:min(len(a.Accounts), maxListed)], a.IPs[:min(len(a.IPs), maxListed)]
 	f.attacks = append(f.attacks, a)
 }
 
-// listed returns the texts of set, sorted.
-func listed(n *interned, set map[uint32]bool) []string {
+// firstOf returns the first of the texts in lexical order, as many as an
+// attack lists; "" is none of them.
+func firstOf(n *interned, numbers []uint32) []string {
+	texts := make([]string, 0, min(len(numbers), maxListed)+1)
+	for _, i := range numbers {
+		text := n.at(i)
+		if text == "" || len(texts) == maxListed && text >= texts[maxListed-1] {
+			continue
+		}
+		at, _ := slices.BinarySearch(texts, text)
+		texts = slices.Insert(texts, at, text)
+		texts = texts[:min(len(texts), maxListed)]
+	}
+	return texts
+}
+
+// listed returns the texts, sorted.
+func listed(n *interned, numbers []uint32) []string {
 	texts := []string{}
-	for i := range set {
+	for _, i := range numbers {
 		texts = append(texts, n.at(i))
 	}
 	slices.Sort(texts)

@@ -108,8 +108,8 @@ func asInWorkbook(s *SignIn, client clientApp) (Class, Reason) {
 	case !s.Knows(FieldClientAppUsed) && s.ClientAppUsed == "":
 		return UnknownClass, NotKnowable
 	}
-	switch s.ClientAppUsed {
-	case "Browser", "Mobile Apps and Desktop clients":
+	name := strings.ToLower(s.ClientAppUsed)
+	if strings.Contains(name, "browser") || strings.Contains(name, "mobile apps and desktop clients") {
 		return Modern, ByClientApp
 	}
 	return Legacy, ByClientApp

@@ -125,7 +125,7 @@ func hash(name string) uint64 {
 
 // clientFamily returns a name for all versions of the client that sent agent:
 // the name that it starts with, or that of the browser.
-func clientFamily(agent string) string {
+func clientFamily(t *tables, agent string) string {
 	agent = strings.TrimSpace(agent)
 	switch {
 	case strings.HasPrefix(agent, "Mozilla/"):
@@ -148,7 +148,7 @@ func clientFamily(agent string) string {
 		}
 		return agent
 	}
-	for _, front := range table().agents {
+	for _, front := range t.agents {
 		if strings.EqualFold(agent, front) {
 			return front
 		}

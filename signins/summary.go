@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -262,6 +263,23 @@ type summing struct {
 	hours       [24]Use
 
 	unlisted, clients, applications, countries, networks, days names
+
+	families map[string]string // of user agents seen lately
+	day      int64             // since 1970, of which dayName is the name
+	dayName  string
+}
+
+// family is clientFamily, which it asks but once for most user agents.
+func (m *summing) family(agent string) string {
+	family, ok := m.families[agent]
+	if !ok {
+		if len(m.families) >= maxNames || m.families == nil {
+			m.families = make(map[string]string)
+		}
+		family = strings.Clone(clientFamily(m.t, agent))
+		m.families[strings.Clone(agent)] = family
+	}
+	return family
 }
 
 func (m *summing) add(s *SignIn) {
@@ -308,7 +326,7 @@ func (m *summing) add(s *SignIn) {
 	}
 	if v.Class == Legacy || v.ROPC == Yes || v.DeviceCode == Yes || v.NativeMail == Yes {
 		if u := sum.user(s); u != nil {
-			u.add(s, &v)
+			u.add(s, &v, m.family)
 		} else if v.Class == Legacy {
 			sum.LegacyUnnamed++
 		}
@@ -323,7 +341,7 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 		m.s.ClassifiedByUserAgent++
 	}
 	if s.UserAgent != "" {
-		m.clients.add(maxNames, clientFamily(s.UserAgent), success)
+		m.clients.add(maxNames, m.family(s.UserAgent), success)
 	}
 	if s.AppDisplayName != "" {
 		m.applications.add(maxNames, s.AppDisplayName, success)
@@ -336,7 +354,10 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 	}
 	if !s.Time.IsZero() {
 		t := s.Time.UTC()
-		m.days.add(maxNames, t.Format(time.DateOnly), success)
+		if day := t.Unix() / (24 * 60 * 60); day != m.day || m.dayName == "" {
+			m.day, m.dayName = day, t.Format(time.DateOnly)
+		}
+		m.days.add(maxNames, m.dayName, success)
 		m.hours[t.Hour()].add(success)
 	}
 }
@@ -415,7 +436,8 @@ func named(name string) bool {
 	return name != "" && !strings.EqualFold(name, "Not Available") && !strings.EqualFold(name, "Unknown")
 }
 
-func (u *User) add(s *SignIn, v *Verdict) {
+// add counts s; family names the family of a user agent.
+func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 	success := v.Outcome == Success
 	if v.ROPC == Yes {
 		u.ROPC.add(success)
@@ -456,7 +478,7 @@ func (u *User) add(s *SignIn, v *Verdict) {
 		u.Countries = addName(u.Countries, maxUserCountries, s.CountryOrRegion, 1, one.Successes)
 	}
 	if s.UserAgent != "" {
-		u.Clients = addName(u.Clients, maxUserClients, clientFamily(s.UserAgent), 1, one.Successes)
+		u.Clients = addName(u.Clients, maxUserClients, family(s.UserAgent), 1, one.Successes)
 	}
 }
 
@@ -503,7 +525,7 @@ func latest(a, b time.Time) time.Time {
 // that there are not too many of them.
 func networkOf(s *SignIn) string {
 	if s.AutonomousSystemNumber != 0 {
-		return fmt.Sprintf("AS%d", s.AutonomousSystemNumber)
+		return "AS" + strconv.FormatUint(uint64(s.AutonomousSystemNumber), 10)
 	}
 	ip, err := netip.ParseAddr(s.IPAddress)
 	if err != nil {

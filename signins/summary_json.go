@@ -95,13 +95,9 @@ func (e *evidence) json() *evidenceJSON {
 	if e.sealed || e.cells == nil && e.found == nil {
 		return nil
 	}
-	used := [3]map[uint32]bool{{}, {}, {}}
-	for _, c := range e.cells {
-		used[0][c.ip], used[1][c.account], used[2][c.agent] = true, true, true
-	}
-	ips, newIP := renumber(&e.ips, used[0])
-	accounts, newAccount := renumber(&e.accounts, used[1])
-	agents, newAgent := renumber(&e.agents, used[2])
+	ips, newIP := renumber(&e.ips)
+	accounts, newAccount := renumber(&e.accounts)
+	agents, newAgent := renumber(&e.agents)
 	out := &evidenceJSON{Accounts: accounts, Agents: agents, Found: e.found, IPs: []addressJSON{}, Cells: [][10]int64{}}
 	for _, ip := range ips {
 		info := e.info[e.ips.number[ip]]
@@ -119,12 +115,12 @@ func (e *evidence) json() *evidenceJSON {
 	return out
 }
 
-// renumber sorts the texts that are used, and returns their new numbers,
+// renumber sorts the texts, and returns their new numbers by the old ones,
 // counted from 1; 0 stays "".
-func renumber(n *interned, used map[uint32]bool) ([]string, map[uint32]int64) {
-	delete(used, 0)
-	numbers := map[uint32]int64{0: 0}
-	texts := listed(n, used)
+func renumber(n *interned) ([]string, []int64) {
+	texts := slices.Clone(n.text[min(1, len(n.text)):])
+	slices.Sort(texts)
+	numbers := make([]int64, len(texts)+1)
 	for i, text := range texts {
 		numbers[n.number[text]] = int64(i) + 1
 	}

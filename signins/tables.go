@@ -36,7 +36,7 @@ type code struct {
 // The tables are parsed once, when they are first asked. Both are ours, so
 // that a fault in them is a fault of the program; a test reads them through.
 type tables struct {
-	clients      map[string]clientApp // by normalised name
+	clients      map[string]clientApp // by name, as it is written and normalised
 	agents       []string             // of Exchange Online's front ends
 	requestTypes map[string]string    // class by request type, in lower case
 	nativeMail   map[string]bool      // ids and names of mail apps, in lower case
@@ -86,7 +86,7 @@ var table = sync.OnceValue(func() *tables {
 			app.reason = AmbiguousClient
 		}
 		for _, name := range v.Names {
-			t.clients[normalise(name)] = app
+			t.clients[name], t.clients[normalise(name)] = app, app
 		}
 	}
 	for _, a := range apps.UserAgents {
