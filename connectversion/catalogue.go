@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-//go:generate go run ./update
+//go:generate go run ./update -data data -pages $CONNECTVERSION_PAGES
 
 // AsOf is the day on which the embedded tables were last compared with their
 // sources; the products' own days, which [Catalogue.AsOf] tells, are the same
