@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/url"
@@ -280,6 +281,76 @@ func TestInspectMailHalfway(t *testing.T) {
 	r = inspectMail(t, long)
 	assert.Contains(t, strings.Join(r.Warnings, "\n"), "line of more than 8192 bytes")
 }
+
+// STARTTLS that is offered and declined is no TLS, and told with its reason.
+func TestInspectMailDeclinesTLS(t *testing.T) {
+	host := authinspecttest.PostfixMail(authinspect.SMTP)
+	for i := range host.Clear {
+		if host.Clear[i].Command == "STARTTLS" {
+			host.Clear[i] = authinspecttest.MailReply{Command: "STARTTLS", Answer: []string{"454 4.7.0 TLS not available due to local problem"}}
+		}
+	}
+	r := inspectMail(t, host)
+	assert.Equal(t, authinspect.Refused, r.StartTLS)
+	assert.Nil(t, r.Secure)
+	require.Len(t, r.Refusals, 1)
+	assert.Equal(t, "temp-failure", r.Refusals[0].Meaning)
+	missing := mailFinding(t, authinspect.AssessMail(r, november2026), "mail-tls-missing")
+	assert.Equal(t, crossprem.Failed, missing.Status)
+	assert.Contains(t, missing.Detail, "454 4.7.0")
+}
+
+// A connection that the server takes for signed in cannot start TLS.
+func TestInspectMailPreauthenticated(t *testing.T) {
+	host := authinspecttest.DovecotMail(authinspect.IMAP, "PLAIN")
+	host.Greeting = []string{"* PREAUTH IMAP4rev1 server logged in as bob"}
+	assert.Contains(t, strings.Join(inspectMail(t, host).Warnings, "\n"), "PREAUTH")
+}
+
+// What a server sends is bounded in every direction.
+func TestInspectMailBounds(t *testing.T) {
+	flood := authinspecttest.ExchangeServerMail(authinspect.SMTPS)
+	flood.Secure = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{strings.TrimSuffix(strings.Repeat("250-"+strings.Repeat("X", 4000)+"\r\n", 40), "\r\n")}}}
+	assert.Contains(t, strings.Join(inspectMail(t, flood).Warnings, "\n"), "more than 65536 bytes")
+
+	var words []string
+	for i := range 2000 {
+		words = append(words, fmt.Sprintf("AUTH=X%d", i))
+	}
+	s := authinspect.ParseMailState(authinspect.IMAP, []string{"* CAPABILITY " + strings.Join(words, " ")})
+	assert.Len(t, s.Capabilities, 500)
+	assert.Len(t, s.Mechanisms, 500)
+}
+
+// EHLO names the address of this end, whatever its family is.
+func TestInspectMailAddressLiteral(t *testing.T) {
+	check := func(local net.Addr, want string) {
+		t.Helper()
+		client, server := net.Pipe()
+		in := &authinspect.Inspector{Dial: func(context.Context, string, string) (net.Conn, error) { return localConn{client, local}, nil }}
+		heard := make(chan string)
+		go func() {
+			_, _ = io.WriteString(server, "220 mail\r\n")
+			line := make([]byte, 100)
+			n, _ := server.Read(line)
+			server.Close()
+			heard <- string(line[:n])
+		}()
+		_, err := in.InspectMail(t.Context(), "mail.contoso.test:25", authinspect.SMTP)
+		assert.NoError(t, err)
+		assert.Equal(t, want, <-heard)
+	}
+	check(&net.TCPAddr{IP: net.ParseIP("2001:db8::1")}, "EHLO [IPv6:2001:db8::1]\r\n")
+	check(&net.TCPAddr{IP: net.ParseIP("192.0.2.1")}, "EHLO [192.0.2.1]\r\n")
+	check(&net.UnixAddr{}, "EHLO [127.0.0.1]\r\n")
+}
+
+type localConn struct {
+	net.Conn
+	local net.Addr
+}
+
+func (c localConn) LocalAddr() net.Addr { return c.local }
 
 // Text behind the answer to STARTTLS is not taken for an answer over TLS.
 func TestInspectMailInjection(t *testing.T) {
