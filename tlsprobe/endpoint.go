@@ -367,8 +367,11 @@ func (e *endpoint) exchange(h hello) outcome {
 	o.answer = reader.end()
 	if o.kind == nothing {
 		o.loss = lossOf(err)
-		if o.loss == lostCanceled && e.expired() {
+		switch { // what we closed ourselves says nothing, or that time is up
+		case e.expired():
 			o.loss = lostSilent
+		case e.ctx.Err() != nil:
+			o.loss = lostCanceled
 		}
 		if err != nil {
 			o.detail = err.Error()
@@ -388,8 +391,7 @@ func (e *endpoint) offeredALPN(h hello) []string {
 	return []string{"h2", "http/1.1"}
 }
 
-// expired tells whether the deadline has passed: a connection that we closed
-// ourselves because of it was silent.
+// expired tells whether the deadline has passed.
 func (e *endpoint) expired() bool { return !time.Now().Before(e.deadline) }
 
 // track notes an open connection. It is false if the probe has ended.

@@ -125,7 +125,7 @@ func (h hello) suites() []Suite {
 // rareParts tells in how many hellos the rare suites of version fit.
 func rareParts(version Version) int {
 	n := 0
-	if version == SSL30 {
+	if version <= SSL30 || version == TLS13 {
 		return 0
 	}
 	for hello := (hello{version: version, shape: rare}); hello.suites() != nil; hello.part++ {
