@@ -140,8 +140,10 @@ func clientFamily(t *tables, agent string) string {
 		}
 		return "Mozilla"
 	case strings.HasPrefix(agent, "Microsoft Office/"): // of which the version makes the difference
-		major := strings.IndexAny(agent, ".;)")
-		return agent[:max(major, len("Microsoft Office/"))]
+		if end := strings.IndexAny(agent, ".;("); end > 0 {
+			return agent[:end]
+		}
+		return agent
 	case strings.HasPrefix(agent, "Apple-"): // followed by the model
 		if end := strings.IndexAny(agent, "0123456789/"); end > 0 {
 			return agent[:end]

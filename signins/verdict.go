@@ -56,9 +56,9 @@ const (
 	Documented Definition = iota
 
 	// WorkbookCompatible counts as Microsoft's workbook "Sign-ins using legacy
-	// authentication" does: whatever is not one of the two modern names is
-	// legacy, blank ones included, and only users in their home tenant count.
-	// It exists for comparison with that workbook.
+	// authentication" does: whatever does not contain one of the two modern
+	// names is legacy, blank ones included, and only users in their home
+	// tenant count. It exists for comparison with that workbook.
 	WorkbookCompatible
 )
 
