@@ -14,8 +14,8 @@ import (
 const maxPasted = 4 << 20
 
 // ReadAnswers reads response headers as people paste them: from curl, a
-// browser, a trace or a mail, with or without the status line, with curl's
-// "< " in front, with folded lines. An empty line or a status line begins the
+// browser, PowerShell, a trace or a mail, with or without the status line,
+// with curl's "< " in front, indented, with folded lines. An empty line or a status line begins the
 // next answer. Their step is [StepUnknown]: what was asked cannot be seen.
 //
 // Request lines, such as those that curl marks with ">" or "*", are skipped:
@@ -28,7 +28,8 @@ func ReadAnswers(r io.Reader) (answers []Answer, warnings []string, err error) {
 	lines.Buffer(nil, maxPasted+1)
 	var (
 		current *Answer
-		last    string // the field that a folded line continues
+		last    string  // the field that a folded line continues
+		indent  *string // blanks before the first line, and so before each
 	)
 	begin := func() {
 		answers = append(answers, Answer{Header: http.Header{}})
@@ -36,6 +37,13 @@ func ReadAnswers(r io.Reader) (answers []Answer, warnings []string, err error) {
 	}
 	for number := 1; lines.Scan(); number++ {
 		line := strings.TrimRight(lines.Text(), " \t\r")
+		if indent == nil && line != "" {
+			first := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+			indent = &first
+		}
+		if indent != nil {
+			line = strings.TrimPrefix(line, *indent)
+		}
 		switch {
 		case strings.HasPrefix(line, "> "), line == ">", strings.HasPrefix(line, "* "):
 			continue
@@ -44,6 +52,7 @@ func ReadAnswers(r io.Reader) (answers []Answer, warnings []string, err error) {
 		}
 		status, isStatus := statusLine(line)
 		name, value, isField := strings.Cut(line, ":")
+		name = strings.TrimRight(name, " \t") // PowerShell's lists write "Name  : value"
 		isField = isField && name != "" && strings.IndexFunc(name, func(c rune) bool { return c > 127 || !isToken(byte(c)) }) < 0
 		switch {
 		case line == "":

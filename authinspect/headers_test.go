@@ -28,6 +28,12 @@ func TestReadAnswers(t *testing.T) {
 	assert.Equal(t, authinspect.ModernUnknown, r.Modern)
 	assert.Len(t, r.Diagnostics, 1)
 
+	// As PowerShell lists them, in a mail that indents.
+	answers, warnings, err = authinspect.ReadAnswers(strings.NewReader("\n  WWW-Authenticate : Negotiate,\n                     NTLM\n  Server           : Microsoft-IIS/10.0\n"))
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	assert.Equal(t, http.Header{"Www-Authenticate": {"Negotiate, NTLM"}, "Server": {"Microsoft-IIS/10.0"}}, answers[0].Header)
+
 	_, _, err = authinspect.ReadAnswers(strings.NewReader("nothing here"))
 	assert.ErrorContains(t, err, "no header field")
 	_, _, err = authinspect.ReadAnswers(strings.NewReader(strings.Repeat("a: b\n", 1<<20)))

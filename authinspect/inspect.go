@@ -175,9 +175,11 @@ func (s *session) transport(strict bool) *http.Transport {
 	}
 	config := &tls.Config{
 		NextProtos: []string{"http/1.1"},
-		MinVersion: tls.VersionTLS10, // old servers are what we look for
-		RootCAs:    s.Roots,
-		Time:       s.Now,
+		// Old servers are what we look for, and nothing secret is sent.
+		MinVersion:   tls.VersionTLS10,
+		CipherSuites: everySuite(),
+		RootCAs:      s.Roots,
+		Time:         s.Now,
 		// Otherwise chains are judged from the state of the connection, so
 		// that an untrusted one can be reported.
 		InsecureSkipVerify: !strict,
@@ -192,6 +194,16 @@ func (s *session) transport(strict bool) *http.Transport {
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    s.concurrency(),
 	}
+}
+
+// everySuite returns the cipher suites of TLS up to 1.2, those included that
+// Go no longer offers by itself: plain RSA and triple DES.
+func everySuite() []uint16 {
+	var ids []uint16
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		ids = append(ids, suite.ID)
+	}
+	return ids
 }
 
 // distrust returns why the chain of a connection to host is not to be trusted,

@@ -31,13 +31,14 @@ var webRules = []crossprem.Rule{
 	{ID: "basic-offered", Severity: crossprem.Warning, Title: "The URL asks for passwords with Basic", Sources: []string{sourceBasic, sourcePolicies}},
 	{ID: "basic-without-tls", Severity: crossprem.Critical, Title: "The URL asks for passwords in plain text", Sources: []string{sourceBasic}},
 	{ID: "bearer-accepted-empty", Severity: crossprem.Critical, Title: "An empty token opens a URL that is closed to the anonymous", Sources: []string{sourceBearer}},
-	{ID: "bearer-missing", Severity: crossprem.Warning, Title: "The URL does not ask for a Bearer token", Sources: []string{sourceBearer, sourceHMA}},
+	{ID: "bearer-missing", Severity: crossprem.Warning, Title: "An empty Bearer draws other challenges, but none for Bearer", Sources: []string{sourceBearer, sourceHMA}},
 	{ID: "challenge-malformed", Severity: crossprem.Info, Title: "The challenges do not keep to the RFC, and strict clients may miss some", Sources: []string{sourceChallenges}},
 	{ID: "challenge-missing", Severity: crossprem.Warning, Title: "The server refuses without saying how to sign in", Sources: []string{"RFC 9110 §15.5.2"}},
 	{ID: "digest-offered", Severity: crossprem.Info, Title: "The URL offers Digest", Sources: []string{sourcePolicies}},
 	{ID: "endpoint-tls-untrusted", Severity: crossprem.Critical, Title: "The certificate of the URL is not trusted", Sources: []string{"RFC 9110 §4.3.4", sourceHMA}},
 	{ID: "issuer-unrecognized", Severity: crossprem.Warning, Title: "Tokens are to come from a service that is neither Entra ID nor AD FS", Sources: []string{sourceHMA}},
 	{ID: "modern-blocked-mailbox", Severity: crossprem.Warning, Title: "Modern authentication is not available for the mailbox", Sources: []string{sourceHMA, sourcePolicies}},
+	{ID: "modern-off", Severity: crossprem.Warning, Title: "The URL asks for Bearer tokens but names no sign-in service for users", Sources: []string{sourceBearer, sourceHMA}},
 	{ID: "ntlm-clock-skew", Severity: crossprem.Warning, Title: "The server's clock differs from ours by more than Kerberos tolerates", Sources: []string{sourceNTLM, "RFC 4120 §1.6"}},
 	{ID: "ntlm-internal-names", Severity: crossprem.Warning, Title: "NTLM tells internal names to anybody who asks", Sources: []string{sourceNTLM}},
 	{ID: "preauthentication", Severity: crossprem.Warning, Title: "A sign-in page stands in front of a URL for mail clients", Sources: []string{sourceHMA}},
@@ -181,19 +182,19 @@ func (a *assessment) digest(r *Result) {
 }
 
 func (a *assessment) bearer(r *Result) {
-	if d, ok := refusedForMailbox(r.Diagnostics, ""); ok {
-		a.failed("modern-blocked-mailbox", fmt.Sprintf("%s: %s; phones then show a password box", d.Step, d), "Look at the authentication policy of the mailbox (Get-User …, Get-AuthenticationPolicy: BlockModernAuth…) and whether modern authentication is set up for it.")
-	}
+	d, blocked := refusedForMailbox(r.Diagnostics, "")
 	switch {
-	case r.Strength(Bearer) != StrengthUnknown && r.Modern == ModernUnknown:
-		a.unknown("bearer-missing", "Bearer is asked for, but whether modern authentication is on is not known", cmp.Or(r.ModernReason, statuses(r)))
-	case r.Strength(Bearer) != StrengthUnknown:
-		a.passed("bearer-missing", "The URL asks for a Bearer token", r.ModernReason+"; "+evidence(r, Bearer))
+	case blocked:
+		a.failed("modern-blocked-mailbox", fmt.Sprintf("%s: %s; phones then show a password box", d.Step, d), "Look at the authentication policy of the mailbox (Get-User …, Get-AuthenticationPolicy: BlockModernAuth…) and whether modern authentication is set up for it.")
 	case !hasModern(r.Target):
+	case r.Modern == ModernOn:
+		a.passed("modern-off", "Modern authentication is on", r.ModernReason+"; "+evidence(r, Bearer))
+	case r.Modern == ModernOff && r.Strength(Bearer) != StrengthUnknown:
+		a.failed("modern-off", r.ModernReason+"; "+evidence(r, Bearer), "Set up hybrid modern authentication, or AD FS for Exchange 2019 CU13 and later: Set-OrganizationConfig -OAuth2ClientProfileEnabled $true is its last step.")
 	case r.Modern == ModernOff:
 		a.failed("bearer-missing", r.ModernReason+": "+schemeList(r.Schemes), "If modern authentication is meant to be on: check OAuthAuthentication of the virtual directory and OAuth2ClientProfileEnabled of the organization, and that no proxy removes challenges.")
 	default:
-		a.unknown("bearer-missing", "Whether the URL takes Bearer tokens is not known", cmp.Or(r.ModernReason, statuses(r)))
+		a.unknown("modern-off", "Whether modern authentication is on is not known", cmp.Or(r.ModernReason, statuses(r)))
 	}
 	if i := r.Issuer; i != nil && r.Modern == ModernOn {
 		from := strings.TrimSpace(i.AuthorizationURI + " " + strings.Join(i.TrustedIssuers, ", "))

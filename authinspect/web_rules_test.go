@@ -174,35 +174,37 @@ func TestAssess(t *testing.T) {
 	conclude := func(answers ...authinspect.Answer) *authinspect.Result {
 		return authinspect.Conclude(target, "bob@contoso.test", answers...)
 	}
-	check(&authinspect.Result{Target: target}, "basic-offered unknown", "bearer-missing unknown")
-	check(conclude(answer(anonymous, basic)), "basic-offered failed", "bearer-missing unknown")
+	check(&authinspect.Result{Target: target}, "basic-offered unknown", "modern-off unknown")
+	check(conclude(answer(anonymous, basic)), "basic-offered failed", "modern-off unknown")
 	check(conclude(answer(anonymous, basic), answer(empty, basic)), "basic-offered failed", "bearer-missing failed")
-	check(conclude(answer(anonymous, basic), answer(empty, basic, bare, healthy)), "basic-offered failed", "bearer-missing unknown")
+	check(conclude(answer(anonymous, basic), answer(empty, basic, bare, healthy)), "basic-offered failed", "modern-off unknown")
 	check(conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(mailbox, full)),
-		"basic-offered passed", "bearer-missing passed", "issuer-unrecognized passed", "ntlm-internal-names unknown")
-	check(conclude(answer(empty, full)), "basic-offered unknown", "bearer-missing passed", "issuer-unrecognized passed")
+		"basic-offered passed", "modern-off passed", "issuer-unrecognized passed", "ntlm-internal-names unknown")
+	check(conclude(answer(empty, full)), "basic-offered unknown", "modern-off passed", "issuer-unrecognized passed")
 	check(conclude(answer(anonymous, basic), answer(mailbox, basic, bare, blocked)),
-		"basic-offered failed", "bearer-missing passed", "modern-blocked-mailbox failed")
-	check(conclude(answer(anonymous), answer(empty)), "basic-offered unknown", "bearer-missing unknown", "challenge-missing failed")
-	check(conclude(answer(anonymous, basic), answered(empty, 200)), "basic-offered failed", "bearer-missing unknown", "bearer-accepted-empty failed")
+		"basic-offered failed", "modern-blocked-mailbox failed")
+	check(conclude(answer(anonymous, basic), answer(empty, basic, bare, healthy), answer(mailbox, basic, bare, healthy)),
+		"basic-offered failed", "modern-off failed")
+	check(conclude(answer(anonymous), answer(empty)), "basic-offered unknown", "modern-off unknown", "challenge-missing failed")
+	check(conclude(answer(anonymous, basic), answered(empty, 200)), "basic-offered failed", "modern-off unknown", "bearer-accepted-empty failed")
 	check(conclude(answered(anonymous, 302, "Location: https://login.microsoftonline.com/common/oauth2/authorize?x=y")),
-		"basic-offered unknown", "bearer-missing unknown", "preauthentication failed")
-	check(conclude(answer(anonymous, `WWW-Authenticate: Digest realm="x", nonce="y"`)), "basic-offered passed", "bearer-missing unknown", "digest-offered failed")
-	check(conclude(answer(anonymous, `WWW-Authenticate: Basic realm="x`)), "basic-offered failed", "bearer-missing unknown", "challenge-malformed failed")
+		"basic-offered unknown", "modern-off unknown", "preauthentication failed")
+	check(conclude(answer(anonymous, `WWW-Authenticate: Digest realm="x", nonce="y"`)), "basic-offered passed", "modern-off unknown", "digest-offered failed")
+	check(conclude(answer(anonymous, `WWW-Authenticate: Basic realm="x`)), "basic-offered failed", "modern-off unknown", "challenge-malformed failed")
 	check(conclude(answer(empty, `WWW-Authenticate: Bearer authorization_uri="https://idp.test/x"`)),
-		"basic-offered unknown", "bearer-missing passed", "issuer-unrecognized failed")
+		"basic-offered unknown", "modern-off passed", "issuer-unrecognized failed")
 	check(conclude(answer(anonymous, basic, `x-ms-diagnostics: 2000003;reason="Expected 'https://a'. Actual 'http://a'.";error_category="invalid_resource"`)),
-		"basic-offered failed", "bearer-missing unknown", "tls-offload failed")
+		"basic-offered failed", "modern-off unknown", "tls-offload failed")
 
 	names := conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(authinspect.StepNTLM, "WWW-Authenticate: NTLM "+exchange.Token68(noon)))
-	check(names, "basic-offered passed", "bearer-missing unknown", "ntlm-internal-names failed", "ntlm-clock-skew failed")
+	check(names, "basic-offered passed", "modern-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew failed")
 	ok := exchange
 	ok.Skew = time.Minute
 	check(conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(authinspect.StepNTLM, "WWW-Authenticate: NTLM "+ok.Token68(noon))),
-		"basic-offered passed", "bearer-missing unknown", "ntlm-internal-names failed", "ntlm-clock-skew passed")
+		"basic-offered passed", "modern-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew passed")
 
 	plain := authinspect.Conclude("http://mail.contoso.test/EWS/Exchange.asmx", "", answer(anonymous, basic))
-	check(plain, "basic-offered failed", "bearer-missing unknown", "basic-without-tls failed")
+	check(plain, "basic-offered failed", "modern-off unknown", "basic-without-tls failed")
 	windows := authinspect.Conclude("https://sts.contoso.test/adfs/services/trust/13/windowstransport", "", answer(anonymous, "WWW-Authenticate: Negotiate"))
 	check(windows, "basic-offered passed", "windows-transport-public failed", "ntlm-internal-names unknown")
 }
