@@ -125,3 +125,39 @@ func TestWhatTheFormatCannotKnowIsNotFine(t *testing.T) {
 	assert.Equal(t, crossprem.Failed, status["signins-evidence"])
 	require.Contains(t, s.NotKnowable, "userAgent")
 }
+
+// A format that cannot say which client signed in proves nothing about
+// legacy authentication, and neither do records that name no known client.
+func TestNothingPassesWithoutEvidence(t *testing.T) {
+	byRule := func(s *signins.Summary) map[string]crossprem.Finding {
+		found := make(map[string]crossprem.Finding)
+		for _, f := range signins.Assess(s, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)) {
+			found[f.Rule] = f
+		}
+		return found
+	}
+	success := signins.SignIn{
+		Time: time.Date(2026, 11, 18, 8, 0, 0, 0, time.UTC), UserPrincipalName: "bob@contoso.test",
+		Result: signins.Succeeded, ClientAppUsed: "Browser", Known: ^signins.Fields(0),
+	}
+	summarize := func(s signins.SignIn) *signins.Summary {
+		summary, err := signins.Summarize(func(yield func(signins.SignIn, error) bool) { yield(s, nil) })
+		require.NoError(t, err)
+		return summary
+	}
+	rules := []string{"signins-legacy-use", "signins-legacy-attempts", "signins-retirement", "signins-password-known"}
+	for _, rule := range rules {
+		assert.Equal(t, crossprem.Passed, byRule(summarize(success))[rule].Status, rule)
+	}
+	blank, blind := success, success
+	blank.ClientAppUsed = ""
+	blind.ClientAppUsed, blind.Known = "", success.Known&^signins.FieldClientAppUsed
+	for _, s := range []signins.SignIn{blank, blind} {
+		for _, rule := range rules {
+			f := byRule(summarize(s))[rule]
+			assert.Equal(t, crossprem.Unknown, f.Status, rule)
+			assert.NotEmpty(t, f.Detail, rule)
+			assert.True(t, strings.HasPrefix(f.Title, "Not known: "), f.Title)
+		}
+	}
+}

@@ -25,43 +25,43 @@ const (
 )
 
 var rules = []crossprem.Rule{
-	{ID: ruleAttack, Severity: crossprem.Warning, Title: "somebody guesses at passwords",
+	{ID: ruleAttack, Severity: crossprem.Warning, Title: "Somebody guesses at passwords",
 		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)", "Azure-Sentinel: SigninPasswordSpray"}},
-	{ID: ruleAttackSuccess, Severity: crossprem.Critical, Title: "an attack on passwords got in, or found a right password",
+	{ID: ruleAttackSuccess, Severity: crossprem.Critical, Title: "An attack on passwords got in, or found a right password",
 		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)"}},
-	{ID: ruleCountry, Severity: crossprem.Critical, Title: "legacy sign-ins come from countries where nobody works",
+	{ID: ruleCountry, Severity: crossprem.Critical, Title: "Legacy sign-ins come from countries where nobody works",
 		Sources: []string{"Microsoft Graph: signInLocation resource type"}},
-	{ID: ruleDeviceCode, Severity: crossprem.Warning, Title: "the device code flow is used",
+	{ID: ruleDeviceCode, Severity: crossprem.Warning, Title: "The device code flow is used",
 		Sources: []string{"RFC 8628 section 5.4", "Microsoft Entra: Block authentication flows with Conditional Access policy"}},
-	{ID: ruleEvidence, Severity: crossprem.Info, Title: "the logs do not tell all that was asked of them",
+	{ID: ruleEvidence, Severity: crossprem.Info, Title: "The logs do not tell all that was asked of them",
 		Sources: []string{"Microsoft Graph: signIn resource type"}},
-	{ID: ruleLegacyAttack, Severity: crossprem.Info, Title: "legacy sign-ins are tried and never succeed",
+	{ID: ruleLegacyAttack, Severity: crossprem.Info, Title: "Legacy sign-ins are tried and never succeed",
 		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access"}},
-	{ID: ruleLegacyUse, Severity: crossprem.Warning, Title: "users sign in with legacy authentication",
+	{ID: ruleLegacyUse, Severity: crossprem.Warning, Title: "Users sign in with legacy authentication",
 		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access", "Microsoft Entra: Customize and filter identity activity logs"}},
-	{ID: rulePassword, Severity: crossprem.Warning, Title: "a right password was sent over a legacy protocol and something else refused it",
+	{ID: rulePassword, Severity: crossprem.Warning, Title: "A right password was sent over a legacy protocol and something else refused it",
 		Sources: []string{"Microsoft Entra authentication and authorization error codes"}},
-	{ID: ruleRetirement, Severity: crossprem.Critical, Title: "users depend on what Microsoft has announced to switch off",
+	{ID: ruleRetirement, Severity: crossprem.Critical, Title: "Users depend on what Microsoft has announced to switch off",
 		Sources: []string{"Deprecation of Basic authentication in Exchange Online (learn.microsoft.com)", "Message center MC786329", "Message center MC1227454", "Message center MC1197103"}},
-	{ID: ruleROPC, Severity: crossprem.Warning, Title: "the OAuth password grant is used",
+	{ID: ruleROPC, Severity: crossprem.Warning, Title: "The OAuth password grant is used",
 		Sources: []string{"RFC 9700 section 2.4", "Microsoft identity platform and OAuth 2.0 Resource Owner Password Credentials"}},
-	{ID: ruleUnlisted, Severity: crossprem.Info, Title: "a client app is not in any published list",
+	{ID: ruleUnlisted, Severity: crossprem.Info, Title: "A client app is not in any published list",
 		Sources: []string{"Microsoft Entra: Customize and filter identity activity logs"}},
 }
 
 // passedTitles say what it means that a rule has passed.
 var passedTitles = map[string]string{
-	ruleAttack:        "nobody guesses at passwords",
-	ruleAttackSuccess: "no attack on passwords got in",
-	ruleCountry:       "legacy sign-ins come from expected countries alone",
-	ruleDeviceCode:    "the device code flow is not used",
-	ruleEvidence:      "the logs tell all that was asked of them",
-	ruleLegacyAttack:  "no user has failed legacy sign-ins alone",
-	ruleLegacyUse:     "nobody signs in with legacy authentication",
-	rulePassword:      "no right password was stopped on a legacy protocol",
-	ruleRetirement:    "nobody depends on what was announced to be switched off",
-	ruleROPC:          "the OAuth password grant is not used",
-	ruleUnlisted:      "every client app is in a published list",
+	ruleAttack:        "Nobody guesses at passwords",
+	ruleAttackSuccess: "No attack on passwords got in",
+	ruleCountry:       "Legacy sign-ins come from expected countries alone",
+	ruleDeviceCode:    "The device code flow is not used",
+	ruleEvidence:      "The logs tell all that was asked of them",
+	ruleLegacyAttack:  "No user has failed legacy sign-ins alone",
+	ruleLegacyUse:     "Nobody signs in with legacy authentication",
+	rulePassword:      "No right password was stopped on a legacy protocol",
+	ruleRetirement:    "Nobody depends on what was announced to be switched off",
+	ruleROPC:          "The OAuth password grant is not used",
+	ruleUnlisted:      "Every client app is in a published list",
 }
 
 // Rules returns the rules that findings of this package name, sorted by ID.
@@ -75,9 +75,25 @@ func Rules() []crossprem.Rule {
 
 // finding returns a finding of the rule id, with its severity and sources.
 func finding(id string, status crossprem.Status, subject string) crossprem.Finding {
-	i := slices.IndexFunc(rules, func(r crossprem.Rule) bool { return r.ID == id })
-	return crossprem.Finding{Rule: id, Status: status, Severity: rules[i].Severity, Subject: subject,
-		Title: rules[i].Title, Sources: slices.Clone(rules[i].Sources)}
+	r := rule(id)
+	return crossprem.Finding{Rule: id, Status: status, Severity: r.Severity, Subject: subject,
+		Title: title(id, status), Sources: slices.Clone(r.Sources)}
+}
+
+func rule(id string) crossprem.Rule {
+	return rules[slices.IndexFunc(rules, func(r crossprem.Rule) bool { return r.ID == id })]
+}
+
+// title says what it means that a rule came out like this.
+func title(id string, status crossprem.Status) string {
+	failed := rule(id).Title
+	switch {
+	case status == crossprem.Passed:
+		return passedTitles[id]
+	case status == crossprem.Unknown && id != ruleUnlisted: // which says no more than what is unknown
+		return "Not known: " + strings.ToLower(failed[:1]) + failed[1:]
+	}
+	return failed
 }
 
 // An Assessor holds what judging needs to know of the tenant. The zero value
@@ -117,16 +133,38 @@ const noneSeen = "No such sign-in is in the log. Exchange Online refuses basic a
 	"wherever it is switched off, so that attempts may have been made all the same."
 
 // all returns the finding of a rule that nothing speaks against: passed if
-// the log holds sign-ins of users, unknown if not.
-func all(s *Summary, id, detail string) []crossprem.Finding {
+// the log holds sign-ins of users and can carry the fields that the rule
+// needs, by their names in Microsoft Graph, and unknown if not.
+func all(s *Summary, id, detail string, fields ...string) []crossprem.Finding {
 	f := finding(id, crossprem.Passed, tenant)
-	f.Title, f.Detail = passedTitles[id], detail
-	if s.Records == s.ByClass[NotApplicable] {
-		f = finding(id, crossprem.Unknown, tenant)
-		f.Detail = "The log holds no sign-in of a user."
+	f.Detail = detail
+	missing := func(what string, records int64) {
+		f.Status = crossprem.Unknown
+		f.Detail = fmt.Sprintf("%s %s.", count(records, "record"), what)
 	}
+	if s.Records == s.ByClass[NotApplicable] {
+		f.Status, f.Detail = crossprem.Unknown, "The log holds no sign-in of a user."
+	}
+	if slices.Contains(fields, fieldClient) && s.ByClass[UnknownClass] > 0 {
+		missing("do not tell what kind of client signed in", s.ByClass[UnknownClass])
+	}
+	for _, name := range fields {
+		if n := s.NotKnowable[name]; n > 0 {
+			missing("are of a format that cannot carry "+name, n)
+		}
+	}
+	if f.Status == crossprem.Passed && s.Malformed > 0 {
+		f.Detail += fmt.Sprintf(" (%s could not be read.)", count(s.Malformed, "record"))
+	}
+	f.Title = title(id, f.Status)
 	return []crossprem.Finding{f}
 }
+
+// The fields that rules need, by their names in Microsoft Graph.
+const (
+	fieldClient = "clientAppUsed"
+	fieldCode   = "status.errorCode"
+)
 
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 	type use struct{ with, without []string }
@@ -172,10 +210,10 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 		}
 	}
 	if using == nil {
-		using = all(s, ruleLegacyUse, noneSeen)
+		using = all(s, ruleLegacyUse, noneSeen, fieldClient)
 	}
 	if tried == nil {
-		tried = all(s, ruleLegacyAttack, noneSeen)
+		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient)
 	}
 	return append(using, tried...)
 }
@@ -240,13 +278,13 @@ func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleAttack, "No series of guesses was found.")
+		found = all(s, ruleAttack, "No series of guesses was found.", fieldCode)
 	}
 	if got == nil {
-		got = all(s, ruleAttackSuccess, "No attack that was found got in.")
+		got = all(s, ruleAttackSuccess, "No attack that was found got in.", fieldCode)
 		if s.Evicted > 0 {
-			got[0].Status = crossprem.Unknown
-			got[0].Detail += " Some evidence had to be given up."
+			got[0] = finding(ruleAttackSuccess, crossprem.Unknown, tenant)
+			got[0].Detail = "No attack that was found got in, but some evidence had to be given up."
 		}
 	}
 	return append(got, found...)
@@ -255,7 +293,7 @@ func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 func (a *Assessor) passwords(s *Summary, _ time.Time) []crossprem.Finding {
 	users := s.PasswordRightButStopped()
 	if len(users) == 0 {
-		return all(s, rulePassword, noneSeen)
+		return all(s, rulePassword, noneSeen, fieldClient, fieldCode)
 	}
 	f := finding(rulePassword, crossprem.Failed, tenant)
 	f.Detail = fmt.Sprintf("The password of %s was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: %s.",
@@ -294,7 +332,8 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 	if found == nil {
 		found = all(s, ruleCountry, "Every legacy sign-in with a known country came from "+strings.Join(a.Countries, ", ")+".")
 		if s.NotKnowable["location"] > 0 && s.ByClass[Legacy] > 0 {
-			found[0].Status, found[0].Detail = crossprem.Unknown, "Some of the logs do not tell countries."
+			found[0] = finding(ruleCountry, crossprem.Unknown, tenant)
+			found[0].Detail = "Some of the logs do not tell countries."
 		}
 	}
 	return found
@@ -321,7 +360,7 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf))
+		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient)
 	}
 	return found
 }

@@ -107,7 +107,7 @@ func TestTable(t *testing.T) {
 	require.Equal(t, 0, code, notes)
 	assert.Contains(t, out, "84 sign-ins from 2026-11-18 08:00:00")
 	assert.Contains(t, out, "It got in as niaj@contoso.com.")
-	assert.Contains(t, out, "CRITICAL RU: legacy sign-ins come from countries where nobody works")
+	assert.Contains(t, out, "CRITICAL RU: Legacy sign-ins come from countries where nobody works")
 	assert.Less(t, strings.Index(out, "scanner@contoso.com"), strings.Index(out, "ONLY ATTACKED OR STOPPED"))
 }
 
