@@ -79,7 +79,7 @@ func (s *MailState) named(kind []string) []string {
 // never fails: a state that is not [MailState.Known] has seen no list. A list
 // ends after 500 capabilities.
 func ParseMailState(protocol Protocol, lines []string) *MailState {
-	s := &MailState{}
+	s := &MailState{Capabilities: []string{}, Mechanisms: []string{}, Lines: []string{}} // arrays in JSON, too
 	for i, line := range lines {
 		line = strings.TrimRight(line, "\r\n")
 		s.Lines = append(s.Lines, showLine(line))

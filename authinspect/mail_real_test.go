@@ -138,15 +138,14 @@ func (m *realMail) check(t *testing.T, protocol authinspect.Protocol, want mailP
 }
 
 // startDovecot runs Dovecot with the given mechanisms; Postfix may ask its
-// socket auth about passwords. It serves IMAP and POP3, with STARTTLS and
-// with TLS first.
+// socket auth about passwords. It serves IMAP, POP3 and submission, with
+// STARTTLS and with TLS first.
 func startDovecot(t *testing.T, mechanisms ...string) *realMail {
 	dovecot := peer.Look(t, "dovecot", "dovecot-core")
 	peer.Look(t, "imap-login", "dovecot-imapd")
-	if _, err := os.Stat("/usr/lib/dovecot/pop3-login"); err != nil {
-		peer.Missing(t, "pop3-login", "dovecot-pop3d")
-	}
-	m := newRealMail(t, authinspect.IMAP, authinspect.IMAPS, authinspect.POP3, authinspect.POP3S)
+	peer.Look(t, "pop3-login", "dovecot-pop3d")
+	peer.Look(t, "submission-login", "dovecot-submissiond")
+	m := newRealMail(t, authinspect.IMAP, authinspect.IMAPS, authinspect.POP3, authinspect.POP3S, authinspect.SMTP, authinspect.SMTPS)
 	m.write(t, "users", "")
 	m.write(t, "oauth2.conf", "introspection_mode = auth\nintrospection_url = http://127.0.0.1:9/\n")
 	passdb := "passdb {\n driver = passwd-file\n args = {dir}/users\n}\n"
@@ -156,7 +155,10 @@ func startDovecot(t *testing.T, mechanisms ...string) *realMail {
 	m.write(t, "dovecot.conf", `base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
-protocols = imap pop3
+protocols = imap pop3 submission
+hostname = mail.contoso.test
+submission_relay_host = 127.0.0.1
+submission_relay_port = 9
 listen = 127.0.0.1
 ssl = yes
 ssl_cert = <{dir}/cert.pem
@@ -189,7 +191,16 @@ service pop3-login {
   ssl = yes
  }
 }
-`, m.ports[authinspect.IMAP], m.ports[authinspect.IMAPS], m.ports[authinspect.POP3], m.ports[authinspect.POP3S]))
+service submission-login {
+ inet_listener submission {
+  port = %s
+ }
+ inet_listener submissions {
+  port = %s
+  ssl = yes
+ }
+}
+`, m.ports[authinspect.IMAP], m.ports[authinspect.IMAPS], m.ports[authinspect.POP3], m.ports[authinspect.POP3S], m.ports[authinspect.SMTP], m.ports[authinspect.SMTPS]))
 	m.run(t, "", dovecot, "-F", "-c", filepath.Join(m.dir, "dovecot.conf"))
 	return m
 }
@@ -203,6 +214,8 @@ func TestRealDovecot(t *testing.T) {
 		m.check(t, authinspect.IMAPS, dovecotPlainIMAP.tlsFirst())
 		m.check(t, authinspect.POP3, dovecotPlainPOP3)
 		m.check(t, authinspect.POP3S, dovecotPlainPOP3.tlsFirst())
+		m.check(t, authinspect.SMTP, dovecotPlainSMTP)
+		m.check(t, authinspect.SMTPS, dovecotPlainSMTP.tlsFirst())
 
 		// From its own address Dovecot wants no TLS: plain text for a local
 		// client, and a reason to look from where the clients are.
@@ -224,6 +237,7 @@ func TestRealDovecot(t *testing.T) {
 		m.check(t, authinspect.IMAPS, dovecotTokensIMAP.tlsFirst())
 		m.check(t, authinspect.POP3, dovecotTokensPOP3)
 		m.check(t, authinspect.POP3S, dovecotTokensPOP3.tlsFirst())
+		m.check(t, authinspect.SMTP, dovecotTokensSMTP)
 	})
 }
 

@@ -81,6 +81,10 @@ var (
 	// Over TLS the POP3 of Dovecot names USER whatever its mechanisms are.
 	dovecotTokensPOP3 = mailPicture{kind: authinspect.KindDovecot, secure: "XOAUTH2 OAUTHBEARER", secureLogin: authinspect.Advertised, starttls: authinspect.Observed,
 		modern: authinspect.ModernOn, password: authinspect.Advertised, failed: "mail-password-offered"}
+	dovecotPlainSMTP = mailPicture{kind: authinspect.KindDovecot, secure: "PLAIN LOGIN", starttls: authinspect.Observed,
+		modern: authinspect.ModernOff, password: authinspect.Advertised, failed: "mail-password-offered mail-modern-missing"}
+	dovecotTokensSMTP = mailPicture{kind: authinspect.KindDovecot, secure: "XOAUTH2 OAUTHBEARER", starttls: authinspect.Observed,
+		modern: authinspect.ModernOn, password: authinspect.Refused}
 	postfixPlain = mailPicture{kind: authinspect.KindPostfix, secure: "PLAIN LOGIN", starttls: authinspect.Observed,
 		modern: authinspect.ModernOff, password: authinspect.Advertised, failed: "mail-password-offered mail-modern-missing"}
 	postfixTokens = mailPicture{kind: authinspect.KindPostfix, secure: "XOAUTH2 OAUTHBEARER", starttls: authinspect.Observed,
@@ -143,6 +147,8 @@ func TestInspectMailFakes(t *testing.T) {
 	}
 	check(authinspecttest.DovecotMail(authinspect.POP3, "PLAIN", "LOGIN"), dovecotPlainPOP3)
 	check(authinspecttest.DovecotMail(authinspect.POP3S, "XOAUTH2", "OAUTHBEARER"), dovecotTokensPOP3.tlsFirst())
+	check(authinspecttest.DovecotMail(authinspect.SMTP, "PLAIN", "LOGIN"), dovecotPlainSMTP)
+	check(authinspecttest.DovecotMail(authinspect.SMTPS, "XOAUTH2", "OAUTHBEARER"), dovecotTokensSMTP.tlsFirst())
 	check(authinspecttest.PostfixMail(authinspect.SMTP, "PLAIN", "LOGIN"), postfixPlain)
 	check(authinspecttest.PostfixMail(authinspect.SMTPS, "XOAUTH2", "OAUTHBEARER"), postfixTokens.tlsFirst())
 	check(authinspecttest.PostfixMail(authinspect.SMTP), postfixRelay)

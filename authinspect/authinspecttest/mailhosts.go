@@ -93,10 +93,10 @@ func exchangeOnlineSMTP(protocol authinspect.Protocol, name, sentence string) *M
 	return &MailHost{
 		Name: name + " SMTP", Protocol: protocol,
 		Greeting: []string{"220 " + site + " Microsoft ESMTP MAIL Service ready at {date} [08DE29A0C0FFEE00]"},
-		Clear: smtpTable(site, []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"},
+		Clear: smtpTable(site+" Hello {client}", []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"},
 			MailReply{Command: "STARTTLS", Answer: []string{"220 2.0.0 SMTP server ready"}, StartTLS: true},
 			MailReply{Command: "MAIL", Answer: []string{"451 5.7.3 STARTTLS is required to send mail" + mark}}),
-		Secure: smtpTable(site, []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "AUTH LOGIN XOAUTH2", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"},
+		Secure: smtpTable(site+" Hello {client}", []string{"SIZE 157286400", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "AUTH LOGIN XOAUTH2", "8BITMIME", "BINARYMIME", "CHUNKING", "SMTPUTF8"},
 			MailReply{Command: "AUTH LOGIN", Answer: []string{"535 5.7.139 Authentication unsuccessful, " + sentence + mark}},
 			MailReply{Command: "AUTH XOAUTH2", Answer: []string{"535 5.7.3 Authentication unsuccessful" + mark}},
 			MailReply{Command: "AUTH", Answer: []string{"504 5.7.4 Unrecognized authentication type" + mark}},
@@ -137,10 +137,10 @@ func ExchangeServerMail(protocol authinspect.Protocol) *MailHost {
 	return &MailHost{
 		Name: "Exchange Server SMTP", Protocol: protocol,
 		Greeting: []string{"220 " + name + " Microsoft ESMTP MAIL Service ready at {date}"},
-		Clear: smtpTable(name, []string{"SIZE 36700160", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH GSSAPI NTLM", "8BITMIME", "BINARYMIME", "CHUNKING"},
+		Clear: smtpTable(name+" Hello {client}", []string{"SIZE 36700160", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH GSSAPI NTLM", "8BITMIME", "BINARYMIME", "CHUNKING"},
 			MailReply{Command: "STARTTLS", Answer: []string{"220 2.0.0 SMTP server ready"}, StartTLS: true},
 			MailReply{Command: "AUTH LOGIN", Answer: []string{"504 5.7.4 Unrecognized authentication type"}}),
-		Secure: smtpTable(name, []string{"SIZE 36700160", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "AUTH GSSAPI NTLM LOGIN", "8BITMIME", "BINARYMIME", "CHUNKING"},
+		Secure: smtpTable(name+" Hello {client}", []string{"SIZE 36700160", "PIPELINING", "DSN", "ENHANCEDSTATUSCODES", "AUTH GSSAPI NTLM LOGIN", "8BITMIME", "BINARYMIME", "CHUNKING"},
 			MailReply{Command: "AUTH", Answer: []string{"535 5.7.3 Authentication unsuccessful"}}),
 	}
 }
@@ -154,9 +154,9 @@ func ExchangeRelay() *MailHost {
 	return &MailHost{
 		Name: "Exchange Server relay", Protocol: authinspect.SMTP,
 		Greeting: []string{"220 " + name + " Microsoft ESMTP MAIL Service ready at {date}"},
-		Clear: smtpTable(name, words, refused,
+		Clear: smtpTable(name+" Hello {client}", words, refused,
 			MailReply{Command: "STARTTLS", Answer: []string{"220 2.0.0 SMTP server ready"}, StartTLS: true}),
-		Secure: smtpTable(name, slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "STARTTLS" || w == "X-ANONYMOUSTLS" }), refused),
+		Secure: smtpTable(name+" Hello {client}", slices.DeleteFunc(slices.Clone(words), func(w string) bool { return w == "STARTTLS" || w == "X-ANONYMOUSTLS" }), refused),
 	}
 }
 
@@ -208,13 +208,15 @@ func DovecotMail(protocol authinspect.Protocol, mechanisms ...string) *MailHost 
 		}
 	}
 	const name = "mail.contoso.test"
-	words := []string{"8BITMIME", "BURL imap", "CHUNKING", "ENHANCEDSTATUSCODES", "SIZE", "PIPELINING"}
+	words := func(auth string, more ...string) []string {
+		return slices.Concat([]string{"8BITMIME", auth, "BURL imap", "CHUNKING", "ENHANCEDSTATUSCODES", "SIZE"}, more, []string{"PIPELINING"})
+	}
 	return &MailHost{
 		Name: "Dovecot submission", Protocol: protocol, Greeting: []string{"220 " + name + " Dovecot (Debian) ready."},
-		Clear: smtpTable(name, append(slices.Clone(words), "STARTTLS"),
+		Clear: smtpTable(name, words("AUTH ", "STARTTLS"), // with nothing behind it
 			MailReply{Command: "STARTTLS", Answer: []string{"220 2.0.0 Begin TLS negotiation now."}, StartTLS: true},
 			MailReply{Command: "AUTH", Answer: []string{"523 5.7.10 Plaintext authentication disallowed on non-secure (SSL/TLS) connections."}}),
-		Secure: smtpTable(name, append(words, "AUTH "+strings.Join(mechanisms, " ")),
+		Secure: smtpTable(name, words("AUTH "+strings.Join(mechanisms, " ")),
 			MailReply{Command: "AUTH", Answer: []string{"535 5.7.8 Authentication failed."}}),
 	}
 }
@@ -268,8 +270,8 @@ func pop3Table(farewell string, capabilities []string, more ...MailReply) []Mail
 		MailReply{Command: "QUIT", Answer: []string{farewell}, Hangup: true})
 }
 
-func smtpTable(name string, words []string, more ...MailReply) []MailReply {
-	lines := []string{"250-" + name + " Hello {client}"}
+func smtpTable(hello string, words []string, more ...MailReply) []MailReply {
+	lines := []string{"250-" + hello}
 	for _, word := range words {
 		lines = append(lines, "250-"+word)
 	}
