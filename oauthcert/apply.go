@@ -156,6 +156,12 @@ func Verify(ctx context.Context, dir Directory, plan *Plan) (*Report, error) {
 	return new(Applier).Verify(ctx, dir, plan)
 }
 
+// Restore brings back what a backup holds with the settings of the zero
+// [Applier].
+func Restore(ctx context.Context, dir Directory, backup io.Reader, policy Policy, next io.Writer) (*Report, error) {
+	return new(Applier).Restore(ctx, dir, backup, policy, next)
+}
+
 // Apply brings the directory to what plan says, and returns when the
 // directory shows it.
 //

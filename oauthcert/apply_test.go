@@ -313,11 +313,11 @@ func TestRestore(t *testing.T) {
 		var again bytes.Buffer
 		saved := d.backup.Bytes()
 		d.policy.DropUnused = false
-		_, err = new(oauthcert.Applier).Restore(t.Context(), d, bytes.NewReader(saved), d.policy, &again)
+		_, err = oauthcert.Restore(t.Context(), d, bytes.NewReader(saved), d.policy, &again)
 		require.NoError(t, err)
 		assert.True(t, d.holds(d.app, d.current, d.other), "what came since is kept")
 		d.policy.DropUnused = true
-		_, err = new(oauthcert.Applier).Restore(t.Context(), d, bytes.NewReader(saved), d.policy, &again)
+		_, err = oauthcert.Restore(t.Context(), d, bytes.NewReader(saved), d.policy, &again)
 		require.NoError(t, err)
 		assert.True(t, d.holds(d.app, d.other))
 
@@ -341,7 +341,7 @@ func TestRestoreNames(t *testing.T) {
 		require.NoError(t, err)
 		require.NotContains(t, d.Truth(d.shared).Names, "https://old.contoso.com")
 		d.policy.Drop = nil
-		_, err = new(oauthcert.Applier).Restore(t.Context(), d, bytes.NewReader(d.backup.Bytes()), d.policy, io.Discard)
+		_, err = oauthcert.Restore(t.Context(), d, bytes.NewReader(d.backup.Bytes()), d.policy, io.Discard)
 		require.NoError(t, err)
 		assert.Contains(t, d.Truth(d.shared).Names, "https://old.contoso.com", "as it was written")
 		assert.Contains(t, d.Truth(d.shared).Names, "https://mail.contoso.com/")

@@ -388,7 +388,7 @@ func signedData(explicit cryptobyte.String) ([]*x509.Certificate, error) {
 
 // maxIterations bounds the key derivation that a PFX file may ask for. Windows
 // writes 2,000, current tools up to some hundred thousand.
-const maxIterations = 2_000_000
+const maxIterations = 1_000_000
 
 // pfx reads the public part of a PFX file.
 func (rd *Reader) pfx(der []byte) ([]*x509.Certificate, error) {
