@@ -9,26 +9,31 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkReadSamples reads the samples' diagnostic records over and over.
+// BenchmarkReadSamples reads the rows of one sample of each format over and
+// over. The comparison with peers, on records of full size, is in
+// internal/bench/signins.
 func BenchmarkReadSamples(b *testing.B) {
-	var text []byte
-	files, err := filepath.Glob(filepath.Join(samples, "storage/*/*/*/*/*/*/*/PT1H.json"))
-	require.NoError(b, err)
-	for _, file := range files {
-		t, err := os.ReadFile(file)
-		require.NoError(b, err)
-		text = append(append(text, t...), '\n')
-	}
-	text = bytes.Repeat(text, 100)
-	b.SetBytes(int64(len(text)))
-	b.ReportAllocs()
-	records := 0
-	for b.Loop() {
-		for _, err := range Read(bytes.NewReader(text)) {
-			if err == nil {
-				records++
+	for name, want := range readExpected(b) {
+		b.Run(name, func(b *testing.B) {
+			text, err := os.ReadFile(filepath.Join(samples, want.Files[0]))
+			require.NoError(b, err)
+			if filepath.Ext(want.Files[0]) == ".csv" {
+				head, rows, _ := bytes.Cut(text, []byte("\n"))
+				text = append(append(head, '\n'), bytes.Repeat(rows, 50)...)
+			} else {
+				text = bytes.Repeat(append(text, '\n'), 50)
 			}
-		}
+			b.SetBytes(int64(len(text)))
+			b.ReportAllocs()
+			records := 0
+			for b.Loop() {
+				for _, err := range Read(bytes.NewReader(text)) {
+					if err == nil {
+						records++
+					}
+				}
+			}
+			b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
+		})
 	}
-	b.ReportMetric(float64(records)/b.Elapsed().Seconds(), "records/s")
 }

@@ -238,11 +238,31 @@ func (s *stream) setHeader(names []string) error {
 // cell takes the text of a cell as the value of a column.
 func (s *stream) cell(n *node, text []byte) error {
 	s.seen |= n.fields
-	if len(text) == 0 || n.dst != nil && *n.dst != "" { // the first of two columns with one name
+	switch {
+	case len(text) == 0:
 		return nil
-	}
-	if err := s.setText(n, text); err != nil {
+	case n.dst != nil && *n.dst != "": // the first of two columns with one name
+		return nil
+	case n.dst != nil && string(text) == n.last:
+		*n.dst = n.last
+		return nil
+	case n.slot.isEnum():
+		for k := range n.enums {
+			if e := &n.enums[k]; string(text) == e.raw {
+				s.setEnum(n.slot, e)
+				return nil
+			}
+		}
+		s.enum.raw = ""
+		err := s.setText(n, text)
+		if err == nil {
+			s.keepEnum(n, text)
+		}
 		return err
 	}
-	return nil
+	err := s.setText(n, text)
+	if n.dst != nil && !n.once && len(*n.dst) <= maxLast {
+		n.last = *n.dst
+	}
+	return err
 }

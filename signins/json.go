@@ -459,18 +459,25 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 func (p *parser) newEnum(n *node, b []byte, i int) (int, error) {
 	p.enum.raw = ""
 	end, err := p.anyValue(n, b, i)
-	if err != nil || p.enum.raw == "" || end-i > maxLast {
-		return end, err
+	if err == nil {
+		p.keepEnum(n, b[i:end])
 	}
-	p.enum.raw = string(b[i:end])
-	p.memory += 2 * (end - i)
+	return end, err
+}
+
+// keepEnum remembers what raw stands for, if it was read as a value of n.
+func (p *parser) keepEnum(n *node, raw []byte) {
+	if p.enum.raw == "" || len(raw) > maxLast {
+		return
+	}
+	p.enum.raw = string(raw)
+	p.memory += 2 * len(raw)
 	if len(n.enums) < maxEnums {
 		n.enums = append(n.enums, p.enum)
 	} else {
 		n.enums[n.victim] = p.enum
 		n.victim = (n.victim + 1) % maxEnums
 	}
-	return end, nil
 }
 
 // endsAt reports whether a number or word that ends at i ends there for sure.

@@ -77,6 +77,7 @@ const (
 	slotMethodDetail
 	slotGuest
 	slotIsManagedIdentity
+	slotStatus // Success, Failure or Interrupted
 	slotRecordType
 
 	slotTime
@@ -84,7 +85,6 @@ const (
 	slotAutonomousSystemNumber
 	slotContainer // holds the records themselves
 	slotLocation  // "City, State, CC"
-	slotStatus    // Success, Failure or Interrupted
 
 	// Lists of unified audit.
 	slotExtendedProperties
@@ -487,9 +487,9 @@ func (p *parser) setText(n *node, text []byte) error {
 			p.setCode(code)
 		}
 	case n.slot == slotLocation:
-		p.setLocation(string(text))
+		p.setLocation(p.keep(n, text))
 	case n.slot == slotStatus:
-		p.rec.Result = resultOf(string(text))
+		p.newCode(n, uint8(resultOf(string(text))), "")
 	case n.slot == slotCategory:
 		c, ok := categories[strings.ToLower(string(text))]
 		if !ok && len(text) > 0 {
@@ -556,6 +556,8 @@ func (p *parser) setEnum(s slot, e *seenEnum) {
 		p.guest = Answer(e.code)
 	case slotIsManagedIdentity:
 		p.managed = Answer(e.code)
+	case slotStatus:
+		p.rec.Result = Result(e.code)
 	case slotRecordType:
 		p.kind = e.code
 	}
@@ -571,14 +573,12 @@ func (p *parser) setTime(text []byte) {
 
 // setLocation takes "City, State, CC".
 func (p *parser) setLocation(text string) {
-	parts := strings.Split(text, ", ")
-	k := len(parts) - 1
-	p.rec.CountryOrRegion = parts[k]
-	if k > 0 {
-		p.rec.State = parts[k-1]
+	if k := strings.LastIndex(text, ", "); k >= 0 {
+		p.rec.State, text = text[:k], text[k+2:]
 	}
-	if k > 1 {
-		p.rec.City = strings.Join(parts[:k-1], ", ")
+	p.rec.CountryOrRegion = text
+	if k := strings.LastIndex(p.rec.State, ", "); k >= 0 {
+		p.rec.City, p.rec.State = p.rec.State[:k], p.rec.State[k+2:]
 	}
 }
 
