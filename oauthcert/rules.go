@@ -67,6 +67,38 @@ var rules = []crossprem.Rule{
 	{ID: "entra-name-stale", Severity: crossprem.Info, Title: "A host of a past configuration is registered", Sources: []string{learnOAuth}},
 }
 
+// passedTitles say what it means that a rule has passed.
+var passedTitles = map[string]string{
+	"auth-cert-expired":        "The auth certificate has not expired",
+	"auth-cert-expiring":       "The auth certificate is good for more than 60 days",
+	"auth-cert-key-provider":   "The private key is in a provider that Exchange can use",
+	"auth-cert-key-size":       "The RSA key has 2048 bits or more",
+	"auth-cert-key-type":       "The certificate has an RSA key",
+	"auth-cert-lifetime":       "The certificate lives no longer than the tenant's policy allows",
+	"auth-cert-not-yet-valid":  "The certificate has become valid",
+	"auth-cert-self-signed":    "The certificate is self-signed, as Exchange's own are",
+	"auth-cert-server":         "The server has the auth certificate",
+	"auth-cert-server-key":     "The private key of the auth certificate is there",
+	"auth-cert-signature":      "The certificate is signed with a current hash",
+	"auth-cert-subject":        "The subject is that of an Exchange auth certificate",
+	"auth-config-current":      "The auth configuration names a current certificate",
+	"auth-config-next-date":    "The next certificate takes effect in time",
+	"auth-config-next-differs": "The next certificate is another one than the current",
+	"auth-config-rollover":     "No successor of the auth certificate is due",
+	"entra-key-current":        "Entra ID holds the current auth certificate",
+	"entra-key-dates":          "No key outlives its certificate",
+	"entra-key-duplicate":      "Every certificate is there once",
+	"entra-key-expired":        "No expired key is left over",
+	"entra-key-foreign":        "Every key is an Exchange auth certificate",
+	"entra-key-identifier":     "Every key is labelled with its thumbprint",
+	"entra-key-next":           "Entra ID holds the next auth certificate",
+	"entra-key-shared":         "The shared Exchange Online principal holds no keys",
+	"entra-key-usage":          "Every key is for authentication",
+	"entra-name-form":          "Every name has a form that matches a token",
+	"entra-name-missing":       "A published host is registered",
+	"entra-name-stale":         "No host of a past configuration is registered",
+}
+
 // Rules returns the rules that findings of this package name, sorted by ID.
 // The slice is the caller's.
 func Rules() []crossprem.Rule {
@@ -77,7 +109,8 @@ func Rules() []crossprem.Rule {
 	return out
 }
 
-// judge makes a finding of a rule with the severity and the title of the rule.
+// judge makes a finding of a rule with its severity, and with the title that
+// says how it came out.
 // Whoever judges more mildly, or has better words, changes the copy.
 func judge(id string, status crossprem.Status, subject, detail string) crossprem.Finding {
 	i, ok := slices.BinarySearchFunc(rules, id, func(r crossprem.Rule, id string) int { return strings.Compare(r.ID, id) })
@@ -85,9 +118,16 @@ func judge(id string, status crossprem.Status, subject, detail string) crossprem
 		panic("oauthcert: no rule " + id)
 	}
 	r := rules[i]
+	title := r.Title
+	switch status {
+	case crossprem.Passed:
+		title = passedTitles[id]
+	case crossprem.Unknown:
+		title = "Not known: " + title
+	}
 	return crossprem.Finding{
 		Rule: id, Status: status, Severity: r.Severity, Subject: subject,
-		Title: r.Title, Detail: detail, Sources: slices.Clone(r.Sources),
+		Title: title, Detail: detail, Sources: slices.Clone(r.Sources),
 	}
 }
 
