@@ -72,7 +72,7 @@ func (r *RunningEstate) Requests() map[string][]string {
 	return requests
 }
 
-// Violations hands over those of all servers, see [Server.Violations].
+// Violations hands over those of all servers, see [Loopback.Violations].
 func (r *RunningEstate) Violations() []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(r.servers)) {

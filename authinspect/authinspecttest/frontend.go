@@ -2,10 +2,8 @@ package authinspecttest
 
 import (
 	"bufio"
-	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -19,7 +17,6 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem/authinspect"
-	"github.com/crossprem/crossprem/internal/testca"
 )
 
 // A Route is one row of the table that describes a front end: which request
@@ -75,15 +72,10 @@ type FrontEnd struct {
 type Server struct {
 	URL string // https://127.0.0.1:port or http://127.0.0.1:port, with no slash at the end
 
-	guard
-	front    *FrontEnd
-	ca       *testca.CA
-	listener net.Listener
-	done     chan struct{} // closed by Close
-	wg       sync.WaitGroup
+	Loopback
+	front *FrontEnd
 
-	mu       sync.Mutex
-	conns    map[net.Conn]bool
+	log      sync.Mutex
 	requests []string
 	running  int // requests that wait for their answer
 	peak     int // the most of them at one time
@@ -92,104 +84,46 @@ type Server struct {
 // Start starts the front end on a free port of 127.0.0.1. It panics if it
 // cannot. The FrontEnd must not be changed until Close has returned.
 func (f *FrontEnd) Start() *Server {
-	s := &Server{front: f, ca: testca.New("authinspecttest " + f.Name), done: make(chan struct{}), conns: make(map[net.Conn]bool)}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic("authinspecttest: " + err.Error())
+	s := &Server{front: f}
+	s.listen(f.Name, f.Names, f.Untrusted)
+	s.config.NextProtos = []string{"http/1.1"}
+	s.URL = "https://" + s.listener.Addr().String()
+	if f.Plain {
+		s.URL = "http://" + s.listener.Addr().String()
 	}
-	s.URL = "http://" + listener.Addr().String()
-	if !f.Plain {
-		s.URL = "https://" + listener.Addr().String()
-		issuer := s.ca
-		if f.Untrusted {
-			issuer = testca.New("nobody knows me")
-		}
-		listener = tls.NewListener(listener, &tls.Config{
-			Certificates: []tls.Certificate{issuer.Issue(testca.Leaf{Names: f.Names})},
-			NextProtos:   []string{"http/1.1"},
-		})
-	}
-	s.listener = listener
-	s.wg.Go(s.accept)
+	s.accept(s.serve)
 	return s
-}
-
-// Roots returns a pool with the authority of the server's certificate, unless
-// the front end is to be untrusted.
-func (s *Server) Roots() *x509.CertPool { return s.ca.Pool() }
-
-// Authority returns the certificate in Roots, for programs that read it from
-// a file. It is read-only.
-func (s *Server) Authority() *x509.Certificate { return s.ca.Cert }
-
-// Dial connects to the server, whatever address it is given: it serves as
-// Inspector.Dial where the names of the target do not exist.
-func (s *Server) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, network, s.listener.Addr().String())
 }
 
 // Requests returns what was asked so far, in the order of arrival, as in
 // "empty-bearer /EWS/Exchange.asmx".
 func (s *Server) Requests() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.log.Lock()
+	defer s.log.Unlock()
 	return slices.Clone(s.requests)
 }
 
 // Peak returns the largest number of requests that waited for their answer at
 // one time.
 func (s *Server) Peak() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.log.Lock()
+	defer s.log.Unlock()
 	return s.peak
 }
 
 func (s *Server) waiting(n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.log.Lock()
+	defer s.log.Unlock()
 	s.running += n
 	s.peak = max(s.peak, s.running)
 }
 
-// Close stops the server, ends all its connections and waits for them. It
-// panics if credentials arrived and nobody has taken the [Server.Violations].
-func (s *Server) Close() {
-	close(s.done)
-	_ = s.listener.Close()
-	s.mu.Lock()
-	for conn := range s.conns {
-		_ = conn.Close()
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
-	s.report(s.front.Name)
-}
-
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		select {
-		case <-s.done:
-			_ = conn.Close()
-		default:
-			s.conns[conn] = true
-			s.wg.Go(func() { s.serve(conn) })
-		}
-		s.mu.Unlock()
-	}
-}
-
 func (s *Server) serve(conn net.Conn) {
-	defer func() {
-		_ = conn.Close()
-		s.mu.Lock()
-		delete(s.conns, conn)
-		s.mu.Unlock()
-	}()
+	if !s.front.Plain {
+		secured := tls.Server(conn, s.config)
+		defer secured.Close()
+		conn = secured
+	}
 	r := bufio.NewReader(conn)
 	for {
 		req, err := http.ReadRequest(r)
@@ -219,9 +153,9 @@ func (s *Server) serve(conn net.Conn) {
 // route finds the answer to a request.
 func (s *Server) route(req *http.Request) Route {
 	step, err := stepOf(req)
-	s.mu.Lock()
+	s.log.Lock()
 	s.requests = append(s.requests, step.String()+" "+req.URL.Path)
-	s.mu.Unlock()
+	s.log.Unlock()
 	if err != nil {
 		s.violate("%s %s: %v", req.Method, req.URL.Path, err)
 		return Route{Status: http.StatusInternalServerError, Body: "credentials arrived: " + err.Error() + "\n"}

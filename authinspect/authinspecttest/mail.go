@@ -2,9 +2,7 @@ package authinspecttest
 
 import (
 	"bufio"
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
@@ -14,7 +12,6 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem/authinspect"
-	"github.com/crossprem/crossprem/internal/testca"
 )
 
 // A MailReply is one row of the table that describes a mail server: which
@@ -62,16 +59,10 @@ type MailHost struct {
 type MailServer struct {
 	Addr string // 127.0.0.1:port
 
-	guard
-	host     *MailHost
-	ca       *testca.CA
-	config   *tls.Config
-	listener net.Listener
-	done     chan struct{} // closed by Close
-	wg       sync.WaitGroup
+	Loopback
+	host *MailHost
 
-	mu       sync.Mutex
-	conns    map[net.Conn]bool
+	log      sync.Mutex
 	commands []string
 }
 
@@ -80,86 +71,23 @@ type MailServer struct {
 // changed until Close has returned.
 func (h *MailHost) Start() *MailServer {
 	_ = h.wire()
-	s := &MailServer{host: h, ca: testca.New("authinspecttest " + h.Name), done: make(chan struct{}), conns: make(map[net.Conn]bool)}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		panic("authinspecttest: " + err.Error())
-	}
-	issuer := s.ca
-	if h.Untrusted {
-		issuer = testca.New("nobody knows me")
-	}
-	s.config = &tls.Config{Certificates: []tls.Certificate{issuer.Issue(testca.Leaf{Names: h.Names})}}
-	s.Addr, s.listener = listener.Addr().String(), listener
-	s.wg.Go(s.accept)
+	s := &MailServer{host: h}
+	s.listen(h.Name, h.Names, h.Untrusted)
+	s.Addr = s.listener.Addr().String()
+	s.accept(func(conn net.Conn) { (&mailConversation{MailServer: s}).hold(conn) })
 	return s
 }
 
 // URL returns the address as [authinspect.ParseMailURL] reads it.
 func (s *MailServer) URL() string { return string(s.host.Protocol) + "://" + s.Addr }
 
-// Roots returns a pool with the authority of the server's certificate, unless
-// the host is to be untrusted.
-func (s *MailServer) Roots() *x509.CertPool { return s.ca.Pool() }
-
-// Authority returns the certificate in Roots, for programs that read it from
-// a file. It is read-only.
-func (s *MailServer) Authority() *x509.Certificate { return s.ca.Cert }
-
-// Dial connects to the server, whatever address it is given: it serves as
-// Inspector.Dial where the name of the target does not exist.
-func (s *MailServer) Dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	return new(net.Dialer).DialContext(ctx, network, s.Addr)
-}
-
 // Commands returns the commands that came so far, in the order of arrival,
 // without tags, in upper case, and without what stands behind the verb of a
 // command that signs in.
 func (s *MailServer) Commands() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.log.Lock()
+	defer s.log.Unlock()
 	return slices.Clone(s.commands)
-}
-
-// Close stops the server, ends all its connections and waits for them. It
-// panics if credentials arrived and nobody has taken the
-// [MailServer.Violations].
-func (s *MailServer) Close() {
-	close(s.done)
-	_ = s.listener.Close()
-	s.mu.Lock()
-	for conn := range s.conns {
-		_ = conn.Close()
-	}
-	s.mu.Unlock()
-	s.wg.Wait()
-	s.report(s.host.Name)
-}
-
-func (s *MailServer) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			return
-		}
-		s.mu.Lock()
-		select {
-		case <-s.done:
-			_ = conn.Close()
-		default:
-			s.conns[conn] = true
-			s.wg.Go(func() {
-				defer func() {
-					_ = conn.Close()
-					s.mu.Lock()
-					delete(s.conns, conn)
-					s.mu.Unlock()
-				}()
-				(&mailConversation{MailServer: s}).hold(conn)
-			})
-		}
-		s.mu.Unlock()
-	}
 }
 
 // A wire is what differs between the protocols.
@@ -243,9 +171,9 @@ func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 			shown = verb + " " + strings.ToUpper(words[1])
 		}
 	}
-	c.mu.Lock()
+	c.log.Lock()
 	c.commands = append(c.commands, shown)
-	c.mu.Unlock()
+	c.log.Unlock()
 	if signsIn {
 		c.violate("%s with %d arguments", verb, len(words)-1)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // A guard collects what must never happen to a fake: that a password, a token
-// or anything else that signs in arrives. Every fake embeds one.
+// or anything else that signs in arrives. Every fake has one.
 type guard struct {
 	mu         sync.Mutex
 	violations []string
@@ -21,11 +21,8 @@ func (g *guard) violate(format string, args ...any) {
 	g.violations = append(g.violations, fmt.Sprintf(format, args...))
 }
 
-// Violations hands over, and forgets, what arrived that must never arrive: a
-// password, a token, a cookie. What was sent is described, not repeated. A
-// test that expects violations takes them before Close, which panics
-// otherwise.
-func (g *guard) Violations() []string {
+// take returns and forgets what was recorded.
+func (g *guard) take() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	taken := g.violations
@@ -35,7 +32,7 @@ func (g *guard) Violations() []string {
 
 // report panics with the violations that nobody has taken.
 func (g *guard) report(server string) {
-	if left := g.Violations(); len(left) > 0 {
+	if left := g.take(); len(left) > 0 {
 		panic("authinspecttest: " + server + " was sent credentials: " + strings.Join(left, "; "))
 	}
 }
