@@ -10,6 +10,9 @@ import (
 	"io/fs"
 	"iter"
 	"strings"
+
+	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/transform"
 )
 
 // Read reads sign-ins from r with the settings of the zero [Reader].
@@ -163,8 +166,16 @@ func newStream(r *Reader, p *parser, yield func(SignIn, error) bool) *stream {
 
 // read reads everything.
 func (s *stream) read() {
-	if s.ahead(3) && hasPrefix(s.buf[s.pos:s.end], "\xef\xbb\xbf") {
+	s.ahead(3)
+	switch start := s.buf[s.pos:s.end]; {
+	case hasPrefix(start, "\xef\xbb\xbf"):
 		s.pos += 3
+	case hasPrefix(start, "\xff\xfe") || hasPrefix(start, "\xfe\xff"):
+		// Windows PowerShell writes UTF-16. Offsets are then those in UTF-8.
+		decoder := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
+		s.src = transform.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(start)), s.src), decoder)
+		s.pos, s.end = 0, 0
+		s.eof = false
 	}
 	s.space()
 	if s.pos == s.end {

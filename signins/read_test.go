@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/text/encoding/unicode"
 )
 
 const samples = "testdata/samples"
@@ -313,6 +314,22 @@ func TestLayouts(t *testing.T) {
 		got, n := failures(&Reader{}, strings.NewReader(text))
 		assert.Empty(t, got, text)
 		assert.Equal(t, want, n, text)
+	}
+}
+
+// TestUTF16 checks that what Windows PowerShell wrote can be read.
+func TestUTF16(t *testing.T) {
+	text := graph(`"userPrincipalName":"jürgen@contoso.com"`) + "\r\n"
+	for _, order := range []unicode.Endianness{unicode.LittleEndian, unicode.BigEndian} {
+		encoded, err := unicode.UTF16(order, unicode.UseBOM).NewEncoder().String(strings.Repeat(text, 5000))
+		require.NoError(t, err)
+		n := 0
+		for s, err := range Read(strings.NewReader(encoded)) {
+			require.NoError(t, err)
+			require.Equal(t, "jürgen@contoso.com", s.UserPrincipalName)
+			n++
+		}
+		assert.Equal(t, 5000, n)
 	}
 }
 
