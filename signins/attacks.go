@@ -91,6 +91,10 @@ func (e *evidence) attacks() []Attack {
 	if len(guesses) == 0 {
 		return nil
 	}
+	byTime := func(a, b int32) int { return cmp.Compare(e.cells[a].minute, e.cells[b].minute) }
+	if !slices.IsSortedFunc(guesses, byTime) { // most logs are sorted
+		slices.SortFunc(guesses, byTime)
+	}
 	guessedAt := make(map[uint32]bool) // addresses
 	for _, i := range guesses {
 		guessedAt[e.cells[i].ip] = true
@@ -110,8 +114,18 @@ func (e *evidence) attacks() []Attack {
 	f.bruteForce(guesses)
 	f.distributed(guesses, func(c *cell) uint32 { return c.agent },
 		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: e.agents.at(k)} })
-	f.distributed(guesses, func(c *cell) uint32 { return e.info[c.ip].network },
-		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Network: k} })
+	numbers, networks, network := make(map[uint32]uint32), []uint32{0}, make([]uint32, len(e.info)) // by ip
+	for ip, info := range e.info {
+		n, ok := numbers[info.network]
+		if !ok && info.network != 0 {
+			n = uint32(len(networks))
+			networks = append(networks, info.network)
+			numbers[info.network] = n
+		}
+		network[ip] = n
+	}
+	f.distributed(guesses, func(c *cell) uint32 { return network[c.ip] },
+		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Network: networks[k]} })
 	return f.attacks
 }
 
@@ -124,23 +138,33 @@ func (f *search) letInBy(c *cell, minute int32) bool {
 	return len(let) > 0 && let[0] <= minute
 }
 
-// groups sorts the cells by key and time and calls do for each key's.
+// groups calls do with the cells of each key, which keep their order. Keys are
+// small numbers, so that counting sorts them.
 func (f *search) groups(cells []int32, key func(*cell) uint32, do func([]int32)) {
-	type sorted struct {
-		by   uint64 // key and minute
-		cell int32
+	var ends []int32 // of each key's cells, once they are sorted
+	for _, i := range cells {
+		k := int(key(&f.cells[i]))
+		if k >= len(ends) {
+			ends = append(ends, make([]int32, k+1-len(ends)+len(ends)/2)...)
+		}
+		ends[k]++
 	}
-	order := make([]sorted, len(cells))
-	for n, i := range cells {
-		order[n] = sorted{uint64(key(&f.cells[i]))<<32 | uint64(f.cells[i].minute), i}
+	for k := 1; k < len(ends); k++ {
+		ends[k] += ends[k-1]
 	}
-	slices.SortFunc(order, func(a, b sorted) int { return cmp.Compare(a.by, b.by) })
-	start := 0
-	for n, o := range order {
-		cells[n] = o.cell
-		if n+1 == len(order) || order[n+1].by>>32 != o.by>>32 {
-			do(cells[start : n+1])
-			start = n + 1
+	sorted := make([]int32, len(cells))
+	for _, i := range slices.Backward(cells) {
+		k := key(&f.cells[i])
+		ends[k]--
+		sorted[ends[k]] = i
+	} // now they are the starts
+	for k, start := range ends {
+		end := int32(len(sorted))
+		if k+1 < len(ends) {
+			end = ends[k+1]
+		}
+		if start < end {
+			do(sorted[start:end])
 		}
 	}
 }

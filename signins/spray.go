@@ -136,7 +136,6 @@ type cellKey struct {
 	kind               evidenceKind
 	protocol           Protocol
 	address            bool // whether ip is the client's: not so for sign-ins that inherit a token's
-	_                  bool // no gap, which is quicker to hash
 }
 
 // Evidence is what attacks are found in. Its zero value is ready to use.
@@ -145,7 +144,7 @@ type evidence struct {
 	limit    int
 
 	cells            []cell
-	index            map[cellKey]int
+	index            index    // of cells
 	ips              interned // with info
 	accounts, agents interned
 	info             []ipInfo // by ip
@@ -157,42 +156,6 @@ type evidence struct {
 type ipInfo struct {
 	country string
 	network uint32
-}
-
-// interned gives strings numbers; "" is 0.
-type interned struct {
-	number map[string]uint32
-	text   []string
-	last   uint32 // asked for last, and often asked for again
-}
-
-func (n *interned) of(s string) uint32 {
-	if s == "" {
-		return 0
-	}
-	if s == n.at(n.last) {
-		return n.last
-	}
-	if i, ok := n.number[s]; ok {
-		n.last = i
-		return i
-	}
-	if n.number == nil {
-		n.number = make(map[string]uint32)
-		n.text = []string{""}
-	}
-	i := uint32(len(n.text))
-	s = strings.Clone(s)
-	n.number[s] = i
-	n.text = append(n.text, s)
-	return i
-}
-
-func (n *interned) at(i uint32) string {
-	if int(i) < len(n.text) {
-		return n.text[i]
-	}
-	return ""
 }
 
 // add takes s as evidence, if it is any.
@@ -243,21 +206,27 @@ func (e *evidence) note(c cell, s *SignIn) {
 }
 
 func (e *evidence) put(c cell) {
-	if i, ok := e.index[c.cellKey]; ok {
-		have := &e.cells[i]
+	n := e.index.find(c.hash(), func(i uint32) bool { return e.cells[i].cellKey == c.cellKey }, uint32(len(e.cells)))
+	if int(n) < len(e.cells) {
+		have := &e.cells[n]
 		have.count += min(c.count, math.MaxUint32-have.count)
 		have.first, have.last = min(have.first, c.first), max(have.last, c.last)
 		return
 	}
-	if e.index == nil {
-		e.index = make(map[cellKey]int)
+	if e.cells == nil {
 		e.limit = max(e.settings.orDefault().MaxEvidence, 2)
 	}
-	e.index[c.cellKey] = len(e.cells)
-	e.cells = append(e.cells, c)
-	if len(e.cells) > e.limit {
+	if e.cells = append(e.cells, c); len(e.cells) > e.limit {
 		e.evict()
 	}
+}
+
+func (k *cellKey) hash() uint64 {
+	what := uint64(k.kind)<<16 | uint64(k.protocol)<<8
+	if k.address {
+		what |= 1
+	}
+	return mixed(mixed(uint64(k.minute)<<32|uint64(k.ip)) ^ uint64(k.account)<<32 ^ uint64(k.agent) ^ what<<40)
 }
 
 // evict gives up the older half: first of those that were let in by modern
@@ -283,7 +252,7 @@ func (e *evidence) evict() {
 	slices.Sort(minutes)
 	upTo := minutes[len(minutes)/2]
 	old := *e
-	e.cells, e.index, e.info = nil, make(map[cellKey]int), nil
+	e.cells, e.index, e.info = nil, index{}, nil
 	e.ips, e.accounts, e.agents = interned{}, interned{}, interned{}
 	// If half of the evidence is of one minute, half of that minute goes too.
 	left := len(minutes) / 2

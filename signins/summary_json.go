@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // plainSummary has the fields of a Summary and none of its methods.
@@ -98,10 +99,11 @@ func (e *evidence) json() *evidenceJSON {
 	ips, newIP := renumber(&e.ips)
 	accounts, newAccount := renumber(&e.accounts)
 	agents, newAgent := renumber(&e.agents)
-	out := &evidenceJSON{Accounts: accounts, Agents: agents, Found: e.found, IPs: []addressJSON{}, Cells: [][10]int64{}}
-	for _, ip := range ips {
-		info := e.info[e.ips.number[ip]]
-		out.IPs = append(out.IPs, addressJSON{ip, info.country, info.network})
+	out := &evidenceJSON{Accounts: accounts, Agents: agents, Found: e.found, Cells: [][10]int64{}}
+	out.IPs = make([]addressJSON, len(ips))
+	for old, n := range newIP[1:] {
+		info := e.info[old+1]
+		out.IPs[n-1] = addressJSON{ips[n-1], info.country, info.network}
 	}
 	for _, c := range e.cells {
 		address := int64(0)
@@ -118,11 +120,14 @@ func (e *evidence) json() *evidenceJSON {
 // renumber sorts the texts, and returns their new numbers by the old ones,
 // counted from 1; 0 stays "".
 func renumber(n *interned) ([]string, []int64) {
-	texts := slices.Clone(n.text[min(1, len(n.text)):])
-	slices.Sort(texts)
-	numbers := make([]int64, len(texts)+1)
-	for i, text := range texts {
-		numbers[n.number[text]] = int64(i) + 1
+	order := make([]uint32, 0, len(n.text))
+	for i := 1; i < len(n.text); i++ {
+		order = append(order, uint32(i))
+	}
+	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(n.text[a], n.text[b]) })
+	texts, numbers := make([]string, len(order)), make([]int64, len(order)+1)
+	for i, old := range order {
+		texts[i], numbers[old] = n.text[old], int64(i)+1
 	}
 	return texts, numbers
 }
