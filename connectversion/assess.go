@@ -188,7 +188,7 @@ func (j *Judge) Assess(product Product, version Version, at time.Time, facts Fac
 	}
 	v.row = v.c.find(product, version, facts.HealthRole)
 	v.policies = v.c.Policies(product)
-	v.Latest = v.newest(func(r *Release) bool { return r.outBy(v.At) })
+	v.Latest = v.newest(func(r *Release) bool { return r.outBy(v.At) && v.concerns(r) })
 	v.support()
 	v.stale()
 	v.cutoffs()
@@ -252,6 +252,12 @@ func addMonths(t time.Time, n int) time.Time {
 // outBy tells whether r was out, and not withdrawn, on the day at.
 func (r *Release) outBy(at time.Time) bool {
 	return r.Status == Released && !r.Released.IsZero() && !r.Released.After(at)
+}
+
+// concerns tells whether r is for the role of this Health agent, as far as the
+// role is known.
+func (v *verdict) concerns(r *Release) bool {
+	return v.facts.HealthRole == "" || len(r.Roles) == 0 || slices.Contains(r.Roles, v.facts.HealthRole)
 }
 
 // newest returns the highest version of those that keep holds, or zero.
@@ -423,6 +429,9 @@ func (v *verdict) support() {
 		if v.SupportUntil.IsZero() {
 			f.Detail = fmt.Sprintf("No document prints an end of support (%s).", v.c.products[v.Product].support)
 			f.Sources = []string{v.row.Source}
+			if v.Product == HealthAgent && v.facts.HealthRole == "" {
+				f.Detail += " The role of this agent is not known; numbers of all roles were compared."
+			}
 		} else {
 			f.Title += "; support ends " + v.when(v.SupportUntil)
 			if v.soon(v.SupportUntil) {
@@ -630,7 +639,7 @@ func (v *verdict) fixesAfter(w Version) []Release {
 	var fixes []Release
 	for _, r := range v.c.Releases(v.Product) {
 		if r.SecurityFix && w.Less(r.Version) && r.outBy(v.At) && (since.IsZero() || r.Released.After(since)) &&
-			(v.facts.HealthRole == "" || slices.Contains(r.Roles, v.facts.HealthRole)) {
+			v.concerns(&r) {
 			fixes = append(fixes, r)
 		}
 	}
@@ -678,9 +687,14 @@ func (v *verdict) autoUpgrade() {
 		v.autoUpgradeOfPasswordProtection()
 		return
 	}
-	can := v.automationCan()
 	to := v.offered()
+	can := v.automationCan(to)
 	f := crossprem.Finding{Rule: ruleReach, Severity: crossprem.Warning}
+	if v.Product == ConnectSync {
+		f.Sources = []string{pageAutoUpgrade}
+	} else if row := v.c.find(v.Product, to, ""); row != nil {
+		f.Sources = []string{row.Source}
+	}
 	if to.IsZero() {
 		f.Severity, f.Title = crossprem.Info, "Whether automation keeps this up to date is not known"
 		f.Detail = "The documents tell of no release that was offered to automatic upgrade by then."
@@ -715,7 +729,10 @@ func (v *verdict) autoUpgrade() {
 		f.Title = fmt.Sprintf("Automatic upgrade takes the server to %s", to)
 	default:
 		f.Title = fmt.Sprintf("Automatic upgrade would take the server to %s, if it is on", to)
-		f.Detail = "Whether it is, is not known; look at Get-ADSyncAutoUpgrade."
+		f.Detail = "Whether it is, is not known."
+		if v.Product == ConnectSync {
+			f.Detail += " Look at Get-ADSyncAutoUpgrade."
+		}
 	}
 	if f.Status == crossprem.Failed {
 		f.Remedy = v.upgradeTo()
@@ -723,11 +740,16 @@ func (v *verdict) autoUpgrade() {
 	v.add(f)
 }
 
-// automationCan tells whether automatic upgrade would act on this server, and
-// adds findings on what keeps it from doing so.
-func (v *verdict) automationCan() Answer {
+// automationCan tells whether automatic upgrade would bring this server to the
+// release it offers, and adds findings on what keeps it from doing so.
+func (v *verdict) automationCan(to Version) Answer {
 	can := NotKnown
 	if v.Product == ConnectSync {
+		if v.facts.SchedulerStopped == Yes {
+			v.add(crossprem.Finding{Rule: ruleScheduler, Status: crossprem.Failed, Severity: crossprem.Critical,
+				Detail: "An upgrade suspends the scheduler, and one that was left half-way leaves it so.",
+				Remedy: "Start the wizard and let it finish the upgrade."})
+		}
 		switch v.facts.AutoUpgrade {
 		case AutoUpgradeEnabled:
 			can = Yes
@@ -743,24 +765,30 @@ func (v *verdict) automationCan() Answer {
 		}
 	}
 	for _, p := range v.policies {
-		if p.Kind != AutoUpgradePolicy || v.At.Before(p.Effective) || p.AppliesTo.Contains(v.Version, v.facts.Cloud) != Yes {
-			continue
-		}
-		switch {
-		case !p.AppliesTo.Below.IsZero():
+		if p.Kind == AutoUpgradePolicy && !v.At.Before(p.Effective) && v.skipped(p, to) {
 			can = No
-		case p.ID == "autoupgrade-modified-config-skip" && v.facts.EditedConfig == Yes:
-			can = No
-		default:
-			continue
+			v.add(crossprem.Finding{Rule: p.ID, Status: crossprem.Failed, Severity: crossprem.Warning, Remedy: "Upgrade by hand."}, p)
 		}
-		v.add(crossprem.Finding{Rule: p.ID, Status: crossprem.Failed, Severity: crossprem.Warning, Remedy: "Upgrade by hand."}, p)
 	}
 	return can
 }
 
+// skipped tells whether a policy keeps the server from being upgraded: because
+// it is too old to be reached, or does not meet what the offered release asks.
+func (v *verdict) skipped(p Policy, to Version) bool {
+	if p.Requires == (Requirements{}) {
+		return !p.AppliesTo.Below.IsZero() && p.AppliesTo.Contains(v.Version, v.facts.Cloud) == Yes
+	}
+	return v.Version.Less(to) && p.AppliesTo.Contains(to, v.facts.Cloud) == Yes &&
+		(p.Requires.UneditedConfig && v.facts.EditedConfig == Yes ||
+			p.Requires.WindowsBuild != 0 && atLeast(v.facts.WindowsBuild, p.Requires.WindowsBuild) == No)
+}
+
 func (v *verdict) autoUpgradeOfPasswordProtection() {
 	f := crossprem.Finding{Rule: ruleReach, Severity: crossprem.Info}
+	if row := v.c.find(v.Product, v.Latest, ""); row != nil {
+		f.Sources = []string{row.Source}
+	}
 	switch first := (Version{1, 2, 116, 0}); {
 	case v.facts.Component == "dc-agent":
 		f.Status, f.Title = crossprem.Failed, "A DC agent is never upgraded automatically"
@@ -790,7 +818,8 @@ func (v *verdict) prerequisites() {
 	var apply []Policy
 	dotNet := uint32(0)
 	for _, p := range v.policies {
-		if p.Kind == Prerequisite && !v.At.Before(p.Effective) && p.AppliesTo.Contains(v.Version, v.facts.Cloud) == Yes {
+		if p.Kind == Prerequisite && !v.At.Before(p.Effective) && p.AppliesTo.Contains(v.Version, v.facts.Cloud) == Yes &&
+			(p.Component == "" || v.facts.Component == "" || p.Component == v.facts.Component) {
 			apply = append(apply, p)
 			dotNet = max(dotNet, p.Requires.DotNetRelease)
 		}
@@ -800,6 +829,8 @@ func (v *verdict) prerequisites() {
 		f := crossprem.Finding{Rule: p.ID, Severity: crossprem.Warning}
 		var met Answer
 		switch {
+		case p.Component != "" && v.facts.Component == "":
+			f.Detail = "It concerns the " + p.Component + " alone, and which component this is, is not known."
 		case need.DotNetRelease != 0:
 			if need.DotNetRelease < dotNet {
 				continue
@@ -809,6 +840,11 @@ func (v *verdict) prerequisites() {
 		case need.WindowsBuild != 0:
 			met = atLeast(v.facts.WindowsBuild, need.WindowsBuild)
 			f.Detail = fmt.Sprintf("CurrentBuildNumber must be %d or more; it is %s.", need.WindowsBuild, orUnknown(v.facts.WindowsBuild))
+		case need.WindowsBuildBelow != 0:
+			if v.facts.WindowsBuild != 0 {
+				met = answer(v.facts.WindowsBuild < need.WindowsBuildBelow)
+			}
+			f.Detail = fmt.Sprintf("CurrentBuildNumber must be below %d; it is %s.", need.WindowsBuildBelow, orUnknown(v.facts.WindowsBuild))
 		case need.TLS != "":
 			met = v.facts.TLS12
 			f.Detail = "TLS 1.2 may be used: " + met.String() + "."
@@ -846,10 +882,12 @@ func (v *verdict) features() {
 		case FeatureMinimum, FeatureChange:
 			if p.AppliesTo.Contains(v.Version, v.facts.Cloud) == No {
 				f.Title = "Not in this version: " + p.Text
+				f.Detail = v.sinceDay(p)
 				v.add(f, p)
 			}
 		case Recommendation:
 			if p.AppliesTo.Contains(v.Version, v.facts.Cloud) == Yes {
+				f.Detail, f.Remedy = v.sinceDay(p), v.upgradeTo()
 				v.add(f, p)
 			}
 		}
@@ -857,6 +895,14 @@ func (v *verdict) features() {
 	if v.Product == ConnectSync {
 		v.v2Endpoint()
 	}
+}
+
+// sinceDay tells from when on a rule speaks of this version.
+func (v *verdict) sinceDay(p Policy) string {
+	if p.Effective.IsZero() {
+		return fmt.Sprintf("This is %s.", v.Version)
+	}
+	return fmt.Sprintf("This is %s; the rule is from %s.", v.Version, p.Effective.Format(time.DateOnly))
 }
 
 func (v *verdict) v2Endpoint() {

@@ -167,7 +167,11 @@ func TestFactsDecide(t *testing.T) {
 	on(Facts{TLS12: No}).has("tls12-required-v2", failed, warning)
 	judge(t, ConnectSync, "2.4.27.0", "2025-01-01", Facts{TLS12Explicit: No}).has("tls12-registry-check", failed, warning)
 	on(Facts{TLS12Explicit: No}).lacks("tls12-registry-check")
-	on(Facts{Server: "sync01"}).find("dotnet-4.7.2")
+	judge(t, ConnectSync, "1.6.16.0", "2022-01-01", Facts{WindowsBuild: 17763}).has("v1.6-older-windows", failed, warning)
+	judge(t, ConnectSync, "1.6.16.0", "2022-01-01", Facts{WindowsBuild: 9600}).has("v1.6-older-windows", passed, warning)
+	judge(t, PasswordProtection, "1.2.177.1", "2026-11-22", Facts{Component: "proxy", WindowsBuild: 9200}).
+		has("pp-proxy-windows-server-2012-r2", failed, warning).lacks("pp-dc-agent-windows-server-2012").lacks("pp-proxy-dotnet-4.7")
+	judge(t, PasswordProtection, "1.2.177.1", "2026-11-22", Facts{}).has("pp-proxy-windows-server-2012-r2", unknown, warning)
 	assert.Equal(t, "sync01", on(Facts{Server: "sync01"}).Findings[0].Subject)
 }
 
@@ -177,12 +181,16 @@ func TestAutomaticUpgrade(t *testing.T) {
 	w := on("2.6.3.0", Facts{AutoUpgrade: AutoUpgradeEnabled}).has(ruleReach, failed, warning)
 	assert.Contains(t, w.find(ruleReach).Detail, "app-auth-2027-04-07")
 	assert.Contains(t, w.find(ruleReach).Detail, "2.6.92.0")
-	on("2.6.92.0", Facts{}).has(ruleReach, passed, warning)
+	on("2.6.92.0", Facts{}).has(ruleReach, passed, warning).lacks(ruleScheduler)
+	on("2.6.92.0", Facts{SchedulerStopped: Yes}).has(ruleScheduler, failed, critical)
 	on("2.5.79.0", Facts{AutoUpgrade: AutoUpgradeDisabled}).has(ruleDisabled, failed, warning).has(ruleReach, failed, warning)
 	w = on("2.5.79.0", Facts{AutoUpgrade: AutoUpgradeSuspended, AutoUpgradeDetail: "UpgradeNotSupportedNonLocalDbInstall"}).has(ruleSuspended, failed, warning)
 	assert.Contains(t, w.find(ruleSuspended).Detail, "LocalDB")
 	on("2.3.8.0", Facts{AutoUpgrade: AutoUpgradeEnabled}).has("autoupgrade-floor-2.3.20.0", failed, warning)
-	on("2.6.3.0", Facts{EditedConfig: Yes}).has("autoupgrade-modified-config-skip", failed, warning)
+	on("2.5.79.0", Facts{EditedConfig: Yes}).has("autoupgrade-modified-config-skip", failed, warning)
+	on("2.6.3.0", Facts{EditedConfig: Yes}).lacks("autoupgrade-modified-config-skip")
+	on("2.5.79.0", Facts{WindowsBuild: 9600}).has("autoupgrade-windows-server-2016", failed, warning).has(ruleReach, failed, warning)
+	on("2.5.79.0", Facts{WindowsBuild: 14393}).lacks("autoupgrade-windows-server-2016")
 
 	// While a release was being pushed, and after the window.
 	judge(t, ConnectSync, "2.4.129.0", "2025-04-01", Facts{AutoUpgrade: AutoUpgradeEnabled}).has(ruleReach, passed, warning)
@@ -232,6 +240,10 @@ func TestOtherProducts(t *testing.T) {
 	judge(t, PrivateNetworkConnector, "1.5.20.0", "2026-11-22", Facts{}).is(Unlisted, "").has("pnc-update-below-1.5.36.0", failed, info)
 	judge(t, PassThroughAgent, "1.5.402.0", "2026-11-22", Facts{}).is(Outdated, "")
 	judge(t, HealthAgent, "4.5.2600.0", "2026-11-22", Facts{}).is(Unlisted, "")
+	// What came out for AD FS alone does not make a Sync agent old.
+	w = judge(t, HealthAgent, "3.1.110.0", "2021-10-01", Facts{}).is(Outdated, "")
+	assert.Contains(t, w.find(ruleOutdated).Detail, "role of this agent is not known")
+	judge(t, HealthAgent, "3.1.110.0", "2021-10-01", Facts{HealthRole: "sync"}).is(Supported, "")
 	judge(t, UnknownProduct, "2.6.3.0", "2026-11-22", Facts{}).is(SupportUnknown, "").has(ruleSupportUnknown, unknown, info)
 	judge(t, ConnectSync, "0.0.0.0", "2026-11-22", Facts{}).is(SupportUnknown, "")
 	judge(t, Product(77), "2.6.3.0", "2026-11-22", Facts{}).is(SupportUnknown, "")

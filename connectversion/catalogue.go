@@ -225,13 +225,16 @@ func answer(yes bool) Answer {
 }
 
 // Requirements are what a [Prerequisite] or a [HardCutoff] asks for besides
-// the version. Zero fields ask for nothing.
+// the version, and what an [AutoUpgradePolicy] asks of a server that is to be
+// upgraded to a version in the range. Zero fields ask for nothing.
 type Requirements struct {
 	DotNetRelease             uint32 // the Release value of .NET Framework 4, at least
 	WindowsBuild              uint32 // the build number of Windows Server, at least
+	WindowsBuildBelow         uint32 // the build number of Windows Server, below
 	TLS                       string // "1.2": the server must be able to speak it
 	TLSRegistry               bool   // the installer looks for explicit registry values
 	ApplicationAuthentication bool   // Get-ADSyncEntraConnectorCredential must say "Application"
+	UneditedConfig            bool   // miiserver.exe.config and miisclient.exe.config must be as installed
 }
 
 var builtin = sync.OnceValue(func() *Catalogue {
@@ -530,9 +533,11 @@ type rangeJSON struct {
 type requirementsJSON struct {
 	DotNetRelease             uint32 `json:"dotNetRelease"`
 	WindowsBuild              uint32 `json:"windowsBuild"`
+	WindowsBuildBelow         uint32 `json:"windowsBuildBelow"`
 	TLS                       string `json:"tls"`
 	TLSRegistry               bool   `json:"tlsRegistry"`
 	ApplicationAuthentication bool   `json:"applicationAuthentication"`
+	UneditedConfig            bool   `json:"uneditedConfig"`
 }
 
 func (raw *policyJSON) policy() (Policy, error) {

@@ -102,6 +102,38 @@ func TestGatherAndReconcile(t *testing.T) {
 	assert.Equal(t, "evidence-staging-unseen", r.Findings[1].Rule)
 }
 
+// The same setting, in every form in which it arrives.
+func TestSettingsInEveryForm(t *testing.T) {
+	const name = "Microsoft.Synchronize.ServerConfigurationVersion"
+	utf16 := func(s string) []byte {
+		b := []byte{0xff, 0xfe}
+		for _, r := range s {
+			b = binary.LittleEndian.AppendUint16(b, uint16(r))
+		}
+		return b
+	}
+	for form, b := range map[string][]byte{
+		"list.txt": []byte("Name  : " + name + "\r\nValue : 2.6.3.0\r\n"),
+		"table.txt": []byte("\r\nName                                              Value\r\n" +
+			"----                                              -----\r\n" +
+			"Microsoft.Synchronize.SchedulerSuspended          False\r\n" +
+			name + "  2.6.3.0\r\n"),
+		"redirected.txt": utf16("Name  : " + name + "\r\nValue : 2.6.3.0\r\n"),
+		"whole.json":     []byte(`{"Version": 1, "Parameters": [{"Name": "other", "Value": ""}, {"Name": "` + name + `", "Value": "2.6.3.0"}]}`),
+		"list.json":      []byte(`[{"Name": "` + name + `", "Value": "2.6.3.0"}]`),
+		"map.json":       []byte(`{"` + name + `": "2.6.3.0"}`),
+		"settings.xml": utf16(`<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>Deserialized.X</T></TN>` +
+			`<Props><Obj N="Parameters" RefId="1"><LST><Obj RefId="2"><Props><S N="Name">` + name + `</S><S N="Value">2.6.3.0</S></Props></Obj></LST></Obj></Props></Obj></Objs>`),
+	} {
+		m, err := connectversion.Gather(fstest.MapFS{form: file(b)})
+		require.NoError(t, err, form)
+		if assert.Len(t, m.Evidence, 1, form) {
+			assert.Equal(t, "2.6.3.0", m.Evidence[0].Version.String(), form)
+			assert.Equal(t, connectversion.FromSettings, m.Evidence[0].Origin, form)
+		}
+	}
+}
+
 func TestGatherTellsWhatItCouldNotRead(t *testing.T) {
 	m, err := connectversion.Gather(fstest.MapFS{
 		"a/miiserver.exe":         text("MZ, but no more"),

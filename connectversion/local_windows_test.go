@@ -10,6 +10,12 @@ import (
 	"golang.org/x/sys/windows/registry"
 )
 
+// What TestUnderWine tells.
+const (
+	wineEnv        = "CROSSPREM_CONNECT_WINE"
+	wineProgramEnv = "CROSSPREM_CONNECT_PROGRAM"
+)
+
 // write creates a key with texts and numbers.
 func write(t *testing.T, path string, values map[string]any) {
 	t.Helper()

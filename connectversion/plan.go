@@ -145,7 +145,7 @@ func (p *UpgradePlan) automation(j *Judge, now Assessment, current Installed, fa
 	v.Findings = nil
 	v.policies = v.c.Policies(current.Product)
 	offered := v.offered()
-	can := v.automationCan()
+	can := v.automationCan(offered)
 	switch {
 	case p.Target == current.Version:
 		p.Automation, p.Why = crossprem.Passed, "Nothing needs to be upgraded."
@@ -154,7 +154,8 @@ func (p *UpgradePlan) automation(j *Judge, now Assessment, current Installed, fa
 	case offered.Less(p.Target):
 		p.Automation, p.Why = crossprem.Failed, fmt.Sprintf("The newest release offered to automatic upgrade is %s.", orNone(offered))
 	case can == No:
-		p.Automation, p.Why = crossprem.Failed, v.Findings[0].Title+"."
+		last := v.Findings[len(v.Findings)-1]
+		p.Automation, p.Why = crossprem.Failed, strings.TrimSuffix(last.Title, ".")+"."
 	case can == Yes:
 		p.Automation, p.Why = crossprem.Passed, fmt.Sprintf("Automatic upgrade is on, and offers %s.", offered)
 	default:

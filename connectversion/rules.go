@@ -44,6 +44,7 @@ const (
 	ruleReach          = "auto-upgrade-reach"
 	ruleDisabled       = "auto-upgrade-disabled"
 	ruleSuspended      = "auto-upgrade-suspended"
+	ruleScheduler      = "scheduler-suspended"
 	ruleNeverReleased  = "never-released"
 	ruleKnownIssues    = "known-issues"
 	ruleV2Endpoint     = "v2-endpoint-off"
@@ -80,7 +81,7 @@ var ownRules = map[string]ownRule{
 	ruleNewerThanData:  {SupportAxis, crossprem.Info, "The version is newer than the catalogue", nil},
 	ruleStale:          {SupportAxis, crossprem.Info, "The catalogue is old for this day", nil},
 	ruleSecurity:       {SecurityAxis, crossprem.Critical, "Later releases fix weaknesses", nil},
-	ruleReach:          {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade does not get far enough", []string{pageAutoUpgrade}},
+	ruleReach:          {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade does not get far enough", nil},
 	ruleDisabled:       {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade is switched off", []string{pageAutoUpgrade}},
 	ruleSuspended:      {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade is suspended", []string{pageAutoUpgrade}},
 	ruleNeverReleased:  {RecallAxis, crossprem.Warning, "The version was never released", nil},
