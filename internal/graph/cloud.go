@@ -30,15 +30,6 @@ var clouds = [...]struct{ name, graph, authority string }{
 	Delos:   {"delos", "https://graph.svc.sovcloud.de", "https://login.sovcloud-identity.de"},
 }
 
-// Clouds returns all clouds.
-func Clouds() []Cloud {
-	all := make([]Cloud, len(clouds))
-	for i := range all {
-		all[i] = Cloud(i)
-	}
-	return all
-}
-
 // String returns the name of the cloud.
 func (c Cloud) String() string {
 	if int(c) < len(clouds) {

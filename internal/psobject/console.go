@@ -138,8 +138,8 @@ func (r *consoleReader) read(lines []string) (int, error) {
 				continue
 			}
 			if i+1 < len(lines) && r.object.goesOn(lines[i+1]) {
-				for range i - first + 1 {
-					r.object.last("")
+				for _, blank := range lines[first : i+1] {
+					r.object.last(r.object.cutIndent(blank)) // may be the blank after a word that filled its line
 				}
 				continue
 			}
@@ -362,11 +362,18 @@ func (l *listed) join(lines []string, w wrap) string {
 		}
 		next := lines[i+1]
 		length := l.colon + 2 + cells(line)
-		word := next
+		word, ended := next, false
 		if j := strings.IndexAny(next, " \t"); j >= 0 {
-			word = next[:j+1]
+			word, ended = next[:j+1], true
 		}
-		fits := length+cells(word) <= w.width
+		needs := length + cells(word)
+		if w.trimmed {
+			needs++ // the blank at the end of line
+			if !ended && i+2 < len(lines) {
+				needs++ // and that at the end of next
+			}
+		}
+		fits := needs <= w.width
 		switch {
 		case w.width == 0 || line == "" || next == "":
 			s.WriteString(line + "\n")
@@ -374,7 +381,7 @@ func (l *listed) join(lines []string, w wrap) string {
 			s.WriteString(line)
 		case !fits && strings.HasSuffix(line, " "):
 			s.WriteString(line)
-		case !fits && w.trimmed && length < w.width:
+		case !fits && w.trimmed && length < w.width: // a full line was not broken at a blank
 			s.WriteString(line + " ")
 		default:
 			s.WriteString(line + "\n")
