@@ -100,7 +100,7 @@ type assessment struct {
 // A verdict is what one rule says about one result.
 type verdict struct {
 	status   crossprem.Status
-	severity crossprem.Severity // if 0 and failed, the rule's
+	severity crossprem.Severity // if Info, the rule's
 	title    string             // if empty, the rule's
 	detail   string
 	remedy   string
@@ -331,12 +331,8 @@ func (a *assessment) oddities() {
 			v.severity = crossprem.Critical
 			v.remedy = "Exchange Online and Outlook have no certificate to show: pass EWS, Autodiscover and MAPI through without client authentication in TLS."
 			if r.StartTLS == SMTP {
-				v.severity, v.remedy = crossprem.Info, "Usual for Exchange: Exchange Online shows its certificate for mail flow."
+				v = verdict{status: crossprem.Passed, detail: v.detail + ", as is usual for Exchange: Exchange Online shows its certificate for mail flow"}
 			}
-		}
-		if v.severity == crossprem.Info { // add takes zero for the rule's own
-			a.add(crossprem.Rule{ID: ruleClientCert.ID, Severity: crossprem.Info, Title: ruleClientCert.Title, Sources: ruleClientCert.Sources}, verdict{status: crossprem.Passed, detail: v.detail, remedy: v.remedy})
-			return
 		}
 		a.add(ruleClientCert, v)
 	}
@@ -392,7 +388,7 @@ func (a *assessment) certificate() {
 	case errors.As(r.Distrust, &invalid) && invalid.Reason == x509.Expired:
 		trust = verdict{detail: "not judged, as a certificate of the chain is outside of its validity: " + invalid.Error()}
 	case r.Distrust != nil && nameOK.status != crossprem.Failed, errors.As(r.Distrust, &invalid):
-		trust = verdict{status: crossprem.Failed, detail: r.Distrust.Error(), remedy: "Use a certificate that is meant for servers."}
+		trust = verdict{status: crossprem.Failed, detail: strings.ReplaceAll(r.Distrust.Error(), "\n", "; "), remedy: "Use a certificate that is meant for servers."}
 	}
 	if r.ChainFrom == FromPlainFlight {
 		trust.detail += " (from the plain text of the handshake: nobody proved to hold its key)"

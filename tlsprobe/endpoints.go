@@ -157,6 +157,12 @@ var tables = sync.OnceValue(func() endpointTables {
 			Date: m.Date, From: from, Until: until, Who: m.Who, What: m.What, Sources: sources(m.Sources),
 		})
 	}
+	slices.SortStableFunc(t.timeline, func(a, b Milestone) int {
+		if a.From.IsZero() != b.From.IsZero() { // the open ones last
+			return b.From.Compare(a.From)
+		}
+		return a.From.Compare(b.From)
+	})
 	return t
 })
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -246,7 +247,7 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	if r.Chain != nil {
 		out.Trusted = &r.Trusted
 		if r.Distrust != nil {
-			out.Distrust = r.Distrust.Error()
+			out.Distrust = strings.ReplaceAll(r.Distrust.Error(), "\n", "; ")
 		}
 	}
 	return json.Marshal(out)
