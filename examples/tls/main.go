@@ -1,22 +1,315 @@
+// Tls tells which TLS versions servers negotiate, and what is wrong with that.
+//
+//	go run ./examples/tls [flags] HOST:PORT…
+//
+// With no target, or "-", it reads them from standard input, one a line:
+//
+//	host:port [sni] [starttls]
+//
+// where sni may be "-" for the host itself. Lines that are empty or begin with
+// "#" are skipped. Results come in the order in which they are complete.
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/url"
 	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"time"
 
+	"golang.org/x/term"
+
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
 
 func main() {
-	for _, a := range os.Args[1:] {
-		r, err := tlsprobe.Probe(context.Background(), a)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// Exit codes.
+const (
+	ran        = 0
+	couldNot   = 1
+	wrongUsage = 2
+)
+
+func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer) int {
+	var p tlsprobe.Prober
+	var asJSON, only12, modern, exchange bool
+	var startTLS, proxy string
+	flags := flag.NewFlagSet("tls", flag.ContinueOnError)
+	flags.SetOutput(notes)
+	flags.StringVar(&startTLS, "starttls", "", "the `protocol` that leads to TLS: smtp, imap, pop3, ldap or tds")
+	flags.StringVar(&p.SNI, "sni", "", "the server `name` to send, and to look for in the certificate")
+	flags.DurationVar(&p.Timeout, "timeout", 5*time.Second, "how long one address may take")
+	flags.StringVar(&proxy, "proxy", "", "the `URL` of an HTTP proxy, without credentials")
+	flags.BoolVar(&only12, "only12", false, "ask about TLS 1.2 alone, with one hello")
+	flags.BoolVar(&modern, "modern", false, "ask with three hellos where that is enough")
+	flags.BoolVar(&p.SSL20, "ssl2", false, "ask about SSL 2.0 as well")
+	flags.BoolVar(&exchange, "exchange", false, "judge the targets as on-premises Exchange")
+	flags.BoolVar(&asJSON, "json", false, "print JSON, one object a line")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return ran
+	} else if err != nil {
+		return wrongUsage
+	}
+	p.StartTLS = tlsprobe.Protocol(startTLS)
+	if startTLS != "" && !slices.Contains(tlsprobe.Protocols(), p.StartTLS) {
+		fmt.Fprintf(notes, "tls: -starttls %q is none of %v\n", startTLS, tlsprobe.Protocols())
+		return wrongUsage
+	}
+	if proxy != "" {
+		u, err := url.Parse(proxy)
 		if err != nil {
-			fmt.Println(err)
+			fmt.Fprintln(notes, "tls: -proxy is no URL")
+			return wrongUsage
+		}
+		p.Proxy = u
+	}
+	switch {
+	case only12 && modern:
+		fmt.Fprintln(notes, "tls: -only12 and -modern exclude each other")
+		return wrongUsage
+	case only12:
+		p.Ask = tlsprobe.Only12
+	case modern:
+		p.Ask = tlsprobe.Modern
+	}
+
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	input := &lines{in: in}
+	targets := func(yield func(tlsprobe.Target) bool) {
+		for _, addr := range flags.Args() {
+			if addr != "-" && !yield(tlsprobe.Target{Addr: addr}) {
+				return
+			}
+		}
+	}
+	if flags.NArg() == 0 || slices.Contains(flags.Args(), "-") {
+		targets = chain(targets, input.targets(ctx))
+	}
+
+	encoder := json.NewEncoder(out)
+	progress := newProgress(notes)
+	failed := false
+	for r, err := range p.ProbeAll(ctx, targets) {
+		progress.clear()
+		switch {
+		case err != nil:
+			failed = true
+			fmt.Fprintln(notes, err)
+		case asJSON:
+			if err := encoder.Encode(r); err != nil {
+				fmt.Fprintln(notes, "tls:", err)
+				return couldNot
+			}
+		default:
+			if err := print(out, r, roleOf(r, exchange)); err != nil {
+				fmt.Fprintln(notes, "tls:", err)
+				return couldNot
+			}
+		}
+		progress.one()
+	}
+	progress.clear()
+	for _, err := range []error{input.err, context.Cause(ctx)} {
+		if err != nil {
+			fmt.Fprintln(notes, "tls:", err)
+			failed = true
+		}
+	}
+	if failed {
+		return couldNot
+	}
+	return ran
+}
+
+func roleOf(r *tlsprobe.Result, exchange bool) tlsprobe.Role {
+	if exchange {
+		return tlsprobe.OnPremExchange
+	}
+	return tlsprobe.RoleOf(r.Target)
+}
+
+// chain yields what the sequences yield, one after the other.
+func chain[T any](sequences ...iter.Seq[T]) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, seq := range sequences {
+			for v := range seq {
+				if !yield(v) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// lines reads targets, one a line.
+type lines struct {
+	in  io.Reader
+	err error // of the reading, when the sequence has ended
+}
+
+// targets ends with ctx, even while a read from a terminal is waiting.
+func (l *lines) targets(ctx context.Context) iter.Seq[tlsprobe.Target] {
+	return func(yield func(tlsprobe.Target) bool) {
+		read := make(chan string)
+		end := make(chan error, 1)
+		go func() { // it may wait for a line until the program ends
+			scanner := bufio.NewScanner(l.in)
+			for scanner.Scan() {
+				select {
+				case read <- scanner.Text():
+				case <-ctx.Done():
+					return
+				}
+			}
+			end <- scanner.Err()
+		}()
+		for number := 1; ; number++ {
+			select {
+			case <-ctx.Done():
+				return
+			case l.err = <-end:
+				return
+			case line := <-read:
+				target, err := parseLine(line)
+				if err != nil {
+					l.err = fmt.Errorf("standard input, line %d: %w", number, err)
+					return
+				}
+				if target.Addr != "" && !yield(target) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// parseLine reads "host:port [sni] [starttls]".
+func parseLine(line string) (tlsprobe.Target, error) {
+	fields := strings.Fields(line)
+	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
+		return tlsprobe.Target{}, nil
+	}
+	if len(fields) > 3 {
+		return tlsprobe.Target{}, errors.New("more than three words")
+	}
+	target := tlsprobe.Target{Addr: fields[0]}
+	if _, _, err := net.SplitHostPort(target.Addr); err != nil {
+		return target, fmt.Errorf("%.80q is no host:port", target.Addr)
+	}
+	rest := fields[1:]
+	if n := len(rest); n > 0 && slices.Contains(tlsprobe.Protocols(), tlsprobe.Protocol(rest[n-1])) {
+		target.StartTLS = tlsprobe.Protocol(rest[n-1])
+		rest = rest[:n-1]
+	}
+	switch {
+	case len(rest) > 1:
+		return target, fmt.Errorf("%.40q is none of %v", rest[1], tlsprobe.Protocols())
+	case len(rest) == 1 && rest[0] != "-":
+		target.SNI = rest[0]
+	}
+	return target, nil
+}
+
+var signs = map[crossprem.Status]string{crossprem.Failed: "!", crossprem.Unknown: "?", crossprem.Passed: "+"}
+
+// print writes what a person wants to know of one target.
+func print(w io.Writer, r *tlsprobe.Result, role tlsprobe.Role) error {
+	var b strings.Builder
+	for _, one := range r.All() {
+		fmt.Fprintf(&b, "%s", one.Target)
+		if one.Address != "" && one.Address != one.Target {
+			fmt.Fprintf(&b, " (%s)", one.Address)
+		}
+		fmt.Fprintf(&b, "  %s", one.Class)
+		if one.Protocol != "" {
+			fmt.Fprintf(&b, ", speaks %s", one.Protocol)
+		}
+		fmt.Fprintf(&b, "  %d ms\n", one.Took.Milliseconds())
+		if one.Detail != "" {
+			fmt.Fprintf(&b, "    %s\n", one.Detail)
+		}
+		for v := tlsprobe.TLS13; v >= tlsprobe.SSL30; v-- {
+			answer, ok := one.Versions[v]
+			if !ok || answer.Support == tlsprobe.Unknown && one.Highest() == 0 {
+				continue
+			}
+			fmt.Fprintf(&b, "    %-8s %-9s %s\n", v, answer.Support, evidence(answer))
+		}
+	}
+	for _, f := range tlsprobe.Assess(r, role, r.At) {
+		if f.Status == crossprem.Passed {
 			continue
 		}
-		b, _ := json.MarshalIndent(r, "", " ")
-		fmt.Println(string(b))
+		fmt.Fprintf(&b, "  %s %s", signs[f.Status], f.Title)
+		if f.Status == crossprem.Failed {
+			fmt.Fprintf(&b, " [%s]", f.Severity)
+		}
+		if f.Detail != "" {
+			fmt.Fprintf(&b, ": %s", f.Detail)
+		}
+		b.WriteByte('\n')
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func evidence(a tlsprobe.Answer) string {
+	switch a.Reason {
+	case tlsprobe.Chosen:
+		if a.Group != 0 {
+			return a.Suite.String() + ", " + a.Group.String()
+		}
+		return a.Suite.String()
+	case tlsprobe.SentAlert, tlsprobe.Implied:
+		return fmt.Sprintf("alert %d, %s", *a.Alert, *a.Alert)
+	case tlsprobe.ChoseLower, tlsprobe.ChoseHigher:
+		return "the server chose " + a.Negotiated.String()
+	}
+	return fmt.Sprintf("%s, %d of %d hellos", a.Reason, a.Lost, a.Asked)
+}
+
+// A progress counts targets on a terminal, and is silent elsewhere.
+type progress struct {
+	w     io.Writer
+	count int
+	last  time.Time
+}
+
+// newProgress counts on w, if that is a terminal and the results go elsewhere.
+func newProgress(w io.Writer) *progress {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && !term.IsTerminal(int(os.Stdout.Fd())) {
+		return &progress{w: w}
+	}
+	return new(progress)
+}
+
+func (p *progress) one() {
+	p.count++
+	if p.w != nil && time.Since(p.last) > 100*time.Millisecond {
+		p.last = time.Now()
+		fmt.Fprintf(p.w, "\r%d targets", p.count)
+	}
+}
+
+func (p *progress) clear() {
+	if p.w != nil {
+		fmt.Fprint(p.w, "\r\x1b[K")
 	}
 }
