@@ -179,7 +179,7 @@ func clone(shared, prefix string) error {
 var socketFolder = regexp.MustCompile(`^wine-[A-Za-z0-9]{6}$`)
 
 // removeSocket removes the folder of the socket of a server that has ended.
-// Debian's Wine makes one under /tmp, writes its name into the prefix, and
+// Debian's Wine makes one for temporary files, writes its name into the prefix, and
 // leaves both behind.
 func removeSocket(prefix string) {
 	file := filepath.Join(prefix, "wineserver")
@@ -188,7 +188,7 @@ func removeSocket(prefix string) {
 		return
 	}
 	if folder := strings.TrimSpace(string(name)); socketFolder.MatchString(folder) {
-		os.RemoveAll(filepath.Join("/tmp", folder))
+		os.RemoveAll(filepath.Join(os.TempDir(), folder))
 		os.Remove(file)
 	}
 }
