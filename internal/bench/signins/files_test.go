@@ -15,9 +15,21 @@ import (
 // logFile writes size bytes of records to a file, and returns its folder.
 func logFile(b *testing.B, size int) (folder string, length int64) {
 	folder = b.TempDir()
-	text, _ := generate(1, false, size)
-	require.NoError(b, os.WriteFile(filepath.Join(folder, "PT1H.json"), text, 0o600))
-	return folder, int64(len(text))
+	f, err := os.Create(filepath.Join(folder, "PT1H.json"))
+	require.NoError(b, err)
+	g := newGenerator(1, false)
+	var text []byte
+	for length < int64(size) {
+		text = text[:0]
+		for len(text) < 1<<20 {
+			text = g.appendRecord(text)
+		}
+		_, err := f.Write(text)
+		require.NoError(b, err)
+		length += int64(len(text))
+	}
+	require.NoError(b, f.Close())
+	return folder, length
 }
 
 // BenchmarkReadFiles reads one large file with as many goroutines as there
