@@ -304,8 +304,9 @@ func (d *mailDialog) run(tlsFirst bool) error {
 // startTLS sets TLS up on the connection and judges the chain.
 func (d *mailDialog) startTLS() error {
 	conn := tls.Client(d.conn, &tls.Config{
-		ServerName: d.host,
-		MinVersion: tls.VersionTLS10, // old servers are what we look for
+		ServerName:   d.host,
+		MinVersion:   tls.VersionTLS10, // old servers are what we look for
+		CipherSuites: everySuite(),
 		// The chain is judged below, so that an untrusted one can be reported.
 		InsecureSkipVerify: true,
 	})

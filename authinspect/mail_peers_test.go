@@ -1,6 +1,8 @@
 package authinspect_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"io"
 	"log"
@@ -64,6 +66,29 @@ func TestInspectMailGoSMTP(t *testing.T) {
 	require.NoError(t, err)
 	mailPicture{secure: "OAUTHBEARER", starttls: authinspect.Observed, modern: authinspect.ModernOn, password: authinspect.Refused}.check(t, r)
 	assert.Contains(t, r.Server.Software, "mail.contoso.test")
+}
+
+// An old server, which crypto/tls would not talk to on its own: TLS 1.0 with
+// the exchange of keys by RSA.
+func TestInspectMailOldTLS(t *testing.T) {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	ca := testca.New("")
+	srv := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return smtpSession{t: t}, nil }))
+	srv.Domain = "mail.contoso.test"
+	srv.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLSConfig = &tls.Config{
+		Certificates: []tls.Certificate{ca.Issue(testca.Leaf{Key: key})},
+		MinVersion:   tls.VersionTLS10,
+		MaxVersion:   tls.VersionTLS10,
+		CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA},
+	}
+	addr := serve(t, srv.Serve, srv.Close)
+	r, err := (&authinspect.Inspector{Roots: ca.Pool()}).InspectMail(t.Context(), addr, authinspect.SMTP)
+	require.NoError(t, err)
+	require.NotNil(t, r.TLS, "%v", r.Warnings)
+	assert.Equal(t, uint16(tls.VersionTLS10), r.TLS.Version)
+	assert.True(t, r.TLS.Trusted)
 }
 
 // serve runs a server on loopback until the test ends.

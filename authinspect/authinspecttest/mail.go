@@ -45,9 +45,9 @@ type MailHost struct {
 	// that fits answers. A command that no row fits is answered as nonsense.
 	Clear, Secure []MailReply
 
-	Names     []string // on the certificate; if nil, localhost, 127.0.0.1 and ::1
-	Untrusted bool     // the certificate comes from an authority that Roots does not hold
-	Delay     time.Duration
+	Names     []string      // on the certificate; if nil, localhost, 127.0.0.1 and ::1
+	Untrusted bool          // the certificate comes from an authority that Roots does not hold
+	Delay     time.Duration // before the greeting and every answer
 }
 
 // A MailServer is a running [MailHost] on loopback.
