@@ -73,8 +73,8 @@ type Inspector struct {
 	// login.microsoftonline.com and outlook.office365.com.
 	Login, Outlook string
 
-	// Progress is called when InspectOrganization is through with an endpoint,
-	// one call at a time. If nil, nobody is told.
+	// Progress is called when InspectOrganization is through with an endpoint
+	// that answered, one call at a time. If nil, nobody is told.
 	Progress func(*Result)
 
 	// Now tells the time at which certificates are judged and answers arrive.

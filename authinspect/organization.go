@@ -219,7 +219,8 @@ func InspectOrganization(ctx context.Context, target string) (*Organization, err
 // InspectOrganization asks everything that an organization may offer.
 //
 // For a base URL such as "https://mail.contoso.test" these are the virtual
-// directories of Exchange at that host and, if it names one, those of AD FS.
+// directories of Exchange at that host and, if it names one, those of AD FS;
+// a path in the URL is of no account.
 //
 // For a domain such as "contoso.test" these are the hosts mail.contoso.test
 // and autodiscover.contoso.test and the domain itself, and what the sign-in
@@ -445,7 +446,7 @@ func (v *visit) locate(base *url.URL) {
 	}
 	for _, protocol := range []string{"EWS", "ActiveSync"} {
 		v.wg.Go(func() {
-			u := base.JoinPath("/autodiscover/autodiscover.json")
+			u := &url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/autodiscover/autodiscover.json"}
 			found := Located{Asked: u.String(), Protocol: protocol}
 			u.RawQuery = url.Values{"Email": {v.Mailbox}, "Protocol": {protocol}, "RedirectCount": {"1"}}.Encode()
 			status, body, err := v.read(u)

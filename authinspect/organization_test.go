@@ -53,6 +53,7 @@ func TestInspectOrganizationByDomain(t *testing.T) {
 		assert.ErrorContains(t, u.Err, "no such host")
 	}
 	require.Len(t, o.Located, 6)
+	assert.Equal(t, authinspect.Located{Asked: "https://mail.contoso.test/autodiscover/autodiscover.json", Protocol: "EWS", URL: "https://mail.contoso.test/EWS/Exchange.asmx"}, o.Located[5])
 
 	var got struct {
 		Schemes  []string

@@ -128,6 +128,9 @@ func (s *Server) serve(conn net.Conn) {
 	for {
 		req, err := http.ReadRequest(r)
 		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				_, _ = io.WriteString(conn, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+			}
 			return
 		}
 		if n, _ := io.Copy(io.Discard, io.LimitReader(req.Body, 1<<20)); n > 0 {

@@ -37,7 +37,8 @@ type Exchange struct {
 
 	// HidesBearer tells that Bearer is kept from everybody who does not send
 	// an empty one, and its sign-in service from everybody who names no
-	// mailbox: 2019 CU13 and later, and SE.
+	// mailbox: 2019 CU13 and later, and SE. That was recorded for ActiveSync;
+	// the fake does so for every virtual directory that takes Bearer.
 	HidesBearer bool
 
 	// Blocked are mailboxes whose policy blocks modern authentication.
@@ -90,11 +91,11 @@ func (e Exchange) FrontEnd() *FrontEnd {
 		Route{Path: "/owa/auth/logon.aspx", Status: http.StatusOK, Header: []string{version, "Content-Type: text/html; charset=utf-8"}, Body: "<html><head><title>Outlook</title></head></html>"},
 		Route{Path: "/owa*", Status: http.StatusFound, Header: []string{version, "Location: https://{host}/owa/auth/logon.aspx?url=https%3a%2f%2f{host}%2fowa%2f&reason=0"}},
 		Route{Path: "/ecp*", Status: http.StatusFound, Header: []string{version, "Location: https://{host}/owa/auth/logon.aspx?url=https%3a%2f%2f{host}%2fecp%2f&reason=0"}},
-		Route{Path: "/autodiscover/autodiscover.json*", Status: http.StatusOK, Header: []string{"Content-Type: application/json"}, Body: `{"Protocol":"ActiveSync","Url":"https://mail.contoso.test/Microsoft-Server-ActiveSync"}`},
 		Route{Path: "/autodiscover/metadata/json/1", Status: http.StatusOK, Header: []string{"Content-Type: application/json"}, Body: `{"realm":"contoso.test","issuer":"` + exchangeAppID + `"}`},
 		// Kerberos lies inside PowerShell's own protocol; IIS does not challenge.
 		Route{Path: "/PowerShell*", Status: http.StatusForbidden},
 	)
+	f.Routes = append(f.Routes, autodiscoverV2("https://mail.contoso.test")...)
 	for _, p := range exchangePaths {
 		f.Routes = append(f.Routes, e.routes(p.path, strings.Fields(p.schemes))...)
 	}
@@ -204,15 +205,27 @@ var exchangeOnlinePaths = []string{
 }
 
 func exchangeOnline() *FrontEnd {
-	return &FrontEnd{
+	f := &FrontEnd{
 		Name: "Exchange Online",
 		Always: []string{"Server: Microsoft-IIS/10.0", "request-id: {id}", "X-CalculatedBETarget: AM6PR01MB0001.eurprd01.prod.exchangelabs.outlook.com",
 			"X-ServerApplication: Exchange/15.20.9115.010", "X-FEServer: AM6PR01CA0050", "X-OAuth-Enabled: True", "X-Powered-By: ASP.NET"},
 		Routes: []Route{
 			{Path: "/owa*", Status: http.StatusFound, Header: []string{"Location: https://login.microsoftonline.com/common/oauth2/authorize?client_id=" + exchangeAppID + "&response_mode=form_post"}},
-			{Path: "/autodiscover/autodiscover.json*", Status: http.StatusOK, Header: []string{"Content-Type: application/json; charset=utf-8"},
-				Body: `{"Protocol":"EWS","Url":"https://outlook.office365.com/EWS/Exchange.asmx"}`},
 		},
+	}
+	f.Routes = append(f.Routes, autodiscoverV2("https://outlook.office365.com")...)
+	return f
+}
+
+// autodiscoverV2 answers where two protocols live: at base.
+func autodiscoverV2(base string) []Route {
+	const path = "/autodiscover/autodiscover.json*"
+	text := []string{"Content-Type: application/json; charset=utf-8"}
+	return []Route{
+		{Path: path, Query: "Protocol=EWS", Status: http.StatusOK, Header: text, Body: `{"Protocol":"EWS","Url":"` + base + `/EWS/Exchange.asmx"}`},
+		{Path: path, Query: "Protocol=ActiveSync", Status: http.StatusOK, Header: text, Body: `{"Protocol":"ActiveSync","Url":"` + base + `/Microsoft-Server-ActiveSync"}`},
+		{Path: path, Status: http.StatusBadRequest, Header: append([]string{"jsonerror: true"}, text...),
+			Body: `{"ErrorCode":"ProtocolNotSupported","ErrorMessage":"The given protocol value is invalid. Supported values are 'ActiveSync','EWS'."}`},
 	}
 }
 
