@@ -140,15 +140,12 @@ func reasonOf(o outcome) Reason {
 func (e *endpoint) classify(r *Result) {
 	var count [lostCanceled + 1]int
 	var foreignBytes, broken, alerts, names, truncated outcome
-	onlyNames := true
 	for _, o := range e.log {
 		switch o.kind {
 		case alerted:
 			alerts = o
 			if o.alert == alertUnrecognizedName || o.alert == alertMissingExtension {
 				names = o
-			} else {
-				onlyNames = false
 			}
 		case foreign:
 			foreignBytes = o
@@ -201,7 +198,7 @@ func (e *endpoint) classify(r *Result) {
 		if slices.Contains(Protocols(), Protocol(r.Protocol)) && e.startTLS == "" {
 			r.Class = NeedsStartTLS
 		}
-	case names.kind == alerted && onlyNames:
+	case names.kind == alerted: // whatever it says to the versions that it does not want anyhow
 		r.Class, r.Detail = SNINeeded, "alert "+names.alert.String()
 	case alerts.kind == alerted:
 		r.Class, r.Detail = Declined, "alert "+alerts.alert.String()
