@@ -530,3 +530,16 @@ func TestMailRulesAreListed(t *testing.T) {
 		}
 	}
 }
+
+// One IMAP server with STARTTLS: a TCP connection, a handshake, five commands.
+func BenchmarkInspectMail(b *testing.B) {
+	srv := authinspecttest.ExchangeOnlineMail(authinspect.IMAP).Start()
+	defer srv.Close()
+	in := &authinspect.Inspector{Roots: srv.Roots()}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := in.InspectMail(b.Context(), srv.Addr, authinspect.IMAP); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -166,7 +166,7 @@ func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 	signsIn := slices.Contains(wire.secret, verb) && len(words) > 1
 	sasl := verb == wire.sasl && len(words) > 1
 	if signsIn || sasl {
-		shown = strings.Join(words[:1], "")
+		shown = verb
 		if sasl {
 			shown = verb + " " + strings.ToUpper(words[1])
 		}
@@ -174,8 +174,11 @@ func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 	c.log.Lock()
 	c.commands = append(c.commands, shown)
 	c.log.Unlock()
-	if signsIn {
+	switch {
+	case signsIn:
 		c.violate("%s with %d arguments", verb, len(words)-1)
+	case sasl && len(words) > 2: // whether or not a row knows the mechanism
+		c.response(words[1], words[2])
 	}
 	reply := c.row(strings.ToUpper(strings.Join(words, " ")))
 	if sasl && len(reply.Answer) > 0 {
@@ -202,31 +205,32 @@ func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 	return !reply.StartTLS || c.startTLS()
 }
 
-// sasl takes the responses of a SASL exchange; the first one is a credential
-// unless it is a first NTLM message that names nobody. It tells whether the
-// conversation goes on, and whether the command is answered already.
+// response takes the first response of a SASL exchange. It is a credential
+// unless it is a first NTLM message that names nobody.
+func (c *mailConversation) response(mechanism, response string) {
+	if !strings.EqualFold(mechanism, "NTLM") || namesNobody(response) != nil {
+		c.violate("a response of %d bytes for %.20s", len(response), strings.ToUpper(mechanism))
+	}
+}
+
+// sasl asks for the responses that the command did not bring. It tells
+// whether the conversation goes on, and whether the command is answered
+// already.
 func (c *mailConversation) sasl(wire wire, tag string, words []string) (goOn, answered bool) {
-	mechanism := strings.ToUpper(words[1])
-	response := ""
-	switch {
-	case len(words) > 2:
-		response = words[2]
-	case !c.say(tag, wire.prompt):
-		return false, true
-	default:
-		line, ok := c.read()
-		if !ok {
+	if len(words) == 2 {
+		if !c.say(tag, wire.prompt) {
 			return false, true
 		}
-		response = line
+		line, ok := c.read()
+		switch {
+		case !ok:
+			return false, true
+		case line == "*":
+			return c.say(tag, wire.cancelled), true
+		}
+		c.response(words[1], line)
 	}
-	if response == "*" {
-		return c.say(tag, wire.cancelled), true
-	}
-	if mechanism != "NTLM" || namesNobody(response) != nil {
-		c.violate("a response of %d bytes for %.20s", len(response), mechanism)
-	}
-	for _, prompt := range wire.followUp[mechanism] {
+	for _, prompt := range wire.followUp[strings.ToUpper(words[1])] {
 		if !c.say(tag, prompt) {
 			return false, true
 		}

@@ -113,6 +113,7 @@ func TestMailServerViolations(t *testing.T) {
 	check(online, 1, "AUTH XOAUTH2", "+ ", "dXNlcj1ib2I=", "-ERR Authentication failure: unknown user name or bad password.")
 	check(online, 0, "AUTH PLAIN", "+ ", "*", "-ERR Authentication cancelled.")
 	check(online, 0, "AUTH CRAM-MD5", "-ERR Protocol error. 12")
+	check(online, 1, "AUTH OAUTHBEARER c2VjcmV0", "-ERR Protocol error. 12") // no row knows it; a token it is
 	check(online, 0, "HELLO", "-ERR Protocol error. 12")
 
 	imaps := authinspecttest.ExchangeServerMail(authinspect.IMAPS)
