@@ -524,9 +524,17 @@ func (s *stream) more() {
 	if s.end == len(s.buf) {
 		s.buf = append(s.buf, make([]byte, max(startBuffer, len(s.buf)))...)
 	}
-	for range 100 {
+	// A reader that gives little at a time must not have a long record tried
+	// again for each bit of it.
+	enough := s.end + 1 + min(s.end, startBuffer)/4
+	for idle := 0; s.end < min(enough, len(s.buf)); {
 		n, err := s.src.Read(s.buf[s.end:])
 		s.end += n
+		if err == nil && n == 0 {
+			if idle++; idle == 100 {
+				err = io.ErrNoProgress
+			}
+		}
 		if err != nil {
 			s.eof = true
 			if err != io.EOF {
@@ -534,11 +542,7 @@ func (s *stream) more() {
 			}
 			return
 		}
-		if n > 0 {
-			return
-		}
 	}
-	s.eof, s.err = true, io.ErrNoProgress
 }
 
 // ahead reports whether there are n bytes to come.
