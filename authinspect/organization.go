@@ -243,7 +243,7 @@ func (in *Inspector) InspectOrganization(ctx context.Context, target string) (*O
 	}
 	s := in.newSession()
 	defer s.close()
-	v := &visit{session: s, ctx: ctx, domain: domain, o: &Organization{Target: target, At: in.now()}, asked: make(map[string]int)}
+	v := &visit{session: s, ctx: ctx, domain: domain, o: &Organization{Target: target, At: in.now()}, asked: make(map[string]place)}
 	v.visit(rankExchange, hosts[0], exchangePaths)
 	v.locate(hosts[0])
 	for _, host := range hosts[1:] {
@@ -355,12 +355,18 @@ type visit struct {
 
 	mu    sync.Mutex
 	o     *Organization
-	asked map[string]int // every URL, with its place in the result
+	asked map[string]place // every URL
 }
 
-// Where endpoints stand in the result, whoever answers first.
+// A place is where an endpoint stands in the result, whoever answers first.
+type place struct {
+	rank int
+	host string
+	path int // its index
+}
+
 const (
-	rankExchange = 1000 * iota
+	rankExchange = iota
 	rankAutodiscover
 	rankLocated
 	rankADFS
@@ -374,7 +380,7 @@ func (v *visit) visit(rank int, base *url.URL, paths []string) {
 		v.mu.Lock()
 		_, again := v.asked[target]
 		if !again {
-			v.asked[target] = rank + i
+			v.asked[target] = place{rank, base.Host, i}
 		}
 		v.mu.Unlock()
 		if again {
@@ -550,7 +556,10 @@ func (v *visit) realm() {
 // finish brings the answers into the order of the questions.
 func (v *visit) finish() (*Organization, error) {
 	o := v.o
-	order := func(a, b string) int { return cmp.Or(v.asked[a]-v.asked[b], strings.Compare(a, b)) }
+	order := func(a, b string) int {
+		x, y := v.asked[a], v.asked[b]
+		return cmp.Or(x.rank-y.rank, strings.Compare(x.host, y.host), x.path-y.path)
+	}
 	slices.SortFunc(o.Endpoints, func(a, b *Result) int { return order(a.Target, b.Target) })
 	slices.SortFunc(o.Unanswered, func(a, b Unanswered) int { return order(a.Target, b.Target) })
 	slices.SortFunc(o.Located, func(a, b Located) int {

@@ -70,13 +70,7 @@ func TestInspectOrganizationByDomain(t *testing.T) {
 	assert.NotContains(t, string(data), "nonce", "queries of redirects stay out")
 
 	// Endpoints stand in the order of the questions, whoever answers first.
-	hosts := slices.Compact(func() (hosts []string) {
-		for _, r := range o.Endpoints {
-			hosts = append(hosts, strings.Split(r.Target, "/")[2])
-		}
-		return hosts
-	}())
-	assert.Equal(t, []string{"mail.contoso.test", "autodiscover.contoso.test", "sts.contoso.test", "outlook.office365.com"}, hosts)
+	assert.Equal(t, []string{"mail.contoso.test", "autodiscover.contoso.test", "sts.contoso.test", "outlook.office365.com"}, hosts(o))
 
 	failed := make(map[string]int)
 	for _, f := range authinspect.AssessOrganization(o, o.At) {
@@ -88,6 +82,15 @@ func TestInspectOrganizationByDomain(t *testing.T) {
 	assert.Positive(t, failed["basic-offered"])
 	assert.Positive(t, failed["ntlm-internal-names"])
 	assert.Zero(t, failed["endpoint-tls-untrusted"])
+}
+
+// hosts returns the hosts of the endpoints in their order, one after another.
+func hosts(o *authinspect.Organization) []string {
+	var hosts []string
+	for _, r := range o.Endpoints {
+		hosts = append(hosts, strings.Split(r.Target, "/")[2])
+	}
+	return slices.Compact(hosts)
 }
 
 func TestInspectOrganizationByURL(t *testing.T) {
@@ -177,4 +180,32 @@ func TestInspectOrganizationAsksAtOnce(t *testing.T) {
 	}
 	assert.Greater(t, peak(0), 20)
 	assert.LessOrEqual(t, peak(15), 15)
+}
+
+// Autodiscover v2 may name another host of the organization; that one is
+// asked too, and nobody else's.
+func TestInspectOrganizationFollowsAutodiscover(t *testing.T) {
+	at := func(base string) *authinspecttest.FrontEnd {
+		return &authinspecttest.FrontEnd{Name: "Autodiscover", Routes: []authinspecttest.Route{
+			{Path: "/autodiscover/autodiscover.json", Query: "Protocol=EWS", Status: 200, Body: `{"Protocol":"EWS","Url":"` + base + `/EWS/Exchange.asmx"}`},
+			{Path: "/autodiscover/autodiscover.json", Status: 400, Body: `{"ErrorCode":"ProtocolNotSupported"}`},
+		}}
+	}
+	estate := authinspecttest.Estate{
+		"autodiscover.contoso.test": at("https://ex.contoso.test"),
+		"mail.contoso.test":         at("https://ex.fabrikam.test"),
+		"contoso.test":              at("https://mail.contoso.test"),
+		"ex.contoso.test":           authinspecttest.ExchangeSE().FrontEnd(),
+		"ex.fabrikam.test":          authinspecttest.ExchangeSE().FrontEnd(),
+	}.Start()
+	defer estate.Close()
+	inspector := authinspect.Inspector{Mailbox: "bob@contoso.test", Dial: estate.Dial, Roots: estate.Roots()}
+	o, err := inspector.InspectOrganization(t.Context(), "contoso.test")
+	require.NoError(t, err)
+	assert.Contains(t, o.Located, authinspect.Located{Asked: "https://mail.contoso.test/autodiscover/autodiscover.json", Protocol: "ActiveSync", Error: "ProtocolNotSupported"})
+	assert.Contains(t, estate.Requests()["ex.contoso.test"], "ntlm /EWS/Exchange.asmx")
+	assert.Empty(t, estate.Requests()["ex.fabrikam.test"])
+	assert.Equal(t, []string{"mail.contoso.test", "autodiscover.contoso.test", "contoso.test", "ex.contoso.test"}, hosts(o))
+	assert.Nil(t, o.Realm)
+	assert.NotEmpty(t, o.Warnings, "the sign-in service does not exist here, which is told")
 }
