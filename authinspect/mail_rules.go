@@ -131,6 +131,9 @@ func (a *mailAssessment) tlsMissing() {
 		a.add(rule, crossprem.Passed, "TLS was set up.", "")
 	case a.r.StartTLS == Refused:
 		detail := "The server does not let TLS start on this port."
+		if a.r.Server.Kind == KindExchangeOnline {
+			detail += " Exchange Online offers it on every port, so something on the path takes it away."
+		}
 		for _, w := range a.r.Warnings {
 			if strings.Contains(w, "STARTTLS") {
 				detail += " " + w + "."
@@ -241,7 +244,7 @@ func (a *mailAssessment) smtpRetirement() {
 	case a.r.Password == Refused:
 		a.add(rule, crossprem.Passed, "No password is asked for here.", "")
 	case a.at.Before(smtpBasicOff):
-		a.add(rule, crossprem.Failed, "Passwords for SMTP AUTH go off by default in existing tenants at the end of December 2026; administrators can turn them on again. Earlier dates, September 2025 and March to April 2026, are void.",
+		a.add(rule, crossprem.Failed, "Passwords for SMTP AUTH go off by default in existing tenants at the end of December 2026, and administrators can turn them on again; tenants made later start without. Earlier dates, September 2025 and March to April 2026, are void.",
 			remedy, due, func(f *crossprem.Finding) { f.Severity = crossprem.Warning })
 	default:
 		detail := "Passwords for SMTP AUTH are off by default since the end of December 2026; whether an administrator turned them on again is unknown from here."

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +386,19 @@ func TestInspectMailFirewall(t *testing.T) {
 	r := inspectMail(t, host)
 	assert.Equal(t, authinspect.Refused, r.StartTLS)
 	assert.Contains(t, mailFinding(t, authinspect.AssessMail(r, november2026), "mail-tls-missing").Detail, "overwritten")
+}
+
+// Exchange Online without STARTTLS is not what Exchange Online sent.
+func TestInspectMailStripped(t *testing.T) {
+	host := authinspecttest.ExchangeOnlineMail(authinspect.SMTP)
+	for i, reply := range host.Clear {
+		if reply.Command == "EHLO" {
+			host.Clear[i].Answer = slices.DeleteFunc(reply.Answer, func(line string) bool { return strings.Contains(line, "STARTTLS") })
+		}
+	}
+	missing := mailFinding(t, authinspect.AssessMail(inspectMail(t, host), november2026), "mail-tls-missing")
+	assert.Equal(t, crossprem.Failed, missing.Status)
+	assert.Contains(t, missing.Detail, "something on the path")
 }
 
 func TestInspectMailErrors(t *testing.T) {
