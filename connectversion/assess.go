@@ -138,7 +138,7 @@ func (a Assessment) On(axis Axis) []crossprem.Finding {
 // DaysLeft returns the number of days from the day judged for to due: 0 on the
 // day itself, negative afterwards.
 func (a Assessment) DaysLeft(due time.Time) int {
-	return int(day(due).Sub(a.At).Hours() / 24)
+	return int((day(due).Unix() - a.At.Unix()) / (24 * 60 * 60)) // a Duration ends after 292 years
 }
 
 // A Judge holds the settings of a verdict. The zero value is ready to use, and
@@ -208,19 +208,17 @@ func (j *Judge) Assess(product Product, version Version, at time.Time, facts Fac
 // worstFirst orders failed findings before unknown ones and those before
 // passed ones; then by severity, day and rule.
 func worstFirst(a, b crossprem.Finding) int {
-	rank := map[crossprem.Status]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}
-	due := func(f crossprem.Finding) time.Time {
-		if f.Due.IsZero() {
-			return time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
-		}
-		return f.Due
+	rank := [...]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}
+	if n := cmp.Or(cmp.Compare(rank[a.Status], rank[b.Status]), cmp.Compare(b.Severity, a.Severity)); n != 0 {
+		return n
 	}
-	return cmp.Or(
-		cmp.Compare(rank[a.Status], rank[b.Status]),
-		cmp.Compare(b.Severity, a.Severity),
-		due(a).Compare(due(b)),
-		cmp.Compare(a.Rule, b.Rule),
-	)
+	switch { // a day before none
+	case a.Due.IsZero() && !b.Due.IsZero():
+		return 1
+	case b.Due.IsZero() && !a.Due.IsZero():
+		return -1
+	}
+	return cmp.Or(a.Due.Compare(b.Due), cmp.Compare(a.Rule, b.Rule))
 }
 
 // verdict is an Assessment in the making.
@@ -479,7 +477,7 @@ func (v *verdict) stale() {
 	if age := v.At.Sub(v.AsOf); age > v.StaleAfter {
 		v.add(crossprem.Finding{Rule: ruleStale, Status: crossprem.Unknown,
 			Detail: fmt.Sprintf("The table was last compared with its sources on %s, %d days earlier. What was released or announced since is not in it.",
-				v.AsOf.Format(time.DateOnly), int(age.Hours()/24)),
+				v.AsOf.Format(time.DateOnly), -v.DaysLeft(v.AsOf)),
 			Remedy: "Take a newer release of this library, or load newer data."})
 	}
 }

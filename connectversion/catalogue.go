@@ -27,8 +27,9 @@ var embedded embed.FS
 // A Catalogue holds the releases of every product, and the vendor's policies.
 // It is immutable and may serve many goroutines.
 type Catalogue struct {
-	products [products]productTable
-	policies []Policy // sorted by ID
+	products  [products]productTable
+	policies  []Policy           // sorted by ID
+	byProduct [products][]Policy // the same
 }
 
 type productTable struct {
@@ -296,6 +297,7 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 			return nil, fmt.Errorf("connectversion: policies.json: %s: not sorted, or twice", row.ID)
 		}
 		c.policies = append(c.policies, p)
+		c.byProduct[p.Product] = append(c.byProduct[p.Product], p)
 	}
 	for _, p := range c.policies {
 		for _, other := range []string{p.SupersededBy, p.Replaces} {
@@ -599,15 +601,13 @@ func (c *Catalogue) Releases(p Product) []Release {
 	return nil
 }
 
-// Policies returns the vendor's rules for p, sorted by ID.
+// Policies returns the vendor's rules for p, sorted by ID. The slice is
+// read-only.
 func (c *Catalogue) Policies(p Product) []Policy {
-	var all []Policy
-	for _, policy := range c.policies {
-		if policy.Product == p {
-			all = append(all, policy)
-		}
+	if p < products {
+		return c.byProduct[p]
 	}
-	return all
+	return nil
 }
 
 // Lookup returns the row of p with exactly version v. It does not guess: a
