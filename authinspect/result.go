@@ -524,7 +524,7 @@ func (c *conclusion) judgeModern() {
 	case asked:
 		verdict(ModernUnknown, "the server answered an empty Bearer without any challenge")
 	default:
-		verdict(ModernUnknown, "the server was not asked with an empty Bearer; before that it may hide Bearer")
+		verdict(ModernUnknown, "no answer to an empty Bearer is known; before one the server may hide Bearer")
 	}
 }
 

@@ -114,6 +114,9 @@ func webRule(id string) crossprem.Rule {
 // evidence returns what is known of scheme, as "anonymous: Basic realm=…".
 func evidence(r *Result, scheme Scheme) string {
 	for _, o := range r.Offers {
+		if o.Scheme == scheme && o.Step == StepUnknown {
+			return o.Evidence
+		}
 		if o.Scheme == scheme {
 			return o.Step.String() + ": " + o.Evidence
 		}

@@ -184,6 +184,9 @@ func explain(file string, stdin io.Reader, mailbox string, at time.Time) (answer
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: %w", file, err)
 	}
+	if file == "-" {
+		file = "standard input"
+	}
 	r := authinspect.Conclude(file, mailbox, answers...)
 	r.Warnings = append(warnings, r.Warnings...)
 	return answer{r, authinspect.Assess(r, at)}, nil

@@ -72,8 +72,8 @@ func TestHeaders(t *testing.T) {
 		"x-ms-diagnostics: 2000003;reason=\"The audience claim value is invalid.\";error_category=\"invalid_resource\"\n"
 	code, out, stderr := start(t, pasted, "-headers", "-")
 	require.Zero(t, code, stderr)
-	assert.Regexp(t, `\(pasted\) +configured|\(pasted\) +advertised +advertised +unknown`, out)
-	assert.Contains(t, out, "unknown: 2000003;reason=")
+	assert.Regexp(t, `\(pasted\) +advertised +advertised +unknown`, out)
+	assert.Contains(t, out, "  2000003;reason=")
 	assert.Contains(t, out, "Audience is wrong")
 
 	code, _, stderr = start(t, "nothing", "-headers", "-")

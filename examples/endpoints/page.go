@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/url"
@@ -162,7 +163,12 @@ func (p page) result(r *authinspect.Result) {
 		p.line("  NTLM:   %s%s", strings.Join(n.InternalNames(), ", "), after(", version ", n.Version.String()))
 	}
 	for _, d := range r.Diagnostics {
-		p.line("  %s: %s %s", d.Step, d, d.Meaning)
+		step := ""
+		if d.Step != authinspect.StepUnknown {
+			step = d.Step.String() + ": "
+		}
+		p.line("  %s%s", step, d)
+		p.line("    %s", cmp.Or(strings.TrimSpace(d.Meaning+" "+d.Remedy), "its meaning is not known"))
 	}
 	p.notes(r.Warnings)
 }
