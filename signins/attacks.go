@@ -10,9 +10,9 @@ import (
 type search struct {
 	*evidence
 	p       Spray
-	used    []bool                // cells that belong to an attack already
-	let     map[[2]uint32][]int32 // minutes in which an account was accepted at an address, sorted
-	byIP    map[uint32][]int32    // cells that were accepted at an address, by index
+	used    []bool              // cells that belong to an attack already
+	let     map[[2]uint32]int32 // minute in which an account was first accepted at an address
+	byIP    map[uint32][]int32  // cells that were accepted at an address, by index
 	attacks []Attack
 
 	// Made once, since there are many groups: what is in a window, and who has
@@ -81,7 +81,7 @@ func (s *set) reset() {
 // address, then brute force on one account, then distributed sprays, each in
 // what the ones before it left over.
 func (e *evidence) attacks() []Attack {
-	f := search{evidence: e, p: e.settings.orDefault(), used: make([]bool, len(e.cells)), let: make(map[[2]uint32][]int32)}
+	f := search{evidence: e, p: e.settings.orDefault(), used: make([]bool, len(e.cells)), let: make(map[[2]uint32]int32)}
 	var guesses []int32
 	for i, c := range e.cells {
 		if c.kind == guessed {
@@ -103,12 +103,11 @@ func (e *evidence) attacks() []Attack {
 	for i, c := range e.cells {
 		if c.kind.accepted() && guessedAt[c.ip] {
 			pair := [2]uint32{c.ip, c.account}
-			f.let[pair] = append(f.let[pair], c.minute)
+			if first, ok := f.let[pair]; !ok || c.at() < first {
+				f.let[pair] = c.at()
+			}
 			f.byIP[c.ip] = append(f.byIP[c.ip], int32(i))
 		}
-	}
-	for _, minutes := range f.let {
-		slices.Sort(minutes)
 	}
 	f.sprays(guesses)
 	f.bruteForce(guesses)
@@ -134,8 +133,8 @@ func minutes(d time.Duration) int32 { return int32(d / time.Minute) }
 // letInBy reports whether the account of c was accepted at its address by the
 // given minute, which makes a guess of an earlier minute a mistyped password.
 func (f *search) letInBy(c *cell, minute int32) bool {
-	let := f.let[[2]uint32{c.ip, c.account}]
-	return len(let) > 0 && let[0] <= minute
+	first, ok := f.let[[2]uint32{c.ip, c.account}]
+	return ok && first <= minute
 }
 
 // groups calls do with the cells of each key, which keep their order. Keys are
@@ -270,7 +269,8 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 			return
 		}
 		welcome := accepted[k]
-		slices.SortFunc(welcome, func(a, b int32) int { return cmp.Compare(f.cells[a].minute, f.cells[b].minute) })
+		slices.SortFunc(welcome, func(a, b int32) int { return cmp.Compare(f.cells[a].first, f.cells[b].first) })
+		leaving := slices.SortedFunc(slices.Values(welcome), func(a, b int32) int { return cmp.Compare(f.cells[a].last, f.cells[b].last) })
 		accounts, ips, friends := &f.accountsIn, &f.ipsIn, &f.friendsIn
 		accounts.reset()
 		ips.reset()
@@ -291,11 +291,11 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 				ips.remove(f.cells[cells[left]].ip)
 				left++
 			}
-			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].minute <= now; friendRight++ {
+			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].at() <= now; friendRight++ {
 				friends.add(f.cells[welcome[friendRight]].account)
 			}
-			for ; friendLeft < friendRight && now-f.cells[welcome[friendLeft]].minute >= window; friendLeft++ {
-				friends.remove(f.cells[welcome[friendLeft]].account)
+			for ; friendLeft < friendRight && now-int32(f.cells[leaving[friendLeft]].last/60) >= window; friendLeft++ {
+				friends.remove(f.cells[leaving[friendLeft]].account)
 			}
 			if accounts.distinct >= f.p.DistributedAccounts && ips.distinct >= f.p.DistributedAddresses && accounts.distinct >= 4*friends.distinct {
 				if first >= 0 && left > last+1 {
@@ -326,7 +326,7 @@ func (f *search) report(a Attack, cells []int32) {
 		ips.add(c.ip)
 		protocols[c.protocol] += int64(c.count)
 		a.Attempts += int64(c.count)
-		first, last := time.Unix(int64(c.minute)*60+int64(c.first), 0).UTC(), time.Unix(int64(c.minute)*60+int64(c.last), 0).UTC()
+		first, last := time.Unix(int64(c.first), 0).UTC(), time.Unix(int64(c.last), 0).UTC()
 		if n == 0 || first.Before(a.Start) {
 			a.Start = first
 		}
@@ -344,7 +344,7 @@ func (f *search) report(a Attack, cells []int32) {
 		for _, i := range f.byIP[ip] {
 			c := &f.cells[i]
 			switch {
-			case c.minute < start, c.minute > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed.has(c.account):
+			case c.at() < start, c.at() > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed.has(c.account):
 			case c.kind.success():
 				compromised.add(c.account)
 			default:

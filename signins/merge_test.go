@@ -172,7 +172,7 @@ func FuzzSummaryJSON(f *testing.F) {
 	f.Add([]byte(`{"clients":[{"name":"b","records":1},{"name":"a","records":2}]}`))
 	f.Add([]byte(`{"users":{"a@b":{"id":"c","records":1,"protocols":[{"protocol":"imap","successes":1}]},"c":{}}}`))
 	f.Add([]byte(`{"users":{"a":null}}`))
-	f.Add([]byte(`{"evidence":{"ips":[{"ip":"::1"}],"cells":[[1,1,0,0,0,0,1,1,0,0]]},"attacks":[{"kind":"brute-force"}]}`))
+	f.Add([]byte(`{"evidence":{"ips":[{"ip":"::1"}],"cells":[[1,1,0,0,0,0,1,1,60,61]]},"attacks":[{"kind":"brute-force"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s signins.Summary
 		if json.Unmarshal(data, &s) != nil {

@@ -42,11 +42,11 @@ type Spray struct {
 	// guess. If 0, it is 24 hours.
 	After time.Duration `json:"after,omitempty"`
 
-	// MaxEvidence bounds the evidence that is kept: sign-ins that differ in
-	// address, account, user agent, minute or outcome. If 0, it is 1<<18,
-	// about 60 MiB. If there is more, what is oldest is judged and given up,
-	// sign-ins of people who were let in by modern means first, and
-	// [Summary.Evicted] counts it.
+	// MaxEvidence bounds the evidence that is kept: guesses that differ in
+	// address, account, user agent or minute, and who was let in from which
+	// address with which user agent. If 0, it is 1<<19, about 60 MiB. If there
+	// is more, what is oldest is judged and given up, people who were let in by
+	// modern means first, and [Summary.Evicted] counts it.
 	MaxEvidence int `json:"maxEvidence,omitempty"`
 }
 
@@ -58,7 +58,7 @@ func (p Spray) orDefault() Spray {
 		DistributedAccounts:  cmp.Or(p.DistributedAccounts, 20),
 		DistributedAddresses: cmp.Or(p.DistributedAddresses, 5),
 		After:                cmp.Or(p.After, 24*time.Hour),
-		MaxEvidence:          cmp.Or(p.MaxEvidence, 1<<18),
+		MaxEvidence:          cmp.Or(p.MaxEvidence, 1<<19),
 	}
 }
 
@@ -123,20 +123,24 @@ const (
 func (k evidenceKind) accepted() bool { return k != guessed }
 func (k evidenceKind) success() bool  { return k == letIn || k == letInModern }
 
-// A cell is evidence: sign-ins that differ in nothing that matters.
+// A cell is evidence: sign-ins that differ in nothing that matters. Of guesses
+// each minute matters, of those who were let in the first time and the last.
 type cell struct {
 	cellKey
 	count       uint32
-	first, last uint8 // second within the minute
+	first, last uint32 // seconds since 1970
 }
 
 type cellKey struct {
-	minute             int32 // since 1970
+	minute             int32 // of a guess, since 1970; otherwise 0
 	ip, account, agent uint32
 	kind               evidenceKind
 	protocol           Protocol
 	address            bool // whether ip is the client's: not so for sign-ins that inherit a token's
 }
+
+// at returns the minute of c's first sign-in.
+func (c *cell) at() int32 { return int32(c.first / 60) }
 
 // Evidence is what attacks are found in. Its zero value is ready to use.
 type evidence struct {
@@ -179,18 +183,20 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 		kind += letInModern - letIn
 	}
 	seconds := s.Time.Unix()
-	minute := seconds / 60
-	if minute < 0 || minute > math.MaxInt32 {
+	if seconds < 0 || seconds > math.MaxUint32 {
 		return
 	}
-	e.note(cell{
+	c := cell{
 		cellKey: cellKey{
-			minute: int32(minute), ip: e.ips.of(s.IPAddress), account: e.accounts.of(userKey(s)),
-			agent: e.agents.of(cut(s.UserAgent)), kind: kind, protocol: v.Protocol,
-			address: s.Interactive != No || basic || v.Credential == Password,
+			ip: e.ips.of(cut(s.IPAddress)), account: e.accounts.of(userKey(s)), agent: e.agents.of(cut(s.UserAgent)),
+			kind: kind, protocol: v.Protocol, address: s.Interactive != No || basic || v.Credential == Password,
 		},
-		count: 1, first: uint8(seconds % 60), last: uint8(seconds % 60),
-	}, s)
+		count: 1, first: uint32(seconds), last: uint32(seconds),
+	}
+	if kind == guessed {
+		c.minute = int32(seconds / 60)
+	}
+	e.note(c, s)
 }
 
 func (e *evidence) note(c cell, s *SignIn) {
@@ -237,7 +243,7 @@ func (e *evidence) evict() {
 	var minutes []int32
 	for _, c := range e.cells {
 		if modern(c) {
-			minutes = append(minutes, c.minute)
+			minutes = append(minutes, int32(c.last/60))
 		}
 	}
 	drop := modern
@@ -245,7 +251,7 @@ func (e *evidence) evict() {
 		e.found = coalesce(append(e.found, e.attacks()...), e.settings.orDefault())
 		minutes = minutes[:0]
 		for _, c := range e.cells {
-			minutes = append(minutes, c.minute)
+			minutes = append(minutes, int32(c.last/60))
 		}
 		drop = func(cell) bool { return true }
 	}
@@ -257,7 +263,7 @@ func (e *evidence) evict() {
 	// If half of the evidence is of one minute, half of that minute goes too.
 	left := len(minutes) / 2
 	for _, c := range old.cells {
-		if drop(c) && (c.minute < upTo || c.minute == upTo && left > 0) {
+		if minute := int32(c.last / 60); drop(c) && (minute < upTo || minute == upTo && left > 0) {
 			left--
 			e.evicted++
 			continue

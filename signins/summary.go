@@ -427,7 +427,7 @@ func userKey(s *SignIn) string {
 	if !named(name) {
 		return ""
 	}
-	return strings.ToLower(name)
+	return strings.ToLower(cut(name))
 }
 
 // named reports whether name names somebody. Unified audit writes the other

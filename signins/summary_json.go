@@ -145,7 +145,7 @@ func (e *evidence) read(in *evidenceJSON) error {
 	}
 	for n, c := range in.Cells {
 		limits := [10]int64{math.MaxInt32, int64(len(in.IPs)), int64(len(in.Accounts)), int64(len(in.Agents)),
-			int64(stoppedModern), int64(OtherLegacy), 1, math.MaxUint32, 59, 59}
+			int64(stoppedModern), int64(OtherLegacy), 1, math.MaxUint32, math.MaxUint32, math.MaxUint32}
 		for i, limit := range limits {
 			if c[i] < 0 || c[i] > limit {
 				return fmt.Errorf("evidence %d: number %d is out of range", n+1, i+1)
@@ -154,11 +154,14 @@ func (e *evidence) read(in *evidenceJSON) error {
 		if c[1] == 0 || in.IPs[c[1]-1].IP == "" || c[7] == 0 || c[8] > c[9] {
 			return fmt.Errorf("evidence %d: it is of nothing", n+1)
 		}
+		if guess := evidenceKind(c[4]) == guessed; guess && (c[8]/60 != c[0] || c[9]/60 != c[0]) || !guess && c[0] != 0 {
+			return fmt.Errorf("evidence %d: its times do not fit", n+1)
+		}
 		ip := in.IPs[c[1]-1]
 		e.note(cell{
 			cellKey: cellKey{minute: int32(c[0]), ip: e.ips.of(ip.IP), account: e.accounts.of(text(in.Accounts, c[2])),
 				agent: e.agents.of(cut(text(in.Agents, c[3]))), kind: evidenceKind(c[4]), protocol: Protocol(c[5]), address: c[6] == 1},
-			count: uint32(c[7]), first: uint8(c[8]), last: uint8(c[9]),
+			count: uint32(c[7]), first: uint32(c[8]), last: uint32(c[9]),
 		}, &SignIn{CountryOrRegion: ip.Country, AutonomousSystemNumber: ip.Network})
 	}
 	e.found = slices.Clone(in.Found)
