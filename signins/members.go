@@ -53,7 +53,6 @@ const (
 	slotLateReason
 	slotLateIPAddress
 	slotLateCountry
-	slotLateOperation
 
 	// Members with few values.
 	slotCategory
@@ -81,12 +80,12 @@ const (
 
 const (
 	firstLate = slotLateTime
-	lateSlots = int(slotLateOperation-firstLate) + 1
+	lateSlots = int(slotLateCountry-firstLate) + 1
 	textSlots = int(slotResultStatus) + 1
 )
 
 func (s slot) isText() bool { return s >= slotID && s <= slotResultStatus }
-func (s slot) isLate() bool { return s >= firstLate && s <= slotLateOperation }
+func (s slot) isLate() bool { return s >= firstLate && s <= slotLateCountry }
 func (s slot) isEnum() bool { return s >= slotCategory && s <= slotRecordType }
 func (s slot) isRaw() bool  { return s >= slotExtendedProperties || s == slotEventTypes }
 
@@ -193,7 +192,6 @@ var recordMembers = with(graphMembers, map[string]want{
 	"properties":        {fields: markMonitor, members: graphMembers},
 	"category":          {slot: slotCategory, fields: FieldCategory | markMonitor},
 	"time":              {slot: slotLateTime, fields: FieldTime},
-	"operationName":     {slot: slotLateOperation},
 	"resultType":        {slot: slotLateCode, fields: FieldErrorCode | FieldResult},
 	"resultDescription": {slot: slotLateReason, fields: FieldFailureReason},
 	"callerIpAddress":   {slot: slotLateIPAddress, fields: FieldIPAddress},
@@ -202,7 +200,6 @@ var recordMembers = with(graphMembers, map[string]want{
 	"Category":                      {slot: slotCategory, fields: FieldCategory | markAnalytics},
 	"TimeGenerated":                 {slot: slotLateTime, fields: FieldTime | markAnalytics},
 	"CreatedDateTime":               {slot: slotTime, fields: FieldTime},
-	"OperationName":                 {slot: slotLateOperation},
 	"ResultType":                    {slot: slotLateCode, fields: FieldErrorCode | FieldResult | markAnalytics},
 	"ResultDescription":             {slot: slotLateReason, fields: FieldFailureReason},
 	"Location":                      {slot: slotLateCountry, fields: FieldLocation},

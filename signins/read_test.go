@@ -209,6 +209,8 @@ func TestCategories(t *testing.T) {
 	} {
 		assert.Equal(t, want, only(t, `{"category":"`+name+`","properties":{"id":"1"}}`).Category)
 	}
+	s := only(t, `{"properties":{"id":"1","isInteractive":false}}`)
+	assert.Equal(t, NonInteractiveUser, s.Category, "an envelope without category")
 	for s, err := range Read(strings.NewReader(`{"category":"AuditLogs","properties":{"id":"1"}}`)) {
 		assert.ErrorIs(t, err, ErrOtherCategory)
 		assert.Zero(t, s)

@@ -485,17 +485,6 @@ func (p *parser) finish() error {
 	if rec.Category == otherCategory {
 		return ErrOtherCategory
 	}
-	if rec.Format == AzureMonitor || rec.Format == EventHub {
-		if rec.Category == UnknownCategory {
-			name, err := p.lateText(slotLateOperation)
-			if err != nil {
-				return err
-			}
-			if string(name) != "Sign-in activity" {
-				return ErrOtherCategory
-			}
-		}
-	}
 	if rec.Format == UnifiedAudit || rec.Format == UnifiedAuditCSV {
 		if err := p.finishUnified(); err != nil {
 			return err
