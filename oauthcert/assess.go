@@ -171,22 +171,26 @@ func (r *Rollover) successor(current, next *Certificate, at time.Time) crossprem
 	left := int(current.NotAfter().Sub(at) / (24 * time.Hour))
 	detail := fmt.Sprintf("the current certificate has %d days left", left)
 	staged := r.Config.Next != r.Config.Current && !r.Config.Next.IsZero()
-	f := judge("auth-config-rollover", crossprem.Passed, subject, detail)
+	status := crossprem.Passed
 	switch {
 	case current.NotAfter().Sub(at) > currentWindow:
 	case !staged:
-		f.Status, f.Detail = crossprem.Failed, detail+", and no next one is staged"
+		status = crossprem.Failed
+		detail += ", and no next one is staged"
 	case next == nil:
-		f.Status, f.Detail = crossprem.Unknown, detail+"; a next one is staged, but it is not at hand"
+		status = crossprem.Unknown
+		detail += "; a next one is staged, but it is not at hand"
 	case next.NotAfter().Sub(at) <= nextWindow:
-		f.Status, f.Detail = crossprem.Failed, detail+", and the next one expires on "+next.NotAfter().Format(time.DateOnly)
+		status = crossprem.Failed
+		detail += ", and the next one expires on " + next.NotAfter().Format(time.DateOnly)
 	default:
-		f.Detail = detail + "; the next one is staged, until " + next.NotAfter().Format(time.DateOnly)
+		detail += "; the next one is staged, until " + next.NotAfter().Format(time.DateOnly)
 	}
-	if f.Status == crossprem.Failed {
+	f := judge("auth-config-rollover", status, subject, detail)
+	if status == crossprem.Failed {
 		f.Due, f.Remedy = current.NotAfter(), remedyNew
-		if left <= 0 {
-			f.Severity = crossprem.Critical
+		if left > 0 {
+			f.Severity = crossprem.Warning
 		}
 	}
 	return f
@@ -205,22 +209,22 @@ func (r *Rollover) nextDate(current *Certificate, at time.Time) crossprem.Findin
 		f.Remedy = "Set-AuthConfig -NewCertificateThumbprint " + subject + " -NewCertificateEffectiveDate …"
 		return f
 	}
-	f := judge("auth-config-next-date", crossprem.Passed, subject, "effective from "+date.UTC().Format(time.DateOnly))
-	f.Due = date
+	status, detail, due, remedy := crossprem.Passed, "effective from "+date.UTC().Format(time.DateOnly), date, ""
 	switch {
 	case at.Sub(date) > switchDelay:
-		f.Status = crossprem.Failed
-		f.Detail += ", and still not the current one"
-		f.Remedy = "Restart MSExchangeServiceHost, or Set-AuthConfig -PublishCertificate; check that every server has the certificate"
+		status = crossprem.Failed
+		detail += ", and still not the current one"
+		remedy = "Restart MSExchangeServiceHost, or Set-AuthConfig -PublishCertificate; check that every server has the certificate"
 	case current == nil:
-		f.Status = crossprem.Unknown
-		f.Detail += "; the current certificate is not at hand, so whether it lasts until then is not known"
+		status = crossprem.Unknown
+		detail += "; the current certificate is not at hand, so whether it lasts until then is not known"
 	case !date.Before(current.NotAfter()):
-		f.Status = crossprem.Failed
-		f.Due = current.NotAfter()
-		f.Detail += ", but the current one ends on " + current.NotAfter().Format(time.DateOnly)
-		f.Remedy = "Set-AuthConfig -NewCertificateEffectiveDate with a date before that"
+		status, due = crossprem.Failed, current.NotAfter()
+		detail += ", but the current one ends on " + current.NotAfter().Format(time.DateOnly)
+		remedy = "Set-AuthConfig -NewCertificateEffectiveDate with a date before that"
 	}
+	f := judge("auth-config-next-date", status, subject, detail)
+	f.Due, f.Remedy = due, remedy
 	return f
 }
 

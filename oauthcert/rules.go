@@ -52,7 +52,7 @@ var rules = []crossprem.Rule{
 	{ID: "auth-config-current", Severity: crossprem.Critical, Title: "The auth configuration names no current certificate, or one that was not found", Sources: []string{learnRotate}},
 	{ID: "auth-config-next-date", Severity: crossprem.Warning, Title: "The next certificate takes effect too late, or should have already", Sources: []string{learnRotate}},
 	{ID: "auth-config-next-differs", Severity: crossprem.Info, Title: "The next certificate is the current one", Sources: []string{learnRotate}},
-	{ID: "auth-config-rollover", Severity: crossprem.Warning, Title: "A successor of the auth certificate is due", Sources: []string{cssMonitor}},
+	{ID: "auth-config-rollover", Severity: crossprem.Critical, Title: "A successor of the auth certificate is due", Sources: []string{cssMonitor}},
 	{ID: "entra-key-current", Severity: crossprem.Critical, Title: "Entra ID does not hold the current auth certificate", Sources: []string{learnApp, cssApp}},
 	{ID: "entra-key-dates", Severity: crossprem.Warning, Title: "A key outlives its certificate", Sources: []string{graphKey}},
 	{ID: "entra-key-duplicate", Severity: crossprem.Info, Title: "A certificate is there more than once", Sources: []string{graphKey}},
