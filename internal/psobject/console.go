@@ -3,9 +3,8 @@ package psobject
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/width"
 )
 
 var (
@@ -298,16 +297,22 @@ func wrapOf(lists []*listed, longest int) wrap {
 	return w
 }
 
-// cells returns how many cells of a console s takes: the letters of East Asia
-// take two.
+// wide are the letters that take two cells of a console, as PowerShell's host
+// counts them: those of Markus Kuhn's wcwidth, one for one UTF-16 unit.
+var wide = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x1100, Hi: 0x115f, Stride: 1}, {Lo: 0x2329, Hi: 0x232a, Stride: 1}, {Lo: 0x2e80, Hi: 0x303e, Stride: 1},
+	{Lo: 0x3040, Hi: 0xa4cf, Stride: 1}, {Lo: 0xac00, Hi: 0xd7a3, Stride: 1}, {Lo: 0xf900, Hi: 0xfaff, Stride: 1},
+	{Lo: 0xfe10, Hi: 0xfe19, Stride: 1}, {Lo: 0xfe30, Hi: 0xfe6f, Stride: 1}, {Lo: 0xff00, Hi: 0xff60, Stride: 1},
+	{Lo: 0xffe0, Hi: 0xffe6, Stride: 1},
+}}
+
+// cells returns how many cells of a console s takes.
 func cells(s string) int {
 	n := 0
 	for _, r := range s {
 		n++
-		if r >= utf8.RuneSelf {
-			if kind := width.LookupRune(r).Kind(); kind == width.EastAsianWide || kind == width.EastAsianFullwidth {
-				n++
-			}
+		if r > 0xffff || r >= 0x1100 && unicode.Is(wide, r) {
+			n++
 		}
 	}
 	return n
