@@ -134,6 +134,24 @@ func TestSettingsInEveryForm(t *testing.T) {
 	}
 }
 
+func TestAutoUpgradeInEveryForm(t *testing.T) {
+	for form, want := range map[string]connectversion.Facts{
+		"Suspended\r\n": {AutoUpgrade: connectversion.AutoUpgradeSuspended},
+		`"Enabled"`:     {AutoUpgrade: connectversion.AutoUpgradeEnabled},
+		"2":             {},
+		"PS C:\\> Get-ADSyncAutoUpgrade -Detail\r\nSuspended\r\nUpgradeNotSupportedNonLocalDbInstall\r\n": {
+			AutoUpgrade: connectversion.AutoUpgradeSuspended, AutoUpgradeDetail: "UpgradeNotSupportedNonLocalDbInstall"},
+		"AutoUpgradeState : Suspended\r\nSuspensionReason : PreUpgradeFailure\r\n": {
+			AutoUpgrade: connectversion.AutoUpgradeSuspended, AutoUpgradeDetail: "PreUpgradeFailure"},
+		`<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04"><Obj RefId="0"><TN RefId="0"><T>System.Enum</T></TN>` +
+			`<ToString>Disabled</ToString><I32>1</I32></Obj></Objs>`: {AutoUpgrade: connectversion.AutoUpgradeDisabled},
+	} {
+		m, err := connectversion.Gather(fstest.MapFS{"Get-ADSyncAutoUpgrade.txt": text(form)})
+		require.NoError(t, err, form)
+		assert.Equal(t, want, m.Facts, form)
+	}
+}
+
 func TestGatherTellsWhatItCouldNotRead(t *testing.T) {
 	m, err := connectversion.Gather(fstest.MapFS{
 		"a/miiserver.exe":         text("MZ, but no more"),
@@ -188,6 +206,18 @@ SoftwareVersion       : 1.2.177.1
 		got = append(got, i.Component+" "+i.Server+" "+i.Version.String())
 	}
 	assert.Equal(t, []string{"dc-agent dc1.contoso.test 1.2.125.0", "dc-agent dc2.contoso.test 1.2.177.1", "proxy sync01.contoso.test 1.2.177.1"}, got)
+}
+
+// What is known of one server says nothing of another.
+func TestFactsOf(t *testing.T) {
+	m := connectversion.Machine{Facts: connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial, DotNetRelease: 528040,
+		AutoUpgrade: connectversion.AutoUpgradeEnabled, Authentication: connectversion.Application}}
+	assert.Equal(t, m.Facts, m.FactsOf(connectversion.Installed{Product: connectversion.ConnectSync, Server: "sync01.contoso.test"}))
+	assert.Equal(t, m.Facts, m.FactsOf(connectversion.Installed{Product: connectversion.ConnectSync}))
+	assert.Equal(t, connectversion.Facts{Server: "dc1", Cloud: connectversion.Commercial, Component: "dc-agent"},
+		m.FactsOf(connectversion.Installed{Product: connectversion.PasswordProtection, Component: "dc-agent", Server: "dc1"}))
+	assert.Equal(t, connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial, DotNetRelease: 528040, HealthRole: "sync"},
+		m.FactsOf(connectversion.Installed{Product: connectversion.HealthAgent, Component: "sync"}))
 }
 
 func TestTheTenantAgainstTheServer(t *testing.T) {

@@ -214,7 +214,7 @@ func (g *gathering) plain(command string, out psobject.Output) {
 		return
 	}
 	for _, word := range out.Lines {
-		if word = strings.TrimSpace(word); word == "" {
+		if word = strings.Trim(strings.TrimSpace(word), `"`); word == "" { // ConvertTo-Json quotes it
 			continue
 		}
 		switch strings.ToLower(command) {
@@ -229,11 +229,11 @@ func (g *gathering) plain(command string, out psobject.Output) {
 }
 
 // autoUpgrade takes a word that Get-ADSyncAutoUpgrade printed: a state, or
-// with -Detail a reason.
+// with -Detail a reason. The bare number that JSON makes of a state is neither.
 func (g *gathering) autoUpgrade(word string) {
 	if s := ExplainAutoUpgrade(word, "").State; s != UnknownAutoUpgrade {
 		g.Facts.AutoUpgrade = s
-	} else {
+	} else if c := word[0] | 0x20; c >= 'a' && c <= 'z' {
 		g.Facts.AutoUpgradeDetail = word
 	}
 }
@@ -278,7 +278,7 @@ func (g *gathering) object(command, where string, o psobject.Object) {
 	if yes, state := o.Bool("SchedulerSuspended"); state == psobject.Present {
 		g.Facts.SchedulerStopped = answer(yes)
 	}
-	if value, state := o.String("AutoUpgradeState"); state == psobject.Present {
+	if value, state := o.String("AutoUpgradeState"); state == psobject.Present && value != "" {
 		g.autoUpgrade(value)
 	}
 	if value, state := o.String("SuspensionReason"); state == psobject.Present && value != "" {

@@ -13,6 +13,27 @@ type Machine struct {
 	Facts    Facts
 }
 
+// FactsOf returns what m tells of one installation. Of a server other than the
+// machine itself, such as a domain controller that is registered in the
+// directory, it tells no more than the name and the cloud.
+func (m Machine) FactsOf(i Installed) Facts {
+	f := m.Facts
+	if i.Server != "" && !sameServer(i.Server, m.Facts.Server) {
+		f = Facts{Server: i.Server, Cloud: m.Facts.Cloud}
+	}
+	if i.Product != ConnectSync { // what its cmdlets said is not about the others
+		f.AutoUpgrade, f.AutoUpgradeDetail, f.SchedulerStopped, f.EditedConfig = UnknownAutoUpgrade, "", NotKnown, NotKnown
+		f.Authentication, f.Staging, f.ImportAPI, f.ExportAPI = UnknownAuthentication, NotKnown, 0, 0
+	}
+	switch i.Product {
+	case HealthAgent:
+		f.HealthRole = i.Component
+	case PasswordProtection:
+		f.Component = i.Component
+	}
+	return f
+}
+
 // Local reads the evidence of the Windows machine it runs on: uninstall keys,
 // the version resources of the programs under Program Files, .NET, Windows and
 // the TLS settings. It changes nothing, and needs no rights beyond reading.

@@ -5,10 +5,11 @@
 //	connect 1.4.38.0 -at 2020-07-01
 //	connect -product cloud-sync 1.1.2334.0 -json
 //	connect FOLDER -svg timeline.svg
+//	connect local
 //
 // FOLDER holds evidence from one server: copies of AzureADConnect.exe and
 // miiserver.exe, registry exports, logs of the wizard, and output of the
-// ADSync cmdlets. Nothing is sent anywhere. What a tenant knows is asked by
+// ADSync cmdlets; local asks the Windows machine it runs on. Nothing is sent anywhere. What a tenant knows is asked by
 // examples/connect-tenant, which compiles Microsoft's SDK for it.
 //
 // Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly.
@@ -73,9 +74,10 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
 	flags.BoolVar(&tenant, "tenant", false, "ask a tenant: that is examples/connect-tenant")
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER\n\n"+
+		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local\n\n"+
 			"Tells whether an installed Entra Connect, or one of its agents, is still good, and until when.\n"+
 			"FOLDER holds evidence from one server: programs, registry exports, logs, output of cmdlets.\n"+
+			"local asks the Windows machine it runs on.\n"+
 			"To ask a tenant, run examples/connect-tenant: it compiles Microsoft's SDK, which takes minutes.\n\n")
 		flags.PrintDefaults()
 	}
@@ -145,10 +147,11 @@ func day(text string, otherwise time.Time) (time.Time, error) {
 
 func (a asked) answer(stdout, stderr io.Writer) error {
 	var found connectversion.Reconciliation
-	facts, folder := a.facts, false
-	if info, err := os.Stat(a.subject); err == nil && info.IsDir() {
-		folder = true
-		machine, err := connectversion.Gather(os.DirFS(a.subject))
+	machine := connectversion.Machine{Facts: a.facts}
+	version, complete, err := connectversion.ParsePartial(a.subject)
+	evidence := err != nil
+	if evidence {
+		machine, err = a.machine()
 		if err != nil && len(machine.Evidence) > 0 {
 			fmt.Fprintln(stderr, "connect: not read:", strings.ReplaceAll(err.Error(), "\n", "\nconnect: not read: "))
 		} else if err != nil {
@@ -158,19 +161,14 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 			machine.Evidence = slices.DeleteFunc(machine.Evidence, func(e connectversion.Evidence) bool { return e.Product != a.product })
 		}
 		found = connectversion.Reconcile(a.at, machine.Evidence...)
-		facts = machine.Facts
-		facts.Cloud = a.facts.Cloud
+		machine.Facts.Cloud = a.facts.Cloud
 		if a.facts.Authentication != connectversion.UnknownAuthentication {
-			facts.Authentication = a.facts.Authentication
+			machine.Facts.Authentication = a.facts.Authentication
 		}
 		if len(found.Installed) == 0 {
 			return fmt.Errorf("%s: no program, export, log or output names a version", a.subject)
 		}
 	} else {
-		version, complete, err := connectversion.ParsePartial(a.subject)
-		if err != nil {
-			return fmt.Errorf("%q is neither a version such as 2.6.3.0 nor a folder", a.subject)
-		}
 		if !complete {
 			fmt.Fprintf(stderr, "connect: %s is taken for %s\n", a.subject, version)
 		}
@@ -179,7 +177,7 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 
 	var all []connectversion.Assessment
 	for _, i := range found.Installed {
-		all = append(all, connectversion.Assess(i.Product, i.Version, a.at, factsOf(facts, i)))
+		all = append(all, connectversion.Assess(i.Product, i.Version, a.at, machine.FactsOf(i)))
 	}
 	if a.svg != "" {
 		if err := os.WriteFile(a.svg, timeline(all[0]), 0o644); err != nil {
@@ -190,7 +188,7 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
 		out.SetEscapeHTML(false)
-		if folder {
+		if evidence {
 			return out.Encode(struct {
 				Installed []connectversion.Assessment `json:"installed"`
 				Findings  []crossprem.Finding         `json:"findings"` // on the evidence itself
@@ -201,23 +199,19 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 	s := screen{out: stdout}
 	for n, i := range found.Installed {
 		s.assessment(i, all[n])
-		s.plan(i, connectversion.Plan(i, factsOf(facts, i), a.at, a.until))
+		s.plan(i, connectversion.Plan(i, machine.FactsOf(i), a.at, a.until))
 	}
 	s.evidence(found)
 	return s.err
 }
 
-// factsOf keeps what is known of the server to the products that it speaks of.
-func factsOf(facts connectversion.Facts, i connectversion.Installed) connectversion.Facts {
-	if facts.Server == "" || i.Server != "" {
-		facts.Server = i.Server
+// machine reads the evidence of a folder, or of the machine this runs on.
+func (a asked) machine() (connectversion.Machine, error) {
+	if a.subject == "local" {
+		return connectversion.Local()
 	}
-	switch i.Product {
-	case connectversion.PasswordProtection:
-		facts.Component = i.Component
-		facts.AutoUpgrade = connectversion.UnknownAutoUpgrade // Connect Sync's
-	case connectversion.HealthAgent:
-		facts.HealthRole = i.Component
+	if info, err := os.Stat(a.subject); err != nil || !info.IsDir() {
+		return connectversion.Machine{}, fmt.Errorf("%q is neither a version such as 2.6.3.0 nor a folder", a.subject)
 	}
-	return facts
+	return connectversion.Gather(os.DirFS(a.subject))
 }

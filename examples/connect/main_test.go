@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,11 @@ func TestWrongUse(t *testing.T) {
 	code, _, errs := connect("2.x")
 	assert.Equal(t, 1, code)
 	assert.Equal(t, "connect: \"2.x\" is neither a version such as 2.6.3.0 nor a folder\n", errs)
+	code, _, errs = connect("local")
+	if runtime.GOOS != "windows" {
+		assert.Equal(t, 1, code)
+		assert.Contains(t, errs, "only a Windows machine")
+	}
 	code, _, errs = connect(t.TempDir())
 	assert.Equal(t, 1, code)
 	assert.Equal(t, 1, strings.Count(errs, "\n"))
