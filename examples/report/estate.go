@@ -10,6 +10,8 @@ import (
 
 	"github.com/crossprem/crossprem/authinspect/authinspecttest"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
 
 //go:embed estate
@@ -21,6 +23,7 @@ var built embed.FS
 type estate struct {
 	files fs.FS
 	web   *authinspecttest.RunningEstate
+	tls   map[string]*tlsprobetest.Server // by host:port
 	roots *x509.CertPool
 }
 
@@ -29,17 +32,34 @@ func startEstate() *estate {
 	if err != nil {
 		panic(err) // the folder is embedded
 	}
-	e := &estate{files: files, web: authinspecttest.Estate{
-		"mail.contoso.test":      authinspecttest.Exchange{Modern: authinspecttest.HMA}.FrontEnd(),
-		"owa.contoso.test":       authinspecttest.Exchange2019().FrontEnd(),
-		"outlook.office365.test": authinspecttest.ExchangeOnline(),
-	}.Start()}
+	e := &estate{
+		files: files,
+		web: authinspecttest.Estate{
+			"mail.contoso.test":      authinspecttest.Exchange{Modern: authinspecttest.HMA}.FrontEnd(),
+			"owa.contoso.test":       authinspecttest.Exchange2019().FrontEnd(),
+			"outlook.office365.test": authinspecttest.ExchangeOnline(),
+		}.Start(),
+		tls: map[string]*tlsprobetest.Server{
+			"hub.contoso.test:443":     {MinVersion: tlsprobe.TLS10, MaxVersion: tlsprobe.TLS12},
+			"scanner.contoso.test:443": {MinVersion: tlsprobe.SSL30, MaxVersion: tlsprobe.TLS10},
+		},
+	}
 	e.roots = e.web.Roots()
+	for addr, server := range e.tls {
+		host, _, _ := net.SplitHostPort(addr)
+		server.Names = []string{host}
+		e.roots.AddCert(server.Start().Authority())
+	}
 	return e
 }
 
 // close stops the servers.
-func (e *estate) close() { e.web.Close() }
+func (e *estate) close() {
+	e.web.Close()
+	for _, server := range e.tls {
+		server.Close()
+	}
+}
 
 // fill asks about everything in the estate.
 func (e *estate) fill(q *questions) {
@@ -52,7 +72,7 @@ func (e *estate) fill(q *questions) {
 		"https://owa.contoso.test/EWS/Exchange.asmx",
 		"https://outlook.office365.test/EWS/Exchange.asmx",
 	}
-	q.probe = []string{"mail.contoso.test:443", "owa.contoso.test:443"}
+	q.probe = []string{"mail.contoso.test:443", "hub.contoso.test:443", "scanner.contoso.test:443"}
 }
 
 // asker asks within the estate alone.
@@ -61,5 +81,8 @@ func (e *estate) asker(at time.Time) *asker {
 }
 
 func (e *estate) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if server, ok := e.tls[addr]; ok {
+		return new(net.Dialer).DialContext(ctx, network, server.Addr)
+	}
 	return e.web.Dial(ctx, network, addr)
 }

@@ -25,12 +25,12 @@ type CA struct {
 }
 
 // A Leaf tells what a certificate shall say. The zero value is good for a
-// server on loopback: valid from an hour ago until tomorrow, with a P-256 key.
+// server on loopback: valid from an hour ago for 90 days, with a P-256 key.
 type Leaf struct {
 	CommonName string        // if empty, the first of Names, or "localhost"
 	Names      []string      // host names and IP addresses; if nil: localhost, 127.0.0.1, ::1
 	NotBefore  time.Time     // if zero, an hour ago
-	NotAfter   time.Time     // if zero, a day from now
+	NotAfter   time.Time     // if zero, 90 days from now: long enough not to be found expiring
 	Key        crypto.Signer // if nil, a new P-256 key
 	Client     bool          // for client authentication in place of server authentication
 }
@@ -78,7 +78,7 @@ func (ca *CA) Issue(leaf Leaf) tls.Certificate {
 	}
 	now := time.Now()
 	if leaf.NotAfter.IsZero() {
-		leaf.NotAfter = now.Add(24 * time.Hour)
+		leaf.NotAfter = now.Add(90 * 24 * time.Hour)
 	}
 	if leaf.NotBefore.IsZero() {
 		leaf.NotBefore = now.Add(-time.Hour)

@@ -63,7 +63,7 @@ type Server struct {
 	ServerName string
 
 	// The certificate: its names (if nil: localhost, 127.0.0.1, ::1), validity
-	// (if zero: from an hour ago until tomorrow), key (if nil: a new P-256 one)
+	// (if zero: from an hour ago for 90 days), key (if nil: a new P-256 one)
 	// and the common name of its authority.
 	Names               []string
 	NotBefore, NotAfter time.Time
@@ -189,6 +189,13 @@ func (s *Server) Dial(ctx context.Context, network, addr string) (net.Conn, erro
 func (s *Server) Roots() *x509.CertPool {
 	s.prepare()
 	return s.ca.Pool()
+}
+
+// Authority returns the certificate in Roots, for a pool that holds those of
+// several servers. It is read-only.
+func (s *Server) Authority() *x509.Certificate {
+	s.prepare()
+	return s.ca.Cert
 }
 
 // Certificate returns the server's certificate. It is read-only.
