@@ -237,11 +237,15 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 				note("+", s.version, "released %s, auto-upgrade %s%s", s.released, cmp.Or(s.autoUpgrade, "unknown"), map[bool]string{true: ", security fix"}[s.security])
 				continue
 			}
-			if known := r.text("released"); s.released != "" && known != s.released {
-				note("?", s.version, "released %s; the page says %s", cmp.Or(known, "on an unknown day"), s.released)
+			why := ""
+			if r.text("conflict") != "" {
+				why = ", and the row tells why"
 			}
-			if known := r.text("autoUpgrade"); s.autoUpgrade != "" && known != s.autoUpgrade {
-				note("?", s.version, "auto-upgrade %s; the page says %s", cmp.Or(known, "unknown"), s.autoUpgrade)
+			if known := r.text("released"); s.released != "" && known != s.released {
+				note("?", s.version, "released %s; the page says %s%s", cmp.Or(known, "on an unknown day"), s.released, why)
+			}
+			if known := r.text("autoUpgrade"); known != "" && s.autoUpgrade != "" && known != s.autoUpgrade {
+				note("?", s.version, "auto-upgrade %s; the page says %s%s", known, s.autoUpgrade, why)
 			}
 		}
 	}
