@@ -170,7 +170,7 @@ func TestHellos(t *testing.T) {
 		for _, s := range []shape{plain, rare, short, long, ordinary, strong} {
 			for _, name := range []string{"", "a.test", string(bytes.Repeat([]byte("a"), 60)), string(bytes.Repeat([]byte("a"), 120)), string(bytes.Repeat([]byte("a"), 255))} {
 				h := hello{version: v, shape: s}
-				raw := h.marshal(name, []string{"h2", "http/1.1"})
+				raw := h.bytes(name, []string{"h2", "http/1.1"})
 				size := len(raw) - 5
 				assert.Equal(t, size, int(raw[3])<<8|int(raw[4]))
 				assert.Equal(t, size-4, int(raw[6])<<16|int(raw[7])<<8|int(raw[8]))

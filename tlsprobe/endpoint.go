@@ -333,7 +333,7 @@ func (e *endpoint) askAgain(h hello) outcome {
 	return outcome{hello: h, loss: lostCanceled}
 }
 
-var readBuffers = sync.Pool{New: func() any { return new([4096]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new([2048]byte) }}
 
 // exchange sends one hello and reads the answer.
 func (e *endpoint) exchange(h hello) outcome {
@@ -343,13 +343,13 @@ func (e *endpoint) exchange(h hello) outcome {
 		defer e.release(conn)
 		bytes := helloSSL2()
 		if h.version != SSL20 {
-			bytes = h.marshal(e.sni, e.offeredALPN(h))
+			bytes = h.bytes(e.sni, e.offeredALPN(h))
 		}
 		_, err = conn.Write(bytes)
 	}
 	reader := answerReader{ssl2: h.version == SSL20, flight: !e.prober.SkipChain}
 	if conn != nil {
-		buf := readBuffers.Get().(*[4096]byte)
+		buf := readBuffers.Get().(*[2048]byte)
 		defer readBuffers.Put(buf)
 		// Even if the hello could not be written, there may be an answer: a
 		// server that closes at once may have said why.

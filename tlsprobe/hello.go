@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/rand"
 	"slices"
+	"sync"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -132,6 +133,29 @@ func rareParts(version Version) int {
 		n++
 	}
 	return n
+}
+
+// templates holds hellos without names, which differ only in what is random.
+var templates sync.Map // hello to []byte
+
+// bytes returns the hello as one record, with new random values. serverName
+// and alpn may be empty.
+func (h hello) bytes(serverName string, alpn []string) []byte {
+	h.flipALPN, h.again = false, false
+	if serverName != "" || len(alpn) > 0 || h.shape == ordinary {
+		return h.marshal(serverName, alpn)
+	}
+	template, ok := templates.Load(h)
+	if !ok {
+		template, _ = templates.LoadOrStore(h, h.marshal("", nil))
+	}
+	raw := slices.Clone(template.([]byte))
+	const random = 5 + 4 + 2 // behind the headers of record and message, and the version
+	rand.Read(raw[random : random+28])
+	if size := int(raw[random+32]); size > 0 {
+		rand.Read(raw[random+33:][:size])
+	}
+	return raw
 }
 
 // marshal writes the hello as one record. serverName and alpn may be empty.

@@ -40,9 +40,10 @@ func (e *endpoint) settle(r *Result) {
 func settleVersion(v Version, log []outcome, sure bool) Answer {
 	var a Answer
 	var lower, higher, loss, alert, other outcome
-	var parts, plainAlert, definite, plainAnswered bool
-	declined := make(map[int]bool) // parts of the rare suites
-	for _, o := range log {
+	var plainAlert, definite, plainAnswered bool
+	var declined int // parts of the rare suites
+	for i := range log {
+		o := &log[i]
 		// A lower hello may be answered only with what it offers, so a
 		// ServerHello for v counts whichever hello it came to.
 		if o.kind == chosen && o.answer.version == v && (o.hello.version == v || o.hello.version > v && o.hello.answersBelow()) {
@@ -64,25 +65,25 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 				a.Strong = Refused
 			}
 		case o.kind == chosen && o.answer.version < v && o.hello.answersBelow():
-			lower = o
+			lower = *o
 		case o.kind == chosen && o.answer.version != v:
-			higher = o
+			higher = *o
 		case o.kind == alerted:
 			if o.alert == alertProtocolVersion {
-				definite, alert = true, o
+				definite, alert = true, *o
 			} else if !definite && (alert.kind == nothing || o.shape == plain) {
-				alert = o
+				alert = *o
 			}
 			if o.shape == rare {
-				declined[o.part] = true
+				declined |= 1 << o.part
 			} else {
 				plainAlert = true
 			}
 		case o.kind == nothing:
 			a.Lost++
-			loss = o
+			loss = *o
 		case o.kind != chosen:
-			other = o
+			other = *o
 		}
 		if o.kind == chosen && o.sentinel > v {
 			a.Sentinel = max(a.Sentinel, o.sentinel)
@@ -96,11 +97,10 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		})
 		return a
 	}
-	parts = v < TLS13 && len(declined) == rareParts(v) || v == TLS13
 	switch {
 	case lower.kind == chosen:
 		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
-	case definite, alert.kind == alerted && plainAlert && parts && suitesAlert(alert.alert):
+	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<rareParts(v)-1:
 		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
 	case sure:
 		a.Support, a.Reason = Refused, reasonOf(loss)
