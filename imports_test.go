@@ -134,21 +134,25 @@ func TestPackagesImportAtMostTheirParent(t *testing.T) {
 }
 
 func TestOnlyGraphAndKQLPackagesTouchMicrosoftsSDKs(t *testing.T) {
-	for _, p := range goList(t, "linux", "./...") {
+	packages := goList(t, "linux", "./...")
+	graph := func(path string) bool { return mayTouchSDK(strings.TrimPrefix(path, module+"/")) }
+	for _, p := range packages {
 		path := strings.TrimPrefix(p.ImportPath, module+"/")
-		imports := slices.Concat(p.Imports, p.TestImports, p.XTestImports)
-		for _, imported := range imports {
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			assert.NotEqual(t, "github.com/microsoftgraph/msgraph-sdk-go", imported,
 				"%s imports the SDK's root package, which compiles for minutes; import its subpackages", path)
-			if isMicrosoftSDK(imported) {
-				assert.True(t, mayTouchSDK(path) || strings.HasSuffix(path, "-tenant"), "%s imports %s", path, imported)
-			}
 		}
-		if mayTouchSDK(path) || strings.HasSuffix(path, "-tenant") {
+		// Programs that can ask a tenant pay for it as well.
+		if graph(p.ImportPath) || strings.HasPrefix(path, "examples/") && slices.ContainsFunc(p.Imports, graph) {
 			continue
 		}
-		for _, dep := range p.Deps {
+		for _, dep := range slices.Concat(p.Deps, p.TestImports, p.XTestImports) {
 			assert.False(t, isMicrosoftSDK(dep), "%s reaches %s", path, dep)
+		}
+	}
+	for _, p := range goList(t, "linux", "./examples/report") {
+		for _, dep := range p.Deps {
+			assert.False(t, isMicrosoftSDK(dep), "the report has to start within seconds, and reaches %s", dep)
 		}
 	}
 }
