@@ -13,12 +13,13 @@ type search struct {
 	used    []bool              // cells that belong to an attack already
 	let     map[[2]uint32]int32 // minute in which an account was first accepted at an address
 	byIP    map[uint32][]int32  // cells that were accepted at an address, by index
+	own     map[uint32]bool     // addresses at which more people are let in than guessed at
 	attacks []Attack
 
 	// Made once, since there are many groups: what is in a window, and who has
 	// a part in an attack.
-	accountsIn, ipsIn, friendsIn              multiset
-	failed, ipsOf, compromised, known, anyone set
+	accountsIn, ipsIn, friendsIn                        multiset
+	failed, ipsOf, agentsOf, compromised, known, anyone set
 }
 
 // A multiset counts small numbers.
@@ -109,6 +110,7 @@ func (e *evidence) attacks() []Attack {
 			f.byIP[c.ip] = append(f.byIP[c.ip], int32(i))
 		}
 	}
+	f.findOwn(guesses)
 	f.sprays(guesses)
 	f.bruteForce(guesses)
 	f.distributed(guesses, func(c *cell) uint32 { return c.agent },
@@ -135,6 +137,29 @@ func minutes(d time.Duration) int32 { return int32(d / time.Minute) }
 func (f *search) letInBy(c *cell, minute int32) bool {
 	first, ok := f.let[[2]uint32{c.ip, c.account}]
 	return ok && first <= minute
+}
+
+// findOwn finds the addresses that are the tenant's own, such as an office's:
+// three people or more are let in there, and at least as many as are guessed
+// at without being let in.
+func (f *search) findOwn(guesses []int32) {
+	people, targets := make(map[uint32]int), make(map[uint32]int)
+	for pair := range f.let {
+		people[pair[0]]++
+	}
+	seen := make(map[[2]uint32]bool)
+	for _, i := range guesses {
+		c := &f.cells[i]
+		pair := [2]uint32{c.ip, c.account}
+		if _, ok := f.let[pair]; people[c.ip] >= 3 && !ok && !seen[pair] {
+			seen[pair] = true
+			targets[c.ip]++
+		}
+	}
+	f.own = make(map[uint32]bool)
+	for ip, n := range people {
+		f.own[ip] = n >= 3 && n >= targets[ip]
+	}
 }
 
 // groups calls do with the cells of each key, which keep their order. Keys are
@@ -250,7 +275,7 @@ func weight(c *cell) int {
 // each as attack does.
 func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack func(uint32) Attack) {
 	window, retry := minutes(f.p.DistributedWindow), minutes(f.p.Window)
-	cells := f.pick(guesses, func(c *cell) bool { return key(c) != 0 && !f.letInBy(c, c.minute+retry) })
+	cells := f.pick(guesses, func(c *cell) bool { return key(c) != 0 && !f.own[c.ip] && !f.letInBy(c, c.minute+retry) })
 	wanted := make(map[uint32]bool)
 	f.groups(cells, key, func(cells []int32) {
 		if len(cells) >= f.p.DistributedAccounts {
@@ -313,8 +338,8 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 
 // report notes the attack a that consists of the guesses cells, by time.
 func (f *search) report(a Attack, cells []int32) {
-	failed, ips, compromised, known, anyone := &f.failed, &f.ipsOf, &f.compromised, &f.known, &f.anyone
-	for _, s := range []*set{failed, ips, compromised, known, anyone} {
+	failed, ips, compromised, known, anyone, agents := &f.failed, &f.ipsOf, &f.compromised, &f.known, &f.anyone, &f.agentsOf
+	for _, s := range []*set{failed, ips, compromised, known, anyone, agents} {
 		s.reset()
 	}
 	var protocols [OtherLegacy + 1]int64
@@ -324,6 +349,7 @@ func (f *search) report(a Attack, cells []int32) {
 		f.used[i] = true
 		failed.add(c.account)
 		ips.add(c.ip)
+		agents.add(c.agent)
 		protocols[c.protocol] += int64(c.count)
 		a.Attempts += int64(c.count)
 		first, last := time.Unix(int64(c.first), 0).UTC(), time.Unix(int64(c.last), 0).UTC()
@@ -338,13 +364,16 @@ func (f *search) report(a Attack, cells []int32) {
 		}
 	}
 
-	// Who was let in, or would have been, at these addresses from then on.
+	// Who was let in, or would have been, at these addresses from then on. At
+	// an address of the tenant's own that is everybody, unless it was done as
+	// the guesses were.
 	start, end := f.cells[cells[0]].minute, f.cells[cells[len(cells)-1]].minute+minutes(f.p.After)
 	for _, ip := range ips.members {
 		for _, i := range f.byIP[ip] {
 			c := &f.cells[i]
 			switch {
-			case c.at() < start, c.at() > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed.has(c.account):
+			case c.at() < start, c.at() > end, f.letInBy(c, start-1), c.account == 0, a.Kind == BruteForce && !failed.has(c.account),
+				f.own[ip] && (c.protocol != a.Protocol || !agents.has(c.agent)):
 			case c.kind.success():
 				compromised.add(c.account)
 			default:

@@ -76,12 +76,16 @@ func TestTypingErrorsAreNoSpray(t *testing.T) {
 		log = append(log, try(user(i), "198.18.0.1", time.Duration(i-100)*time.Minute, 50126))
 	}
 	log = append(log, try(user(200), "198.18.0.1", 20*time.Minute, 0), try(user(201), "198.18.0.1", 25*time.Minute, 50076))
+	colleague := try(user(202), "198.18.0.1", 20*time.Minute, 0)
+	colleague.ClientAppUsed, colleague.UserAgent = "Browser", "Mozilla/5.0"
+	log = append(log, colleague)
 	log = append(log, try(user(300), "198.18.0.1", -time.Hour, 0), try(user(300), "198.18.0.1", 20*time.Minute, 0)) // at home there
 	found := attacks(t, log)
 	require.Len(t, found, 1)
 	assert.Equal(t, 12, found[0].FailedAccounts)
 	assert.Contains(t, found[0].Compromised, user(200))
 	assert.NotContains(t, found[0].Compromised, user(300))
+	assert.NotContains(t, found[0].Compromised, user(202), "who signs in as people there do")
 	assert.Equal(t, []string{user(201)}, found[0].PasswordKnownButStopped)
 }
 
@@ -133,6 +137,17 @@ func TestDistributedSpray(t *testing.T) {
 	require.Len(t, found, 1)
 	assert.EqualValues(t, 64666, found[0].Network)
 	assert.Empty(t, attacks(t, spray(0, other)), "they have nothing in common")
+
+	// Old phones of one make ask from offices in which others are let in.
+	var phones []signins.SignIn
+	for i, s := range spray(0, same) {
+		s.IPAddress = fmt.Sprintf("198.18.0.%d", i%8)
+		phones = append(phones, s)
+		for k := range 3 {
+			phones = append(phones, try(user(1000+10*i+k), s.IPAddress, 0, 0))
+		}
+	}
+	assert.Empty(t, attacks(t, phones))
 
 	// What many people get in with is no attacker's.
 	log := spray(64500, same)

@@ -1,0 +1,296 @@
+package signins
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A User is what a summary knows of one user.
+type User struct {
+	ID string `json:"id,omitempty"` // object id, if a record had it
+
+	// The user's legacy sign-ins.
+	Records     int64         `json:"records"`
+	Successes   int64         `json:"successes"`
+	First       time.Time     `json:"first,omitzero"`
+	Last        time.Time     `json:"last,omitzero"`
+	LastSuccess time.Time     `json:"lastSuccess,omitzero"`
+	Protocols   []ProtocolUse `json:"protocols,omitempty"` // sorted
+	Outcomes    []OutcomeUse  `json:"outcomes,omitempty"`  // sorted
+	Countries   []Tally       `json:"countries,omitempty"` // interactive ones; 32 at most
+	Clients     []Tally       `json:"clients,omitempty"`   // 16 at most
+
+	// Modern sign-ins that are worth knowing of, and password grants of any class.
+	NativeMail Use `json:"nativeMail,omitzero"` // ActiveSync over OAuth, by a phone's own mail app
+	ROPC       Use `json:"ropc,omitzero"`
+	DeviceCode Use `json:"deviceCode,omitzero"`
+}
+
+// A Use counts sign-ins.
+type Use struct {
+	Records   int64 `json:"records"`
+	Successes int64 `json:"successes"`
+}
+
+func (u *Use) add(success bool) {
+	u.Records++
+	if success {
+		u.Successes++
+	}
+}
+
+// A ProtocolUse is how one user used one legacy protocol.
+type ProtocolUse struct {
+	Protocol     Protocol  `json:"protocol"`
+	Records      int64     `json:"records"`
+	Successes    int64     `json:"successes"`
+	Passwords    int64     `json:"passwords"`    // records in which a password was sent
+	Certificates int64     `json:"certificates"` // records in which a certificate was used
+	LastSuccess  time.Time `json:"lastSuccess,omitzero"`
+}
+
+// An OutcomeUse is how often the legacy sign-ins of a user ended in one way.
+type OutcomeUse struct {
+	Outcome       Outcome `json:"outcome"`
+	Records       int64   `json:"records"`
+	PasswordRight int64   `json:"passwordRight"` // records that show that the password was right
+}
+
+// user returns the entry of whom s names, or nil if it names nobody.
+func (s *Summary) user(r *SignIn) *User {
+	key := userKey(r)
+	if key == "" {
+		return nil
+	}
+	u := s.Users[key]
+	if u == nil {
+		u = new(User)
+		s.Users[strings.Clone(key)] = u
+	}
+	if named(r.UserID) && (u.ID == "" || r.UserID < u.ID) {
+		u.ID = strings.Clone(r.UserID) // of several, the first in lexical order
+	}
+	return u
+}
+
+// userKey returns what names the user of s: the user principal name, or the
+// object id if a non-interactive record has that in its place, or whatever
+// was typed. It is empty if nothing does.
+func userKey(s *SignIn) string {
+	name := strings.TrimSpace(s.UserPrincipalName)
+	if !strings.Contains(name, "@") && named(s.UserID) {
+		name = s.UserID
+	}
+	if !named(name) {
+		return ""
+	}
+	return strings.ToLower(cut(name))
+}
+
+// named reports whether name names somebody. Unified audit writes the other
+// two where it has nothing to write.
+func named(name string) bool {
+	return name != "" && !strings.EqualFold(name, "Not Available") && !strings.EqualFold(name, "Unknown")
+}
+
+// add counts s; family names the family of a user agent.
+func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
+	success := v.Outcome == Success
+	if v.ROPC == Yes {
+		u.ROPC.add(success)
+	}
+	if v.DeviceCode == Yes {
+		u.DeviceCode.add(success)
+	}
+	if v.NativeMail == Yes {
+		u.NativeMail.add(success)
+	}
+	if v.Class != Legacy {
+		return
+	}
+	one := ProtocolUse{Protocol: v.Protocol, Records: 1}
+	if success {
+		one.Successes = 1
+		one.LastSuccess = s.Time.UTC()
+	}
+	switch v.BasicAuth {
+	case Yes:
+		one.Passwords = 1
+	case No:
+		one.Certificates = 1
+	}
+	u.Records++
+	u.Successes += one.Successes
+	if !s.Time.IsZero() {
+		u.First, u.Last = earliest(u.First, s.Time.UTC()), latest(u.Last, s.Time.UTC())
+	}
+	u.LastSuccess = latest(u.LastSuccess, one.LastSuccess)
+	u.addProtocol(one)
+	end := OutcomeUse{Outcome: v.Outcome, Records: 1}
+	if v.PasswordRight == Yes {
+		end.PasswordRight = 1
+	}
+	u.addOutcome(end)
+	if s.CountryOrRegion != "" && s.Interactive != No {
+		u.Countries = addName(u.Countries, maxUserCountries, s.CountryOrRegion, 1, one.Successes)
+	}
+	if s.UserAgent != "" {
+		u.Clients = addName(u.Clients, maxUserClients, family(s.UserAgent), 1, one.Successes)
+	}
+}
+
+func (u *User) addProtocol(p ProtocolUse) {
+	i, ok := slices.BinarySearchFunc(u.Protocols, p.Protocol, func(e ProtocolUse, p Protocol) int { return int(e.Protocol) - int(p) })
+	if !ok {
+		u.Protocols = slices.Insert(u.Protocols, i, p)
+		return
+	}
+	e := &u.Protocols[i]
+	e.Records += p.Records
+	e.Successes += p.Successes
+	e.Passwords += p.Passwords
+	e.Certificates += p.Certificates
+	e.LastSuccess = latest(e.LastSuccess, p.LastSuccess)
+}
+
+func (u *User) addOutcome(o OutcomeUse) {
+	i, ok := slices.BinarySearchFunc(u.Outcomes, o.Outcome, func(e OutcomeUse, o Outcome) int { return int(e.Outcome) - int(o) })
+	if !ok {
+		u.Outcomes = slices.Insert(u.Outcomes, i, o)
+		return
+	}
+	u.Outcomes[i].Records += o.Records
+	u.Outcomes[i].PasswordRight += o.PasswordRight
+}
+
+func (u *User) merge(o *User) {
+	if o.ID != "" && (u.ID == "" || o.ID < u.ID) {
+		u.ID = o.ID
+	}
+	u.Records += o.Records
+	u.Successes += o.Successes
+	u.First, u.Last = earliest(u.First, o.First), latest(u.Last, o.Last)
+	u.LastSuccess = latest(u.LastSuccess, o.LastSuccess)
+	for _, p := range o.Protocols {
+		u.addProtocol(p)
+	}
+	for _, e := range o.Outcomes {
+		u.addOutcome(e)
+	}
+	u.Countries = addNames(u.Countries, maxUserCountries, o.Countries)
+	u.Clients = addNames(u.Clients, maxUserClients, o.Clients)
+	for _, p := range []struct{ to, from *Use }{{&u.NativeMail, &o.NativeMail}, {&u.ROPC, &o.ROPC}, {&u.DeviceCode, &o.DeviceCode}} {
+		p.to.Records += p.from.Records
+		p.to.Successes += p.from.Successes
+	}
+}
+
+// users returns the users by name. Somebody whom some records name and others
+// give an object id only is one of them.
+func (s *Summary) users() map[string]*User {
+	known := make(map[string]string) // name by object id; of several, the first
+	for name, u := range s.Users {
+		if id := strings.ToLower(u.ID); id != "" && name != id && (known[id] == "" || name < known[id]) {
+			known[id] = name
+		}
+	}
+	users := maps.Clone(s.Users)
+	for id, u := range s.Users {
+		name, ok := known[id]
+		if !ok {
+			continue
+		}
+		whole := new(User)
+		whole.merge(users[name])
+		whole.merge(u)
+		users[name] = whole
+		delete(users, id)
+	}
+	return users
+}
+
+// usersWith returns the sorted names of the users for whom has returns true.
+func (s *Summary) usersWith(has func(*User) bool) []string {
+	found := []string{}
+	for name, u := range s.users() {
+		if has(u) {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// LegacyUsers returns the users with a legacy sign-in, failed ones included,
+// sorted by name.
+func (s *Summary) LegacyUsers() []string {
+	return s.usersWith(func(u *User) bool { return u.Records > 0 })
+}
+
+// LegacyUsersWithSuccess returns the users who really use legacy
+// authentication, since at least one sign-in succeeded, sorted by name. The
+// other [Summary.LegacyUsers] are merely attacked, or stopped.
+func (s *Summary) LegacyUsersWithSuccess() []string {
+	return s.usersWith(func(u *User) bool { return u.Successes > 0 })
+}
+
+// A NamedUser is a [User] with the name that [Summary.Users] has it under.
+type NamedUser struct {
+	Name string
+	User
+}
+
+// LegacyUserList returns what is known of each of [Summary.LegacyUsers], in
+// the same order. Somebody whom some records name and others give an object id
+// only is one of them. The lists in it are shared with s.
+func (s *Summary) LegacyUserList() []NamedUser {
+	users := s.users()
+	var list []NamedUser
+	for _, name := range s.LegacyUsers() {
+		list = append(list, NamedUser{name, *users[name]})
+	}
+	return list
+}
+
+// PasswordRightButStopped returns the users of whom a legacy sign-in showed
+// the right password and something else refused it: Conditional Access, a
+// second factor, security defaults, an expired password. Sorted by name.
+func (s *Summary) PasswordRightButStopped() []string {
+	return s.usersWith(func(u *User) bool {
+		return slices.ContainsFunc(u.Outcomes, func(o OutcomeUse) bool { return o.Outcome != Success && o.PasswordRight > 0 })
+	})
+}
+
+// ActiveSyncUsers are the users of ActiveSync, by what their phones prove
+// themselves with. A user may be in several lists. Each is sorted.
+type ActiveSyncUsers struct {
+	Password    []string `json:"password"`    // legacy; what stops working without basic authentication
+	Certificate []string `json:"certificate"` // legacy by name alone
+	OAuth       []string `json:"oauth"`       // a phone's own mail app that has moved on
+	Unknown     []string `json:"unknown"`     // the log does not tell
+}
+
+// ActiveSync returns the users of ActiveSync, attempts included. Those of
+// OAuth are known by their app, and only phones' own mail apps are known:
+// Outlook for iOS and Android does not speak ActiveSync.
+func (s *Summary) ActiveSync() ActiveSyncUsers {
+	use := func(u *User) (e ProtocolUse) {
+		for _, p := range u.Protocols {
+			if p.Protocol == ExchangeActiveSync {
+				e = p
+			}
+		}
+		return e
+	}
+	return ActiveSyncUsers{
+		Password:    s.usersWith(func(u *User) bool { return use(u).Passwords > 0 }),
+		Certificate: s.usersWith(func(u *User) bool { return use(u).Certificates > 0 }),
+		OAuth:       s.usersWith(func(u *User) bool { return u.NativeMail.Records > 0 }),
+		Unknown: s.usersWith(func(u *User) bool {
+			e := use(u)
+			return e.Records > e.Passwords+e.Certificates
+		}),
+	}
+}
