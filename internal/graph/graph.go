@@ -258,9 +258,16 @@ func (c *Client) Send(ctx context.Context, info *abstractions.RequestInformation
 // plain takes the address, the query of which may name a user, out of an
 // error of net/http.
 func plain(err error) error {
-	var transport *url.Error
-	if errors.As(err, &transport) {
+	var (
+		answered  *Error
+		signIn    *SignInError
+		transport *url.Error
+	)
+	switch {
+	case errors.As(err, &answered), errors.As(err, &signIn), errors.Is(err, errTooLong):
+		return err
+	case errors.As(err, &transport):
 		return fmt.Errorf("graph: %s: %w", strings.ToUpper(transport.Op), transport.Err)
 	}
-	return err
+	return fmt.Errorf("graph: %w", err)
 }

@@ -303,7 +303,7 @@ func TestClaimsChallenge(t *testing.T) {
 	require.Len(t, credential.asked, 2)
 	assert.Equal(t, `{"a":1}`, credential.asked[1].Claims)
 
-	for _, challenge := range []string{"Bearer claims=eyJhIjoxfQ", `Bearer error="x", claims`, `Bearer claims="`} {
+	for _, challenge := range []string{"Bearer claims=eyJhIjoxfQ", `Bearer error="x", claims`, `Bearer claims="`, `Bearer claims="no base64"`} {
 		mock.RegisterResponder("GET", organization, answers(answer(401, "{}", "WWW-Authenticate", challenge)))
 		_, err := c.Get(t.Context(), organization)
 		var refused *Error

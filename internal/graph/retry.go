@@ -3,6 +3,7 @@ package graph
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -92,13 +93,26 @@ func (r *retrier) after(try int, reads bool, response *http.Response, err error)
 }
 
 // disarm takes away a challenge that the adapter cannot read: it panics on
-// claims that are not in quotes. The answer is then a plain 401.
+// claims that are not in quotes, and forgets the answer over claims that are
+// not base64. What remains is a plain 401.
 func disarm(response *http.Response) {
-	for _, parameter := range strings.Split(response.Header.Get("WWW-Authenticate"), ",") {
-		if strings.Contains(strings.ToLower(parameter), "claims") && strings.Count(parameter, `"`) != 2 {
-			response.Header.Del("WWW-Authenticate")
-			return
+	challenge := response.Header.Get("WWW-Authenticate")
+	const scheme = "Bearer "
+	if len(challenge) > len(scheme) && strings.EqualFold(challenge[:len(scheme)-1], scheme[:len(scheme)-1]) {
+		challenge = challenge[len(scheme):]
+	}
+	for parameter := range strings.SplitSeq(challenge, ",") {
+		if !strings.HasPrefix(strings.TrimSpace(parameter), "claims") {
+			continue
 		}
+		parts := strings.Split(parameter, `"`)
+		if len(parts) == 3 {
+			if _, err := base64.StdEncoding.DecodeString(parts[1]); err == nil {
+				continue
+			}
+		}
+		response.Header.Del("WWW-Authenticate")
+		return
 	}
 }
 
