@@ -879,7 +879,7 @@ func (v *verdict) features() {
 		switch p.Kind {
 		case FeatureMinimum, FeatureChange:
 			if p.AppliesTo.Contains(v.Version, v.facts.Cloud) == No {
-				f.Title = "Not in this version: " + p.Text
+				f.Title = map[Kind]string{FeatureMinimum: "Not in this version: ", FeatureChange: "Changed after this version: "}[p.Kind] + p.Text
 				f.Detail = v.sinceDay(p)
 				v.add(f, p)
 			}

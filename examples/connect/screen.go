@@ -17,6 +17,8 @@ const width = 100
 type screen struct {
 	out io.Writer
 	err error
+
+	said map[string]bool // of one assessment: what need not be said again
 }
 
 func (s *screen) printf(format string, args ...any) {
@@ -76,15 +78,21 @@ func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessm
 	}
 	s.printf("\n")
 
-	passed := 0
+	passed, lacks := 0, 0
 	var notKnown []string
+	s.said = make(map[string]bool)
 	for _, f := range a.Findings {
 		switch f.Status {
 		case crossprem.Failed:
+			if f.Severity == crossprem.Info && connectversion.AxisOf(f.Rule) == connectversion.FeatureAxis {
+				lacks++
+				continue
+			}
 			mark := map[crossprem.Severity]string{crossprem.Critical: "!! ", crossprem.Warning: "!  ", crossprem.Info: "-  "}[f.Severity]
 			s.line(mark, f.Title)
-			if f.Severity > crossprem.Info && f.Remedy != "" {
+			if f.Severity > crossprem.Info && f.Remedy != "" && !s.said[f.Remedy] {
 				s.line("     ", f.Remedy)
+				s.said[f.Remedy] = true
 			}
 		case crossprem.Unknown:
 			notKnown = append(notKnown, strings.TrimSuffix(f.Title, "."))
@@ -92,11 +100,15 @@ func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessm
 			passed++
 		}
 	}
+	if lacks > 0 {
+		s.printf("-  %d notes on what later versions do differently; -json lists them\n", lacks)
+	}
 	for _, title := range notKnown {
 		s.line("?  ", title)
+		s.said["Check: "+title+"."] = true
 	}
 	if passed > 0 {
-		s.printf("ok %d other rules hold\n", passed)
+		s.printf("ok other rules that hold: %d\n", passed)
 	}
 }
 
@@ -115,7 +127,9 @@ func (s *screen) plan(i connectversion.Installed, p connectversion.UpgradePlan) 
 		s.line("   ", "Automation does not get there by itself, or it is not known to. "+p.Why)
 	}
 	for _, b := range p.Besides {
-		s.line(" + ", b)
+		if !s.said[b] {
+			s.line(" + ", b)
+		}
 	}
 	s.printf("\n")
 }
