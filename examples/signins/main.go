@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"os/signal"
@@ -111,21 +112,23 @@ func (o *settings) report(ctx context.Context) error {
 // read reads what the command line names, one after the other.
 func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 	return func(yield func(signins.SignIn, error) bool) {
+		files := o.files
+		if len(files) == 0 {
+			files = []string{"-"}
+		}
 		reader := signins.Reader{}
+		var before, now int64 // bytes of the files before this one, and of this one
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			bar := progressbar.NewOptions64(-1, progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+			bar := progressbar.NewOptions64(size(files), progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 			defer bar.Finish()
 			began := time.Now()
 			reader.Progress = func(p signins.Progress) {
+				now = p.Bytes
 				if time.Since(began) > time.Second { // what is quick needs no bar
-					bar.Set64(p.Bytes)
+					bar.Set64(before + now)
 				}
 			}
-		}
-		files := o.files
-		if len(files) == 0 {
-			files = []string{"-"}
 		}
 		for _, name := range files {
 			seq, closer, err := o.open(ctx, &reader, name)
@@ -146,8 +149,30 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 			}
 			closer.Close()
+			before, now = before+now, 0
 		}
 	}
+}
+
+// size returns how many bytes files and folders hold, or -1 if that cannot be
+// told beforehand.
+func size(names []string) (total int64) {
+	for _, name := range names {
+		err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil {
+				total += info.Size()
+			}
+			return err
+		})
+		if err != nil {
+			return -1
+		}
+	}
+	return total
 }
 
 func (o *settings) open(ctx context.Context, reader *signins.Reader, name string) (iter.Seq2[signins.SignIn, error], io.Closer, error) {
