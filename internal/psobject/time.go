@@ -81,7 +81,7 @@ func parseTime(s string, order dateOrder) (time.Time, bool) {
 	return t, true
 }
 
-// A splitDate is a date as a console of unknown culture shows it.
+// A consoleDate is a date as a console of unknown culture shows it.
 type consoleDate struct {
 	year, month, day     int
 	hour, minute, second int
@@ -102,6 +102,7 @@ func (d consoleDate) order() dateOrder {
 	return orderUnknown
 }
 
+// splitDate takes a short date apart, and reports whether s is one.
 func splitDate(s string) (consoleDate, bool) {
 	m := shortDate.FindStringSubmatch(s)
 	if m == nil || m[2] != m[4] {
