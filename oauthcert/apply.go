@@ -231,8 +231,15 @@ func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup i
 		if definite {
 			report.Writes-- // nothing was written
 		}
-		if definite && !errors.Is(err, ErrThrottled) || attempt >= a.attempts() {
+		last := attempt >= a.attempts()
+		if definite && (last || !errors.Is(err, ErrThrottled)) {
 			return report, err
+		}
+		if last { // it may have taken effect, as may an earlier one
+			if unshown := a.confirm(ctx, dir, plan, report); unshown != nil {
+				return report, fmt.Errorf("%w; the last write failed: %w", unshown, err)
+			}
+			return report, nil
 		}
 		shown, err := a.settle(ctx, dir, plan, refused, definite)
 		if err != nil {

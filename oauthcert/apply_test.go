@@ -181,6 +181,29 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// A directory that is down is given up on, in bounded time.
+func TestGivesUp(t *testing.T) {
+	for fault, want := range map[oauthcerttest.Fault]error{
+		oauthcerttest.Broken:    oauthcerttest.ErrConnection,
+		oauthcerttest.Throttled: oauthcert.ErrThrottled,
+	} {
+		inTenant(t, func(t *testing.T, d *tenant) {
+			p := d.plan(t, d.app, d.current)
+			d.Faults = func(c oauthcerttest.Call) oauthcerttest.Fault {
+				if c.Write {
+					return fault
+				}
+				return oauthcerttest.None
+			}
+			began := time.Now()
+			_, err := oauthcert.Apply(t.Context(), d, p, &d.backup)
+			require.ErrorIs(t, err, want)
+			assert.Less(t, time.Since(began), 15*time.Minute)
+			assert.True(t, d.holds(d.app, d.other))
+		})
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	inTenant(t, func(t *testing.T, d *tenant) {
 		p := d.plan(t, d.app, d.current)

@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -339,4 +340,72 @@ func TestHistories(t *testing.T) {
 		require.Greater(t, s.applied.Load(), int64(*histories/4), "too few plans came through to prove anything")
 		require.Greater(t, s.restored.Load(), int64(*histories/40))
 	}
+}
+
+// slow is a directory whose calls take their time.
+type slow struct {
+	oauthcert.Directory
+	r *rand.Rand
+}
+
+func (s slow) pause() { time.Sleep(time.Duration(s.r.IntN(3000)) * time.Millisecond) }
+
+func (s slow) Read(ctx context.Context, t oauthcert.Target) (*oauthcert.Object, error) {
+	s.pause()
+	return s.Directory.Read(ctx, t)
+}
+
+func (s slow) WriteKeys(ctx context.Context, t oauthcert.Target, keys []oauthcert.KeyCredential) error {
+	s.pause()
+	return s.Directory.WriteKeys(ctx, t, keys)
+}
+
+// TestTwoAtOnce lets two programs add a key each to the same object at the same
+// time. Who is told that it worked has its key there in the end, and nobody's
+// third key is lost.
+func TestTwoAtOnce(t *testing.T) {
+	w := newWorld()
+	both, one, none := 0, 0, 0
+	for seed := range uint64(500) {
+		synctest.Test(t, func(t *testing.T) {
+			app := application(stored(w.good[0], "cccc3333-0000-4000-8000-000000000001"))
+			dir := oauthcerttest.New(seed, app)
+			dir.Lag = 10 * time.Second
+			var a oauthcert.Applier // one for both
+			var wg sync.WaitGroup
+			worked := make([]bool, 2)
+			for i := range worked {
+				wg.Go(func() {
+					d := slow{dir, rand.New(rand.NewPCG(seed, uint64(i)))}
+					current, err := d.Read(t.Context(), app.Target())
+					if err != nil {
+						return
+					}
+					plan := oauthcert.PlanKeys(current, w.good[1+i:2+i], oauthcert.Policy{At: time.Now()})
+					_, err = a.Apply(t.Context(), d, plan, new(bytes.Buffer))
+					worked[i] = err == nil
+				})
+			}
+			wg.Wait()
+			truth := dir.Truth(app.Target())
+			require.Len(t, truth.Find(w.good[0]), 1, "seed %d: the third key is lost", seed)
+			count := 0
+			for i, ok := range worked {
+				if ok {
+					count++
+					require.Len(t, truth.Find(w.good[1+i]), 1, "seed %d: %d was told that it worked", seed, i)
+				}
+			}
+			switch count {
+			case 0:
+				none++
+			case 1:
+				one++
+			default:
+				both++
+			}
+		})
+	}
+	t.Logf("both worked %d times, one %d, none %d", both, one, none)
+	require.Positive(t, one)
 }

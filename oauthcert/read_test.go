@@ -351,13 +351,10 @@ func FuzzParse(f *testing.F) {
 		}
 		for _, c := range all {
 			// Whatever came in, what goes out is one certificate in every form.
-			for name, out := range map[string][]byte{
-				"DER": c.CER(), "PEM": c.PEM(), "base64": []byte(c.Base64()), "PKCS#7": p7b(c.DER()),
-				"UTF-16": utf16Text(c.Base64(), binary.LittleEndian, true),
-			} {
+			for i, out := range [][]byte{c.CER(), c.PEM(), []byte(c.Base64()), p7b(c.DER()), utf16Text(c.Base64(), binary.LittleEndian, true)} {
 				again, err := oauthcert.Parse(out)
 				if err != nil || !again.Equal(c) {
-					t.Fatalf("as %s it reads otherwise: %v", name, err)
+					t.Fatalf("in form %d it reads otherwise: %v", i, err)
 				}
 			}
 			if strings.Contains(c.Subject(), "\n") && strings.Contains(c.String(), "\n") {
