@@ -26,6 +26,7 @@ type section struct {
 	implied     bool   // the "no" is read from a line that says download and nothing more
 	cves        []string
 	security    bool // the notes speak of a security fix or update
+	roles       []string
 }
 
 var (

@@ -16,8 +16,6 @@
 // row stays and the contradiction is shown: the pages hold slips, and the rows
 // tell which. A new row says where to look; somebody should say what it
 // brought, and look for cut-offs, which have no page of their own.
-//
-// The page of the Health agents has another form, and is not read.
 package main
 
 import (
@@ -50,6 +48,7 @@ var pages = []struct {
 }{
 	{connectversion.ConnectSync, "reference-connect-version-history.md", "history"},
 	{connectversion.ConnectSync, "reference-connect-version-history-archive.md", "archive"},
+	{connectversion.HealthAgent, "reference-connect-health-version-history.md", "health"},
 	{connectversion.CloudSync, "cloud-sync-version-history.md", "cloud"},
 	{connectversion.PrivateNetworkConnector, "global-secure-access/reference-version-history.md", "gsa"},
 	{connectversion.PasswordProtection, "howto-password-ban-bad-on-premises-agent-versions.md", "pp"},
@@ -176,7 +175,11 @@ func findPages(folder fs.FS) (map[connectversion.Product]map[string]history, err
 			if err != nil {
 				return err
 			}
-			h, err := parseHistory(text)
+			read := parseHistory
+			if p.product == connectversion.HealthAgent {
+				read = parseHealth
+			}
+			h, err := read(text)
 			if err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -219,21 +222,21 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 	note := func(mark string, v connectversion.Version, format string, args ...any) {
 		lines = append(lines, fmt.Sprintf("%s %s %s %s", mark, p, v, fmt.Sprintf(format, args...)))
 	}
-	listed := make(map[connectversion.Version]bool)
+	listed := make(map[connectversion.Version]string) // on which page
 	for _, source := range slices.Sorted(maps.Keys(from)) {
 		h := from[source]
 		for _, s := range h.sections {
-			if listed[s.version] {
+			if other := listed[s.version]; other != "" && other != source {
 				errs = append(errs, fmt.Errorf("%s %s: two pages have a section", p, s.version))
 			}
-			listed[s.version] = true
-			r := t.find(s.version)
+			listed[s.version] = source
+			r := t.find(s.version, s.roles)
 			if r == nil {
 				if s.released == "" {
 					errs = append(errs, fmt.Errorf("%s %s: new, but line %d and what follows tell no day of release", p, s.version, s.line))
 					continue
 				}
-				t.insert(s.row(source))
+				t.insert(s.row(p, source))
 				note("+", s.version, "released %s, auto-upgrade %s%s", s.released, cmp.Or(s.autoUpgrade, "unknown"), map[bool]string{true: ", security fix"}[s.security])
 				continue
 			}
@@ -250,13 +253,13 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 		}
 	}
 	for _, r := range t.rows {
-		if _, given := from[r.source]; given && r.text("status") == "" && !listed[r.version] {
+		if _, given := from[r.source]; given && r.text("status") == "" && listed[r.version] == "" {
 			errs = append(errs, fmt.Errorf("%s %s: known from the page %q, which no longer lists it", p, r.version, r.source))
 		}
 	}
 	for _, source := range slices.Sorted(maps.Keys(from)) {
 		for _, v := range slices.SortedFunc(maps.Keys(from[source].support), connectversion.Version.Compare) {
-			day, r := from[source].support[v], t.find(v)
+			day, r := from[source].support[v], t.find(v, nil)
 			if r == nil {
 				errs = append(errs, fmt.Errorf("%s %s: in the table of support, but no section tells of it", p, v))
 				continue
@@ -276,10 +279,13 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 	return lines, errors.Join(errs...)
 }
 
-func (t *table) find(v connectversion.Version) *row {
+// find returns the row of a version, and if roles are given, the one that
+// speaks of any of them.
+func (t *table) find(v connectversion.Version, roles []string) *row {
 	for i := range t.rows {
-		if t.rows[i].version == v {
-			return &t.rows[i]
+		r := &t.rows[i]
+		if r.version == v && (len(roles) == 0 || slices.ContainsFunc(r.roles(), func(role string) bool { return slices.Contains(roles, role) })) {
+			return r
 		}
 	}
 	return nil
@@ -291,7 +297,7 @@ func (t *table) insert(r row) {
 }
 
 // row makes a row of a section. What it brought is left to a person.
-func (s section) row(source string) row {
+func (s section) row(p connectversion.Product, source string) row {
 	r := row{version: s.version, source: source}
 	r.set("version", "", s.version)
 	r.set("released", "", s.released)
@@ -306,6 +312,13 @@ func (s section) row(source string) row {
 	}
 	if len(s.cves) > 0 {
 		r.set("cves", "", s.cves)
+	}
+	if p == connectversion.HealthAgent {
+		r.set("roles", "", s.roles)
+		if len(s.roles) == 0 {
+			r.set("roles", "", []string{"adds", "adfs", "sync"})
+			r.set("rolesAssumed", "", true)
+		}
 	}
 	r.set("note", "", "See the release notes.")
 	r.set("source", "", source)

@@ -94,11 +94,21 @@ func (r *row) text(name string) string {
 	return s
 }
 
+// roles returns those of a Health agent.
+func (r *row) roles() []string {
+	var roles []string
+	_ = json.Unmarshal(r.get("roles"), &roles) // absent: none
+	return roles
+}
+
 // set changes a field, or adds it behind another one.
 func (r *row) set(name, behind string, value any) {
 	raw, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // texts and booleans only
+		panic(err) // texts, booleans and lists of names only
+	}
+	if _, list := value.([]string); list {
+		raw = bytes.ReplaceAll(raw, []byte(`","`), []byte(`", "`))
 	}
 	r.line = ""
 	for i := range r.fields {

@@ -308,6 +308,72 @@ func TestRun(t *testing.T) {
 	}
 }
 
+const healthPage = `# Health
+## August 2026
+**Agent Updates**
+Microsoft Entra Connect Health (version 4.5.2614.0)
+- Improved things.
+## February 2026
+Microsoft Entra Connect Health (version 4.5.2549.0)
+- Security update: TLS 1.2 exclusively.
+## January - March 2024
+Microsoft Entra Connect Health ADDS Agents (versions 4.5.x - 4.5.2462)
+## 27 March 2023
+Microsoft Entra Connect Health AD DS and ADFS Health Agents (version 3.2.2256.26, Download Center Only)
+## 19 January 2023
+- Microsoft Entra Connect Health agent for Microsoft Entra Connect (version 3.2.2188.23)
+## August 2018
+- Microsoft Entra Connect Health agent for Sync (version 3.1.7.0) released with Microsoft Entra Connect version 1.1.880.0
+## June 2018
+- Microsoft Entra Connect Health agent for AD DS (version 3.1.7.0)
+- Microsoft Entra Connect Health agent for AD FS (version 3.1.7.0)
+- Microsoft Entra Connect Health agent for AD FS (version 3.1.2.0)
+    1. Hotfix for version 3.0.244.0
+## March 2018
+- Microsoft Entra Connect Health agent for Sync (version 3.0.129.0) released with Microsoft Entra Connect version 1.1.750.0
+## October 2017
+- Microsoft Entra Connect Health agent for Sync (version 3.0.129.0) released with Microsoft Entra Connect version 1.1.649.0
+`
+
+func TestParseHealth(t *testing.T) {
+	h, err := parseHealth([]byte(healthPage))
+	require.NoError(t, err)
+	got := map[string]section{}
+	for _, s := range h.sections {
+		key := s.version.String() + " " + s.released + " " + strings.Join(s.roles, ",")
+		got[key] = s
+	}
+	for _, want := range []string{"4.5.2614.0 2026-08 ", "4.5.2549.0 2026-02 ", "3.2.2256.26 2023-03-27 adds,adfs", "3.2.2188.23 2023-01-19 sync",
+		"3.1.7.0 2018-08 sync", "3.1.7.0 2018-06 adds,adfs", "3.1.2.0 2018-06 adfs", "3.0.129.0 2017-10 sync"} {
+		assert.Contains(t, got, want)
+	}
+	assert.Len(t, got, 8)
+	assert.True(t, got["4.5.2549.0 2026-02 "].security)
+	assert.False(t, got["4.5.2614.0 2026-08 "].security)
+
+	_, err = parseHealth([]byte("Microsoft Entra Connect Health (version 4.5.1.0)\n"))
+	assert.ErrorContains(t, err, "line 1: 4.5.1.0 stands below no month")
+	_, err = parseHealth([]byte("## May 2024\nMicrosoft Entra Connect Health (version 4.5)\n"))
+	assert.ErrorContains(t, err, "line 2")
+}
+
+// The months of the page against the table: nothing contradicts, and what is
+// new comes with its roles.
+func TestHealthAgentsAreMerged(t *testing.T) {
+	text, err := os.ReadFile("../data/health-agent.json")
+	require.NoError(t, err)
+	table, err := readTable(text)
+	require.NoError(t, err)
+	h, err := parseHealth([]byte(strings.Replace(healthPage, "## August 2026", "## November 2026\nMicrosoft Entra Connect Health (version 4.5.2700.0)\n"+
+		"## October 2026\n- Microsoft Entra Connect Health agent for AD FS (version 4.5.2650.0)\n## August 2026", 1)))
+	require.NoError(t, err)
+	lines, err := table.merge(connectversion.HealthAgent, map[string]history{"health": h})
+	assert.ErrorContains(t, err, "3.1.24.0: known from the page \"health\", which no longer lists it", "the page above is an extract")
+	assert.Equal(t, []string{"+ health-agent 4.5.2700.0 released 2026-11, auto-upgrade unknown", "+ health-agent 4.5.2650.0 released 2026-10, auto-upgrade unknown"}, lines)
+	assert.Contains(t, string(table.bytes()), `{"version": "4.5.2650.0", "released": "2026-10", "roles": ["adfs"], "note"`)
+	assert.Contains(t, string(table.bytes()), `"roles": ["adds", "adfs", "sync"], "rolesAssumed": true, "note"`)
+}
+
 // Every table of the data folder comes back as it is.
 func TestTablesComeBack(t *testing.T) {
 	names, err := filepath.Glob("../data/*.json")
@@ -328,6 +394,22 @@ func TestTablesComeBack(t *testing.T) {
 			assert.Equal(t, line, table.rows[i].String(), "a row is written as it is read")
 		}
 	}
+}
+
+// The page of the Health agents, whatever is in it: versions and years are
+// those that are written.
+func FuzzParseHealth(f *testing.F) {
+	f.Add([]byte(healthPage))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, err := parseHealth(b)
+		if err != nil {
+			return
+		}
+		for _, s := range h.sections {
+			assert.True(t, bytes.Contains(b, []byte(s.released[:4])))
+			assert.True(t, slices.IsSorted(s.roles))
+		}
+	})
 }
 
 // Every version, day and CVE that is read is written on the page.
