@@ -9,9 +9,11 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
@@ -214,11 +216,21 @@ func (o *options) apply(ctx context.Context, a *oauthcert.Applier, dir oauthcert
 // verify asks whether the directory shows what the plan leads to.
 func (o *options) verify(ctx context.Context, a *oauthcert.Applier, dir oauthcert.Directory, plan *oauthcert.Plan, stdout io.Writer) error {
 	report, err := a.Verify(ctx, dir, plan)
-	if report != nil && o.json {
-		err = errors.Join(err, json.NewEncoder(stdout).Encode(report))
+	if report == nil {
+		return err
 	}
-	if err == nil && !o.json {
+	if o.json {
+		return errors.Join(err, json.NewEncoder(stdout).Encode(report))
+	}
+	if err == nil {
 		fmt.Fprintln(stdout, "The directory shows it.")
+	}
+	if report.After != nil && plan.Collection == oauthcert.Keys {
+		findings := oauthcert.AssessObject(report.After, oauthcert.Expected{}, o.at)
+		// Whether the wanted keys are there is what the plan has told.
+		printFindings(stdout, slices.DeleteFunc(findings, func(f crossprem.Finding) bool {
+			return f.Rule == "entra-key-current" || strings.HasPrefix(f.Rule, "entra-name")
+		}))
 	}
 	return err
 }

@@ -112,6 +112,7 @@ func TestDemonstration(t *testing.T) {
 	code, out, _ = start(t, "verify")
 	assert.Equal(t, 3, code, "nobody has uploaded the next one")
 	assert.Contains(t, out, "added")
+	assert.Contains(t, out, "[entra-key-expired]", "what else is to be seen")
 
 	// A certificate for the shared principal is refused, and says why.
 	cert := oauthcerttest.AuthCertificate{}.Make()
