@@ -67,21 +67,39 @@ var allSuites = sync.OnceValue(func() []uint16 {
 	return list
 })
 
+// handshakeSuites returns the suites that the server chose, as far as
+// crypto/tls has them, which keeps the hello below the length that some
+// servers cannot stand. If there are none, it returns all.
+func (e *endpoint) handshakeSuites() []uint16 {
+	var list []uint16
+	for _, o := range e.log {
+		id := uint16(o.suite)
+		if o.kind == chosen && slices.Contains(allSuites(), id) && !slices.Contains(list, id) {
+			list = append(list, id)
+		}
+	}
+	if list == nil {
+		return allSuites()
+	}
+	return list
+}
+
 // shakeHands starts the ordinary handshake, after a pause.
 func (e *endpoint) shakeHands(pause time.Duration) {
 	e.shaking, e.shook = true, nil
 	e.inflight++
 	highest := min(e.highest(), TLS13)
+	suites := e.handshakeSuites()
 	go func() {
 		shake := &handshake{err: context.Canceled}
 		if pause == 0 || sleep(e.ctx, pause) {
-			e.shake(shake, highest)
+			e.shake(shake, highest, suites)
 		}
 		e.outcomes <- outcome{shake: shake}
 	}()
 }
 
-func (e *endpoint) shake(shake *handshake, highest Version) {
+func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16) {
 	raw, err := e.open()
 	if err != nil {
 		shake.err = err
@@ -93,7 +111,7 @@ func (e *endpoint) shake(shake *handshake, highest Version) {
 		NextProtos:         e.alpn,
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         uint16(highest), // some servers cannot stand to be asked for more
-		CipherSuites:       allSuites(),
+		CipherSuites:       suites,
 		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}, // fits one packet
 		InsecureSkipVerify: true,                                                                   // it is judged afterwards, in judgeChain
 		VerifyPeerCertificate: func(certs [][]byte, _ [][]*x509.Certificate) error {

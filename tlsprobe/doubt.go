@@ -26,15 +26,15 @@ func (e *endpoint) asked() []Version {
 	return list
 }
 
-// nothingOpen tells whether all versions are settled, so that connections
-// still waiting cannot add anything.
-func (e *endpoint) nothingOpen() bool {
+// versionsSettled tells whether all versions are, so that hellos still waiting
+// cannot add anything.
+func (e *endpoint) versionsSettled() bool {
 	for _, v := range e.asked() {
 		if e.support(v) == Unknown {
 			return false
 		}
 	}
-	return !e.shaking && !e.wantsHandshake()
+	return true
 }
 
 // doubtful returns the versions whose hellos were cut, the highest first.

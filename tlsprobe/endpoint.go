@@ -156,6 +156,7 @@ func (e *endpoint) run(ctx context.Context) *Result {
 // ask is the course of a probe: all hellos at once, then doubts, then the
 // chain if it was not seen yet.
 func (e *endpoint) ask(timeout time.Duration) {
+	began := time.Now()
 	for _, h := range e.questions() {
 		e.send(h, 0)
 	}
@@ -175,7 +176,16 @@ func (e *endpoint) ask(timeout time.Duration) {
 	if e.wantsHandshake() {
 		e.shakeHands(0)
 	}
-	e.pump(nil, func() bool { return e.inflight == 0 || e.nothingOpen() })
+	e.pump(nil, func() bool { return e.inflight == 0 || e.versionsSettled() })
+	// Some servers answer our hellos and not the one of crypto/tls. The whole
+	// deadline is spent on it only where no other chain can be had.
+	patience := e.deadline
+	if slices.ContainsFunc(e.log, func(o outcome) bool { return o.certs != nil }) {
+		patience = time.Now().Add(max(timeout/4, 2*time.Since(began)))
+	}
+	limit := time.NewTimer(time.Until(patience))
+	defer limit.Stop()
+	e.pump(limit.C, func() bool { return e.inflight == 0 || e.versionsSettled() && !e.shaking })
 	e.checkShort()
 	if e.shook != nil && e.shook.lost() && e.flaky {
 		e.shakeHands(limitPause) // once more, and more slowly

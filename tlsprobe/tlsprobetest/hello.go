@@ -10,6 +10,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -210,9 +211,11 @@ func (s *Server) choose(hello *clientHello) (tlsprobe.Version, bool) {
 }
 
 func (s *Server) alert(conn net.Conn, alert tlsprobe.Alert) {
+	var reading sync.WaitGroup
+	reading.Go(func() { drain(conn) }) // in memory, both sides may be writing
 	conn.Write([]byte{21, 3, 1, 0, 2, 2, byte(alert)})
 	closeWrite(conn)
-	drain(conn)
+	reading.Wait()
 }
 
 // A replayConn gives what was read already once more.
@@ -277,8 +280,8 @@ func (s *Server) firstFlight(conn net.Conn, hello *clientHello, version tlsprobe
 		return
 	}
 	// The handshake goes no further.
-	var next [1]byte
-	if _, err := io.ReadFull(conn, next[:]); err == nil {
+	var next [4096]byte
+	if _, err := conn.Read(next[:]); err == nil {
 		s.alert(conn, alertHandshakeFailure)
 	}
 }
