@@ -35,8 +35,8 @@
 // Below each of them lies its fake, for examples and for the tests of programs
 // that embed the package: tlsprobetest, signinstest, oauthcerttest,
 // authinspecttest and connectversiontest. The packages named graph… speak to
-// Microsoft Graph; they alone import Microsoft's SDK, and a program that does
-// not import them neither compiles nor downloads it.
+// Microsoft Graph; they alone import the request adapter of Microsoft's SDK,
+// and a program that does not import them neither compiles nor downloads it.
 //
 // All packages have the same three layers. Facts are plain structs, filled by
 // a parser or a probe, or written as literals. Verdicts are pure functions
