@@ -288,6 +288,9 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 	if err := readJSON(fsys, "policies.json", &raw); err != nil {
 		return nil, err
 	}
+	if _, err := time.Parse(time.DateOnly, raw.AsOf); err != nil {
+		return nil, fmt.Errorf("connectversion: policies.json: asOf: %w", err)
+	}
 	for _, row := range raw.Policies {
 		p, err := row.policy()
 		if err != nil {

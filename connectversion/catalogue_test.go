@@ -193,6 +193,7 @@ func TestLoadCatalogueRefuses(t *testing.T) {
 		"an upgrade unmade":   {row(`, "autoUpgrade": "no", "autoUpgradeFrom": "2020-02-01"`), noPolicies, "not offered"},
 		"out of order":        {strings.Replace(product, "ROWS", `{"version": "2.0.0.0", "note": "n", "source": "a"}, {"version": "1.0.0.0", "note": "n", "source": "a"}`, 1), noPolicies, "comes after 2.0.0.0"},
 		"twice":               {strings.Replace(product, "ROWS", `{"version": "1.0.0.0", "note": "n", "source": "a"}, {"version": "1.0.0.0", "note": "n", "source": "a"}`, 1), noPolicies, "release 2, 1.0.0.0: is there twice"},
+		"rules of no day":     {good, `{"policies": []}`, "policies.json: asOf"},
 		"an unknown kind":     {good, policy(`"kind": "whim"`), "kind is"},
 		"a cut-off sometime":  {good, policy(`"kind": "hard-cutoff", "effect": "sync-stops"`), "without a day"},
 		"an unknown effect":   {good, policy(`"kind": "hard-cutoff", "effective": "2020-01-01", "effect": "boom"`), "boom"},
