@@ -69,6 +69,8 @@ var (
 	// ErrNoBackup reports that no writer for the backup was given.
 	ErrNoBackup = errors.New("oauthcert: a plan is not applied without a backup")
 
+	errNotMade = errors.New("oauthcert: the plan was not made by PlanKeys, PlanNames or PlanRestore")
+
 	// ErrChanged is what a [*ChangedError] is.
 	ErrChanged = errors.New("the directory has changed since the plan was made")
 
@@ -187,6 +189,9 @@ func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup i
 	if err := plan.Err(); err != nil {
 		return nil, err
 	}
+	if plan.base == nil {
+		return nil, errNotMade
+	}
 	if !plan.Changes() {
 		report := a.report(plan)
 		_, err := a.check(ctx, dir, plan, report)
@@ -219,8 +224,8 @@ func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup i
 		if ctx.Err() != nil {
 			return report, fmt.Errorf("oauthcert: %s: %w; whether the write took effect is not known", plan.Target, ctx.Err())
 		}
-		if !flip && refusedForm(err) {
-			if _, flip = plan.keys(true); flip && plan.Collection == Keys {
+		if !flip && plan.Collection == Keys && refusedForm(err) {
+			if _, flip = plan.keys(true); flip {
 				report.Writes--
 				a.tell(Progress{Stage: Writing, Attempt: attempt, Note: "the kept keys were refused; writing them in the other form"})
 				continue

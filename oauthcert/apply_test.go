@@ -253,10 +253,29 @@ func TestOtherForm(t *testing.T) {
 	})
 }
 
-// refusing is a directory that may refuse keys.
+// A plain 400 for names is no matter of forms.
+func TestNamesRefused(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		o, err := d.Read(t.Context(), d.shared)
+		require.NoError(t, err)
+		_, err = oauthcert.Apply(t.Context(), refusing{Directory: d}, oauthcert.PlanNames(o, []string{"mail.contoso.com"}, d.policy), &d.backup)
+		var refused *oauthcert.DirectoryError
+		require.ErrorAs(t, err, &refused)
+		assert.ErrorContains(t, err, "no names today")
+
+		_, err = oauthcert.Apply(t.Context(), d, new(oauthcert.Plan), &d.backup)
+		assert.ErrorContains(t, err, "not made by")
+	})
+}
+
+// refusing is a directory that refuses names, and may refuse keys.
 type refusing struct {
 	oauthcert.Directory
 	refuse func([]oauthcert.KeyCredential) error
+}
+
+func (r refusing) WriteNames(context.Context, oauthcert.Target, []string) error {
+	return &oauthcert.DirectoryError{Status: 400, Code: "Request_BadRequest", Message: "no names today"}
 }
 
 func (r refusing) WriteKeys(ctx context.Context, target oauthcert.Target, keys []oauthcert.KeyCredential) error {
