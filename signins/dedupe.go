@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"iter"
+	"math/bits"
 )
 
 const (
@@ -13,7 +14,9 @@ const (
 
 // Dedupe passes seq on, each event once: of several copies with one ID, the
 // last. Entra ID completes events after the fact, and Azure Monitor delivers
-// some of them more than once. Events without an ID are passed on as they are.
+// some of them more than once. Of copies in different formats, as in a folder
+// of exports, it is the one that knows more fields. Events without an ID are
+// passed on as they are.
 //
 // To let a later copy win, Dedupe holds back up to window events, at about
 // 1 KiB each; if window is 0, it is 16384. It remembers the ids of sixteen
@@ -46,7 +49,7 @@ func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
 			k, isHeld := at[id]
 			_, isNow := now[id]
 			_, isOld := old[id]
-			if isHeld {
+			if isHeld && (s.Format == held[k].Format || bits.OnesCount64(uint64(s.Known)) >= bits.OnesCount64(uint64(held[k].Known))) {
 				held[k] = s
 			}
 			if isHeld || isNow || isOld {

@@ -426,3 +426,27 @@ func TestDedupe(t *testing.T) {
 		"signins: input: another copy of the same event: a", "signins: input: another copy of the same event: b",
 		":", "unexpected EOF", "c5", "d6", "e7"}, got)
 }
+
+// A folder may hold the same events as several exports: the one that knows
+// more is kept, and of one format the last.
+func TestDedupeKeepsTheCopyThatKnowsMore(t *testing.T) {
+	rich := SignIn{ID: "a", Format: AzureMonitor, Known: FieldUserAgent | FieldClientAppUsed, UserAgent: "first"}
+	late := rich
+	late.UserAgent = "late"
+	poor := SignIn{ID: "a", Format: UnifiedAudit, Known: FieldUserAgent}
+	for _, copies := range [][]SignIn{{rich, poor, late}, {poor, rich, late}, {rich, late, poor}, {late, poor}} {
+		var kept []SignIn
+		for s, err := range Dedupe(func(yield func(SignIn, error) bool) {
+			for _, s := range copies {
+				if !yield(s, nil) {
+					return
+				}
+			}
+		}, 0) {
+			if err == nil {
+				kept = append(kept, s)
+			}
+		}
+		assert.Equal(t, []SignIn{late}, kept)
+	}
+}
