@@ -373,6 +373,28 @@ func TestRestore(t *testing.T) {
 	})
 }
 
+// An expired key that was dropped comes back, unless the policy says otherwise,
+// and does not keep the others from coming back.
+func TestRestoreExpired(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		old := oauthcerttest.AuthCertificate{NotBefore: bubble.AddDate(-6, 0, 0)}.Make()
+		d.Set(d.app, func(o *oauthcert.Object) { o.Keys = append(o.Keys, old.KeyCredential()) })
+		d.policy.DropUnused = true
+		_, err := oauthcert.Apply(t.Context(), d, d.plan(t, d.app), &d.backup)
+		require.NoError(t, err)
+		require.True(t, d.holds(d.app))
+		saved := d.backup.Bytes()
+		d.policy.DropUnused, d.policy.DropExpired = false, true
+		_, err = oauthcert.Restore(t.Context(), d, bytes.NewReader(saved), d.policy, io.Discard)
+		require.NoError(t, err)
+		assert.True(t, d.holds(d.app, d.other))
+		d.policy.DropExpired = false
+		_, err = oauthcert.Restore(t.Context(), d, bytes.NewReader(saved), d.policy, io.Discard)
+		require.NoError(t, err)
+		assert.True(t, d.holds(d.app, d.other, old))
+	})
+}
+
 func TestRestoreNames(t *testing.T) {
 	inTenant(t, func(t *testing.T, d *tenant) {
 		d.Set(d.shared, func(o *oauthcert.Object) { o.Names = append(o.Names, "https://old.contoso.com") })

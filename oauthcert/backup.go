@@ -68,8 +68,9 @@ func ReadBackup(r io.Reader) (*Backup, error) {
 
 // PlanRestore compares an object with a backup of it, and returns what brings
 // back everything that is gone since. Keys come back by value, and so with a
-// new keyId. What came since is kept, unless policy drops what is unused. The
-// shared principal is guarded as in [PlanKeys].
+// new keyId, be they fit or not; with policy.DropExpired, expired ones do not.
+// What came since is kept, unless policy drops what is unused. The shared
+// principal is guarded as in [PlanKeys].
 func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 	if !strings.EqualFold(current.ID, backup.Object.ID) || current.Kind != backup.Object.Kind {
 		p := &Plan{Target: current.Target(), Collection: backup.Collection, base: current}
@@ -85,6 +86,7 @@ func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 	for _, k := range backup.Object.Keys {
 		c, err := k.Certificate()
 		switch {
+		case policy.DropExpired && !k.EndDateTime.IsZero() && !k.EndDateTime.After(policy.At):
 		case err == nil && k.canBring():
 			wanted = append(wanted, c)
 			extra[c.SHA1()] = k
@@ -94,10 +96,10 @@ func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 	}
 	p := PlanKeys(current, wanted, policy)
 	for i, s := range p.Steps {
-		if s.Action != Added {
+		if s.Action != Added && s.Reason != Unfit {
 			continue
 		}
-		s.Reason, s.Why = FromBackup, "in the backup, and not there"
+		s.Action, s.Reason, s.Why = Added, FromBackup, "in the backup, and not there"
 		if k := extra[s.Thumbprint]; !current.FirstParty() {
 			key := *s.Key
 			key.DisplayName, key.CustomKeyIdentifier = k.DisplayName, k.CustomKeyIdentifier

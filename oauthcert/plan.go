@@ -336,9 +336,6 @@ func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 		step.Reason, step.Why = r, why
 		return step
 	}
-	if why := c.unfit(policy.At, policy.MaxLifetime); why != "" {
-		return refuse(Unfit, why)
-	}
 	if why := policy.Situation.refusesKeys(current); why != "" {
 		return refuse(WrongSituation, why)
 	}
@@ -349,6 +346,9 @@ func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 		if k.Key == nil && strings.EqualFold(k.CustomKeyIdentifier, c.SHA1().String()) {
 			return refuse(Uncertain, "key "+k.KeyID+" carries its thumbprint, but the directory did not show the value; read the single object with its keys selected")
 		}
+	}
+	if why := c.unfit(policy.At, policy.MaxLifetime); why != "" {
+		return refuse(Unfit, why)
 	}
 	step.Action, step.Reason, step.Why = Added, Missing, "wanted, and not there"
 	if hidden > 0 {

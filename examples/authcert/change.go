@@ -120,7 +120,7 @@ func (o *options) planRestore(ctx context.Context, p *place) ([]*oauthcert.Plan,
 		return nil, err
 	}
 	o.backup = "" // the state before goes to a file of its own
-	policy := oauthcert.Policy{At: o.at, AllowKeysOn: o.allowKeysOn, Situation: oauthcert.Situation(o.situation)}
+	policy := oauthcert.Policy{At: o.at, DropExpired: o.dropExpired, AllowKeysOn: o.allowKeysOn, Situation: oauthcert.Situation(o.situation)}
 	return []*oauthcert.Plan{oauthcert.PlanRestore(current, backup, policy)}, nil
 }
 
