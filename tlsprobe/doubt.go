@@ -98,6 +98,10 @@ func (e *endpoint) resolveDoubts() {
 	if !e.connectedOnce() {
 		return // nothing listens there
 	}
+	// One connection after the other from here on, unless one hangs.
+	limit := time.NewTimer(limitPause)
+	defer limit.Stop()
+	e.pump(limit.C, func() bool { return !e.shaking })
 	if _, ok := e.control(); !ok {
 		e.askAllAgain(list)
 		if list = e.doubtful(); len(list) == 0 {
@@ -120,34 +124,37 @@ func (e *endpoint) connectedOnce() bool {
 	})
 }
 
-// askAllAgain asks once more, after a pause and in another shape, a server that
-// has not answered anything yet.
+// askAllAgain asks once more, after a pause and in another shape too, a server
+// that has not answered anything yet.
 func (e *endpoint) askAllAgain(list []Version) {
-	for _, v := range list {
-		e.send(otherShape(v), limitPause)
+	if !e.pause(limitPause) {
+		return
 	}
-	e.pump(nil, func() bool {
-		return !slices.ContainsFunc(list, func(v Version) bool { return e.pending[otherShape(v)] })
-	})
+	for _, v := range list {
+		if !e.askAgain(hello{version: v}).answered() {
+			e.askAgain(otherShape(v))
+		} else {
+			e.flaky = true
+		}
+	}
 }
 
-// confirm asks the versions of list again at once, with controls in between,
-// in an order that no counting of connections follows: if each control is
-// answered, and each of the others cut, then the server does not want them.
-// It tells whether nothing is left in doubt.
+// confirm asks the versions of list again at once, one hello after the other,
+// with controls behind. A server that cuts every so manieth connection does
+// not cut two in a row; one that counts by the second cuts the controls too.
+// So if all of the list is cut and the controls are not, the server does not
+// want the versions. It tells whether nothing is left in doubt.
 func (e *endpoint) confirm(list []Version) bool {
 	control, _ := e.control()
 	var order []hello
 	for _, v := range list {
-		order = append(order, hello{version: v}, control)
+		order = append(order, hello{version: v}, hello{version: v}, otherShape(v))
+	}
+	order = append(order, control, control, control)
+	for _, v := range list {
+		order = append(order, hello{version: v})
 	}
 	order = append(order, control)
-	for _, v := range slices.Backward(list) {
-		order = append(order, otherShape(v), control)
-	}
-	if len(list) == 1 {
-		order = append(order, hello{version: list[0]})
-	}
 	for _, h := range order {
 		if h != control && e.support(h.version) != Unknown {
 			continue
@@ -172,32 +179,24 @@ func (e *endpoint) confirm(list []Version) bool {
 }
 
 // patient asks the doubtful versions again, slowly, until they are answered or
-// the deadline comes. A version that is cut in three rounds whose control, the
-// last one asked, is answered was not cut for the number of connections.
+// the deadline comes. A version that is cut in three rounds, twice in a row,
+// while the control at the end of the round is answered, was not cut for the
+// number of connections.
 func (e *endpoint) patient() {
 	control, ok := e.control()
 	if !ok {
 		return
 	}
 	rounds := make(map[Version]int)
-	width := 3
-	for round := 0; e.ctx.Err() == nil; round++ {
-		list := e.doubtful()
-		list = slices.DeleteFunc(list, func(v Version) bool { return e.sure[v] })
+	for width := 3; ; {
+		list := slices.DeleteFunc(e.doubtful(), func(v Version) bool { return e.sure[v] })
 		if len(list) == 0 || !e.pause(limitPause) {
 			return
-		}
-		if round%2 == 1 { // so that rounds are not all of one length
-			e.askAgain(control)
 		}
 		slices.SortStableFunc(list, func(a, b Version) int { return rounds[a] - rounds[b] })
 		var cut []Version
 		for _, v := range list[:min(width, len(list))] {
-			h := hello{version: v}
-			if round%2 == 1 {
-				h = otherShape(v)
-			}
-			if o := e.askAgain(h); o.cut() {
+			if e.askAgain(hello{version: v}).cut() && e.askAgain(otherShape(v)).cut() {
 				cut = append(cut, v)
 			}
 		}

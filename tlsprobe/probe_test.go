@@ -1,6 +1,9 @@
 package tlsprobe_test
 
 import (
+	"context"
+	"fmt"
+	"net"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -38,6 +41,79 @@ func TestLab(t *testing.T) {
 				assert.Equal(t, c.Protocol, r.Protocol)
 				t.Logf("%d connections, %v", c.Server.Connections(), r.Took)
 			})
+		})
+	}
+}
+
+// However a server counts connections, and however it cuts those that are too
+// many, a version that is there is never called off, and one that is not there
+// is never claimed.
+func TestLimitsHideNothing(t *testing.T) {
+	check := func(t *testing.T, s *tlsprobetest.Server) {
+		synctest.Test(t, func(t *testing.T) {
+			defer s.Close()
+			p := tlsprobe.Prober{Dial: s.Dial, Roots: s.Roots()}
+			r, err := p.Probe(t.Context(), "localhost:443")
+			require.NoError(t, err)
+			for v := tlsprobe.SSL30; v <= tlsprobe.TLS13; v++ {
+				if slices.Contains(s.Versions, v) {
+					assert.NotEqual(t, tlsprobe.Refused, r.Versions[v].Support, "%v: %+v", v, r.Versions[v])
+				} else {
+					assert.NotEqual(t, tlsprobe.Accepted, r.Versions[v].Support, v)
+				}
+			}
+			// Silence takes too long to ask everything often enough.
+			if (s.PerSecond >= 3 || s.EveryNth >= 3) && s.Cut != tlsprobetest.Hang {
+				assert.Equal(t, s.Versions, offered(r))
+			}
+		})
+	}
+	for _, versions := range [][]tlsprobe.Version{{tlsprobe.TLS10, tlsprobe.TLS12, tlsprobe.TLS13}, {tlsprobe.TLS12, tlsprobe.TLS13}, {tlsprobe.TLS12}} {
+		for _, refusal := range []tlsprobetest.Act{tlsprobetest.SendAlert, tlsprobetest.Reset} {
+			for _, cut := range []tlsprobetest.Act{tlsprobetest.Reset, tlsprobetest.HangUp, tlsprobetest.Hang} {
+				for n := 1; n <= 7; n++ {
+					t.Run(fmt.Sprintf("%v of %v a second, refusal %d, cut %d", n, versions, refusal, cut), func(t *testing.T) {
+						check(t, &tlsprobetest.Server{Versions: versions, PerSecond: n, Cut: cut, Refusal: refusal})
+					})
+					t.Run(fmt.Sprintf("every %vth of %v, refusal %d, cut %d", n+1, versions, refusal, cut), func(t *testing.T) {
+						check(t, &tlsprobetest.Server{Versions: versions, EveryNth: n + 1, Cut: cut, Refusal: refusal})
+					})
+				}
+			}
+		}
+	}
+}
+
+// SSL 2.0 has hellos of its own.
+func TestSSL2(t *testing.T) {
+	hello := []byte{0x80, 11 + 3, 4, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 1, 0, 0x80}
+	for name, c := range map[string]struct {
+		answer  []byte
+		support tlsprobe.Support
+	}{
+		"SERVER-HELLO":  {hello, tlsprobe.Accepted},
+		"alert":         {[]byte{21, 3, 0, 0, 2, 2, 70}, tlsprobe.Refused},
+		"something":     {[]byte("HTTP/1.1 400 Bad Request\r\n\r\n"), tlsprobe.Unknown},
+		"other version": {[]byte{0x80, 14, 4, 0, 1, 3, 0, 0, 0, 0, 3, 0, 0, 1, 0, 0x80}, tlsprobe.Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := tlsprobe.Prober{SSL20: true, SkipChain: true, Ask: tlsprobe.Only12, Dial: func(context.Context, string, string) (net.Conn, error) {
+				client, server := net.Pipe()
+				go func() {
+					defer server.Close()
+					var buf [4096]byte
+					if n, _ := server.Read(buf[:]); n > 2 && buf[0]&0x80 != 0 {
+						server.Write(c.answer)
+					} else {
+						server.Write([]byte{21, 3, 1, 0, 2, 2, 70})
+					}
+				}()
+				return client, nil
+			}}
+			r, err := p.Probe(t.Context(), "old.test:443")
+			require.NoError(t, err)
+			assert.Equal(t, c.support, r.Versions[tlsprobe.SSL20].Support)
+			assert.Equal(t, tlsprobe.Refused, r.Versions[tlsprobe.TLS12].Support)
 		})
 	}
 }
