@@ -429,41 +429,41 @@ func (p *parser) lateText(s slot) (text []byte, err error) {
 	return nil, nil
 }
 
+// formatOf returns the format of the record: what the page or table says it
+// is, or what its members show.
+func (p *parser) formatOf() Format {
+	shown := UnknownFormat
+	switch seen := p.seen; {
+	case seen&markUnified != 0:
+		shown = UnifiedAudit
+	case seen&markDefender != 0:
+		shown = Defender
+	case seen&markAnalytics != 0:
+		shown = LogAnalytics
+	case seen&markMonitor != 0:
+		shown = AzureMonitor
+	case seen&markBeta != 0:
+		shown = GraphBeta
+	case seen&markGraph != 0:
+		shown = GraphV1
+	}
+	switch {
+	case p.format == PortalJSON && shown == GraphBeta:
+		return PortalJSON
+	case (p.format == PortalJSON || p.format == EventHub) && shown == AzureMonitor:
+		return EventHub
+	case p.format == PortalJSON || p.format == EventHub: // an array may hold anything
+		return shown
+	case p.format == UnknownFormat:
+		return shown
+	}
+	return p.format
+}
+
 // finish completes the record when all of it has been read.
 func (p *parser) finish() error {
 	rec, seen := &p.rec, p.seen
-	switch {
-	case p.format != UnknownFormat:
-		rec.Format = p.format
-	case seen&markUnified != 0:
-		rec.Format = UnifiedAudit
-	case seen&markDefender != 0:
-		rec.Format = Defender
-	case seen&markAnalytics != 0:
-		rec.Format = LogAnalytics
-	case seen&markMonitor != 0:
-		rec.Format = AzureMonitor
-	case seen&markBeta != 0:
-		rec.Format = GraphBeta
-	case seen&markGraph != 0:
-		rec.Format = GraphV1
-	}
-	if rec.Format == PortalJSON || rec.Format == EventHub && seen&markMonitor == 0 {
-		switch { // an array may hold anything
-		case seen&markUnified != 0:
-			rec.Format = UnifiedAudit
-		case seen&markDefender != 0:
-			rec.Format = Defender
-		case seen&markAnalytics != 0:
-			rec.Format = LogAnalytics
-		case seen&markMonitor != 0:
-			rec.Format = EventHub
-		case seen&markBeta == 0:
-			rec.Format = GraphV1
-		default:
-			rec.Format = PortalJSON
-		}
-	}
+	rec.Format = p.formatOf()
 
 	known := seen
 	switch rec.Format {
@@ -471,9 +471,7 @@ func (p *parser) finish() error {
 		return errNotSignIn
 	case GraphV1:
 		known |= graphV1Fields
-	case GraphBeta, PortalJSON:
-		known |= graphBetaFields
-	case AzureMonitor, EventHub:
+	case GraphBeta, PortalJSON, AzureMonitor, EventHub:
 		known |= graphBetaFields
 	case UnifiedAudit, UnifiedAuditCSV:
 		known = unifiedFields
