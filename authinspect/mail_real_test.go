@@ -5,14 +5,13 @@ package authinspect_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
-	"os/exec"
 	"os/user"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -26,32 +25,21 @@ import (
 
 // A realMail is a real server that runs for one test.
 type realMail struct {
-	dir   string
+	*peer.Site
 	ports map[authinspect.Protocol]string
 	in    *authinspect.Inspector
 }
 
-// newRealMail makes a folder with a certificate, which other users may enter:
-// the servers drop their privileges.
+// newRealMail makes a site with a certificate, and finds ports.
 func newRealMail(t *testing.T, protocols ...authinspect.Protocol) *realMail {
-	if os.Geteuid() != 0 {
-		if os.Getenv(peer.RequireEnv) == "1" {
-			t.Fatal("mail servers start as root")
-		}
-		t.Skip("mail servers start as root")
-	}
-	// Not t.TempDir: the path of a Unix socket has at most 107 bytes.
-	dir, err := os.MkdirTemp("", "mail")
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
+	peer.Root(t, "the server")
 	ca := testca.New("")
 	cert, key := testca.PEM(ca.Issue(testca.Leaf{}))
-	m := &realMail{dir: dir, ports: map[authinspect.Protocol]string{}}
-	m.write(t, "cert.pem", string(cert))
-	m.write(t, "key.pem", string(key))
+	m := &realMail{Site: peer.NewSite(t), ports: map[authinspect.Protocol]string{}}
+	m.Write(t, "cert.pem", string(cert))
+	m.Write(t, "key.pem", string(key))
 	for _, p := range protocols {
-		m.ports[p] = freePort(t)
+		m.ports[p] = peer.FreePort(t)
 	}
 	// Dovecot takes a connection from its own address for as safe as TLS, so
 	// come from another one.
@@ -60,68 +48,10 @@ func newRealMail(t *testing.T, protocols ...authinspect.Protocol) *realMail {
 	return m
 }
 
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
-}
-
-func (m *realMail) write(t *testing.T, name, text string) {
-	require.NoError(t, os.WriteFile(filepath.Join(m.dir, name), []byte(strings.ReplaceAll(text, "{dir}", m.dir)), 0o644))
-}
-
 // run runs a server until the test ends, and waits until its ports answer.
-// The pidFile, if there is one, names the process that is the server.
 func (m *realMail) run(t *testing.T, pidFile string, name string, args ...string) {
-	cmd := exec.Command(name, args...)
-	output, err := os.Create(filepath.Join(m.dir, "output")) // no pipe, which children would hold open
-	require.NoError(t, err)
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
-	require.NoError(t, cmd.Start())
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		// Both servers end their children when they are told to end.
-		server := cmd.Process.Pid
-		if text, err := os.ReadFile(filepath.Join(m.dir, pidFile)); pidFile != "" && err == nil {
-			server, err = strconv.Atoi(strings.TrimSpace(string(text)))
-			assert.NoError(t, err)
-		}
-		assert.NoError(t, syscall.Kill(server, syscall.SIGTERM))
-		select {
-		case <-exited:
-		case <-time.After(10 * time.Second):
-			assert.Fail(t, "the server does not end")
-			_ = syscall.Kill(server, syscall.SIGKILL)
-			<-exited
-		}
-		if t.Failed() {
-			said, _ := os.ReadFile(output.Name())
-			logged, _ := os.ReadFile(filepath.Join(m.dir, "log"))
-			t.Logf("%s said:\n%s%s", filepath.Base(name), said, logged)
-		}
-	})
-	deadline := time.Now().Add(20 * time.Second)
-	for _, port := range m.ports {
-		for {
-			conn, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
-			if err == nil {
-				conn.Close()
-				break
-			}
-			select {
-			case err := <-exited:
-				exited <- err
-				require.FailNow(t, "the server ended", "%v", err)
-			case <-time.After(50 * time.Millisecond):
-				require.True(t, time.Now().Before(deadline), "port %s does not open: %v", port, err)
-			}
-		}
-	}
+	t.Helper()
+	m.Run(t, pidFile, slices.Collect(maps.Values(m.ports)), name, args...)
 }
 
 // check inspects one port and holds it against the picture of its fake.
@@ -146,13 +76,13 @@ func startDovecot(t *testing.T, mechanisms ...string) *realMail {
 	peer.Look(t, "pop3-login", "dovecot-pop3d")
 	peer.Look(t, "submission-login", "dovecot-submissiond")
 	m := newRealMail(t, authinspect.IMAP, authinspect.IMAPS, authinspect.POP3, authinspect.POP3S, authinspect.SMTP, authinspect.SMTPS)
-	m.write(t, "users", "")
-	m.write(t, "oauth2.conf", "introspection_mode = auth\nintrospection_url = http://127.0.0.1:9/\n")
+	m.Write(t, "users", "")
+	m.Write(t, "oauth2.conf", "introspection_mode = auth\nintrospection_url = http://127.0.0.1:9/\n")
 	passdb := "passdb {\n driver = passwd-file\n args = {dir}/users\n}\n"
 	if mechanisms[0] == "xoauth2" {
 		passdb = "passdb {\n driver = oauth2\n mechanisms = xoauth2 oauthbearer\n args = {dir}/oauth2.conf\n}\n"
 	}
-	m.write(t, "dovecot.conf", `base_dir = {dir}/run
+	m.Write(t, "dovecot.conf", `base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
 protocols = imap pop3 submission
@@ -201,7 +131,7 @@ service submission-login {
  }
 }
 `, m.ports[authinspect.IMAP], m.ports[authinspect.IMAPS], m.ports[authinspect.POP3], m.ports[authinspect.POP3S], m.ports[authinspect.SMTP], m.ports[authinspect.SMTPS]))
-	m.run(t, "", dovecot, "-F", "-c", filepath.Join(m.dir, "dovecot.conf"))
+	m.run(t, "", dovecot, "-F", "-c", m.Path("dovecot.conf"))
 	return m
 }
 
@@ -252,10 +182,10 @@ func startPostfix(t *testing.T, dovecot *realMail) *realMail {
 	uid, err := strconv.Atoi(owner.Uid)
 	require.NoError(t, err)
 	for _, dir := range []string{"queue", "data"} {
-		require.NoError(t, os.Mkdir(filepath.Join(m.dir, dir), 0o755))
+		require.NoError(t, os.Mkdir(m.Path(dir), 0o755))
 	}
-	require.NoError(t, os.Chown(filepath.Join(m.dir, "data"), uid, -1))
-	m.write(t, "main.cf", `compatibility_level = 3.6
+	require.NoError(t, os.Chown(m.Path("data"), uid, -1))
+	m.Write(t, "main.cf", `compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
 maillog_file = {dir}/log
@@ -271,10 +201,10 @@ smtpd_tls_security_level = may
 smtpd_tls_auth_only = yes
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
-smtpd_sasl_path = `+dovecot.dir+`/auth
+smtpd_sasl_path = `+dovecot.Dir+`/auth
 broken_sasl_auth_clients = yes
 `)
-	m.write(t, "master.cf", fmt.Sprintf(`127.0.0.1:%s inet n - n - - smtpd
+	m.Write(t, "master.cf", fmt.Sprintf(`127.0.0.1:%s inet n - n - - smtpd
 127.0.0.1:%s inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 127.0.0.1:%s inet n - n - - smtpd -o smtpd_sasl_auth_enable=no
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -283,7 +213,7 @@ rewrite unix - - n - - trivial-rewrite
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 `, m.ports[authinspect.SMTP], m.ports[authinspect.SMTPS], m.ports["relay"]))
-	m.run(t, "queue/pid/master.pid", postfix, "-c", m.dir, "start-fg")
+	m.run(t, "queue/pid/master.pid", postfix, "-c", m.Dir, "start-fg")
 	return m
 }
 

@@ -62,7 +62,7 @@ func apache(t *testing.T) *realMail {
 	for _, module := range []string{"mpm_event", "authn_core", "authz_core", "authz_user", "socache_shmcb", "ssl", "auth_gssapi"} {
 		config.WriteString("LoadModule " + module + "_module " + modules + "mod_" + module + ".so\n")
 	}
-	m.write(t, "apache.conf", config.String()+`
+	m.Write(t, "apache.conf", config.String()+`
 ServerRoot {dir}
 DefaultRuntimeDir {dir}
 PidFile {dir}/pid
@@ -90,7 +90,7 @@ SSLCertificateKeyFile {dir}/key.pem
   Require valid-user
 </Location>
 `)
-	m.run(t, "", "env", "NETBIOS_COMPUTER_NAME=EX01", "NETBIOS_DOMAIN_NAME=CONTOSO", "NTLM_USER_FILE="+m.dir+"/users", path, "-f", m.dir+"/apache.conf", "-DFOREGROUND")
+	m.run(t, "", "env", "NETBIOS_COMPUTER_NAME=EX01", "NETBIOS_DOMAIN_NAME=CONTOSO", "NTLM_USER_FILE="+m.Dir+"/users", path, "-f", m.Dir+"/apache.conf", "-DFOREGROUND")
 	return m
 }
 
@@ -115,12 +115,12 @@ func TestHAProxyMerges(t *testing.T) {
 	m := newRealMail(t, authinspect.HTTP)
 	both := ""
 	for _, name := range []string{"cert.pem", "key.pem"} {
-		text, err := os.ReadFile(filepath.Join(m.dir, name))
+		text, err := os.ReadFile(m.Path(name))
 		require.NoError(t, err)
 		both += string(text)
 	}
-	m.write(t, "both.pem", both)
-	m.write(t, "haproxy.cfg", `
+	m.Write(t, "both.pem", both)
+	m.Write(t, "haproxy.cfg", `
 defaults
   mode http
   timeout connect 5s
@@ -136,7 +136,7 @@ frontend web
 backend exchange
   server apache 127.0.0.1:`+behind.ports[authinspect.HTTP]+` ssl verify none
 `)
-	m.run(t, "", path, "-db", "-f", m.dir+"/haproxy.cfg")
+	m.run(t, "", path, "-db", "-f", m.Dir+"/haproxy.cfg")
 	r := m.inspect(t, "/ews")
 	checkWindows(t, r)
 	answer, ok := r.Answered(authinspect.StepAnonymous)
@@ -154,8 +154,8 @@ backend exchange
 func TestNginx(t *testing.T) {
 	path := peer.Look(t, "nginx", "nginx-light")
 	m := newRealMail(t, authinspect.HTTP)
-	m.write(t, "users", "")
-	m.write(t, "nginx.conf", `
+	m.Write(t, "users", "")
+	m.Write(t, "nginx.conf", `
 daemon off;
 user www-data;
 pid {dir}/pid;
@@ -175,7 +175,7 @@ http {
   }
 }
 `)
-	m.run(t, "", path, "-e", m.dir+"/log", "-c", m.dir+"/nginx.conf")
+	m.run(t, "", path, "-e", m.Dir+"/log", "-c", m.Dir+"/nginx.conf")
 	m.in.Mailbox = "bob@contoso.test"
 	r := m.inspect(t, "/mail")
 	assert.Equal(t, []authinspect.Scheme{authinspect.Basic}, r.Schemes)
@@ -195,7 +195,7 @@ http {
 		`GET /away HTTP/1.1 "-" "-"`, `GET /away HTTP/1.1 "Bearer" "-"`, `GET /away HTTP/1.1 "Bearer" "bob@contoso.test"`,
 	}
 	assert.EventuallyWithT(t, func(c *assert.CollectT) {
-		log, err := os.ReadFile(filepath.Join(m.dir, "access"))
+		log, err := os.ReadFile(m.Path("access"))
 		assert.NoError(c, err)
 		assert.ElementsMatch(c, want, strings.Split(strings.TrimSpace(string(log)), "\n"))
 	}, 5*time.Second, 20*time.Millisecond)

@@ -7,14 +7,11 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,99 +25,29 @@ import (
 
 // A site is a folder for the files of real servers, with certificates.
 type site struct {
-	dir   string
+	*peer.Site
 	roots *x509.CertPool
 }
 
-// newSite makes a folder that other users may enter, as some servers drop
-// their privileges: cert.pem and key.pem (RSA, as most old suites want it),
+// newSite makes a site with certificates: cert.pem and key.pem (RSA, as most old suites want it),
 // both.pem, ec.pem and ec-key.pem, and ca.pem.
 func newSite(t *testing.T) *site {
-	dir, err := os.MkdirTemp("", "tls") // not t.TempDir: paths of Unix sockets are short
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
-	s := &site{dir: dir}
+	s := &site{Site: peer.NewSite(t)}
 	ca := testca.New("")
 	s.roots = ca.Pool()
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
 	names := []string{"localhost", "127.0.0.1", "mail.contoso.test"}
 	cert, private := testca.PEM(ca.Issue(testca.Leaf{Names: names, Key: key}))
-	s.write(t, "cert.pem", string(cert))
-	s.write(t, "key.pem", string(private))
-	s.write(t, "both.pem", string(cert)+string(private))
+	s.Write(t, "cert.pem", string(cert))
+	s.Write(t, "key.pem", string(private))
+	s.Write(t, "both.pem", string(cert)+string(private))
 	cert, private = testca.PEM(ca.Issue(testca.Leaf{Names: names}))
-	s.write(t, "ec.pem", string(cert))
-	s.write(t, "ec-key.pem", string(private))
+	s.Write(t, "ec.pem", string(cert))
+	s.Write(t, "ec-key.pem", string(private))
 	cert, _ = testca.PEM(ca.Issue(testca.Leaf{}))
-	s.write(t, "ca.pem", string(cert))
+	s.Write(t, "ca.pem", string(cert))
 	return s
-}
-
-func (s *site) path(name string) string { return filepath.Join(s.dir, name) }
-
-func (s *site) write(t *testing.T, name, text string) {
-	require.NoError(t, os.WriteFile(s.path(name), []byte(strings.ReplaceAll(text, "{dir}", s.dir)), 0o644))
-}
-
-func freePort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	require.NoError(t, err)
-	return port
-}
-
-// run runs a server until the test ends, and waits until its ports answer. The
-// pidFile, if not empty, names the process that is the server.
-func (s *site) run(t *testing.T, pidFile string, ports []string, name string, args ...string) {
-	t.Helper()
-	cmd := exec.Command(name, args...)
-	cmd.Dir = s.dir
-	output, err := os.CreateTemp(s.dir, "output") // no pipe, which children would hold open
-	require.NoError(t, err)
-	defer output.Close()
-	cmd.Stdout, cmd.Stderr = output, output
-	require.NoError(t, cmd.Start())
-	exited := make(chan error, 1)
-	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		server := cmd.Process.Pid
-		if text, err := os.ReadFile(s.path(pidFile)); pidFile != "" && err == nil {
-			server, err = strconv.Atoi(strings.TrimSpace(string(text)))
-			assert.NoError(t, err)
-		}
-		_ = syscall.Kill(server, syscall.SIGTERM)
-		select {
-		case <-exited:
-		case <-time.After(10 * time.Second):
-			_ = syscall.Kill(server, syscall.SIGKILL)
-			<-exited
-		}
-		if t.Failed() {
-			said, _ := os.ReadFile(output.Name())
-			t.Logf("%s said:\n%.4000s", filepath.Base(name), said)
-		}
-	})
-	deadline := time.Now().Add(30 * time.Second)
-	for _, port := range ports {
-		for {
-			conn, err := net.DialTimeout("tcp", "127.0.0.1:"+port, time.Second)
-			if err == nil {
-				conn.Close()
-				break
-			}
-			select {
-			case err := <-exited:
-				exited <- err
-				require.FailNow(t, "the server ended", "%v", err)
-			case <-time.After(20 * time.Millisecond):
-				require.True(t, time.Now().Before(deadline), "port %s does not open: %v", port, err)
-			}
-		}
-	}
 }
 
 // A want is what is true of a real server.
@@ -195,12 +122,12 @@ func TestRealOpenSSL(t *testing.T) {
 		{"client certificate 1.3", []string{"-tls1_3", "-Verify", "1"}, want{accepted: list(tls3), class: tlsprobe.ClientCertificateAsked}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			port := freePort(t)
+			port := peer.FreePort(t)
 			args := append([]string{"s_server", "-accept", "127.0.0.1:" + port, "-quiet"}, c.args...)
 			if !strings.Contains(strings.Join(c.args, " "), "cert") || strings.Contains(c.name, "client") {
 				args = append(args, "-cert", "cert.pem", "-key", "key.pem")
 			}
-			s.run(t, "", []string{port}, openssl, args...)
+			s.Run(t, "", []string{port}, openssl, args...)
 			s.check(t, port, c.want)
 		})
 	}
@@ -225,7 +152,7 @@ func TestRealGnuTLS(t *testing.T) {
 		{"NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3", list(tls2, tls3), true},
 	} {
 		t.Run(c.priority, func(t *testing.T) {
-			port := freePort(t)
+			port := peer.FreePort(t)
 			args := []string{"--quiet", "--port", port, "--priority", c.priority, "--x509certfile", "cert.pem", "--x509keyfile", "key.pem"}
 			w := want{accepted: c.accepted}
 			if c.mutual {
@@ -234,7 +161,7 @@ func TestRealGnuTLS(t *testing.T) {
 			} else {
 				args = append(args, "--disable-client-cert")
 			}
-			s.run(t, "", []string{port}, serv, args...)
+			s.Run(t, "", []string{port}, serv, args...)
 			s.check(t, port, w)
 		})
 	}
@@ -244,8 +171,8 @@ func TestRealNginx(t *testing.T) {
 	t.Parallel()
 	nginx := peer.Look(t, "nginx", "nginx-light")
 	s := newSite(t)
-	ports := []string{freePort(t), freePort(t), freePort(t), freePort(t)}
-	s.write(t, "nginx.conf", fmt.Sprintf(`daemon off;
+	ports := []string{peer.FreePort(t), peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)}
+	s.Write(t, "nginx.conf", fmt.Sprintf(`daemon off;
 master_process off;
 pid {dir}/nginx.pid;
 error_log stderr;
@@ -263,7 +190,7 @@ http {
  server { listen 127.0.0.1:%s ssl; ssl_protocols TLSv1.1 TLSv1.3; ssl_verify_client on; ssl_client_certificate {dir}/ca.pem; }
 }
 `, ports[0], ports[1], ports[2], ports[2], ports[3]))
-	s.run(t, "", ports, nginx, "-c", s.path("nginx.conf"))
+	s.Run(t, "", ports, nginx, "-c", s.Path("nginx.conf"))
 	s.check(t, ports[0], want{accepted: list(tls0, tls1, tls2, tls3)})
 	r := s.check(t, ports[1], want{class: tlsprobe.NotTLS, unknown: true})
 	assert.Equal(t, "http", r.Protocol)
@@ -276,9 +203,9 @@ func TestRealHAProxy(t *testing.T) {
 	t.Parallel()
 	haproxy := peer.Look(t, "haproxy", "haproxy")
 	s := newSite(t)
-	ports := []string{freePort(t), freePort(t), freePort(t)}
+	ports := []string{peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)}
 	bind := "bind 127.0.0.1:%s ssl crt {dir}/both.pem ca-file {dir}/ca.pem verify required ciphers ALL:@SECLEVEL=0 "
-	s.write(t, "haproxy.cfg", fmt.Sprintf(`global
+	s.Write(t, "haproxy.cfg", fmt.Sprintf(`global
  stats timeout 5s
 defaults
  mode http
@@ -290,7 +217,7 @@ frontend f
  `+bind+`ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.2
  `+bind+`ssl-min-ver TLSv1.2
 `, ports[0], ports[1], ports[2]))
-	s.run(t, "", ports, haproxy, "-db", "-f", s.path("haproxy.cfg"))
+	s.Run(t, "", ports, haproxy, "-db", "-f", s.Path("haproxy.cfg"))
 	s.check(t, ports[0], want{accepted: list(tls0, tls1, tls2), class: tlsprobe.ClientCertificateAsked})
 	s.check(t, ports[1], want{accepted: list(tls2), class: tlsprobe.ClientCertificateAsked})
 	s.check(t, ports[2], want{accepted: list(tls2, tls3), class: tlsprobe.ClientCertificateAsked})
@@ -342,45 +269,35 @@ func TestRealJSSE(t *testing.T) {
 	java := peer.Look(t, "java", "openjdk-17-jdk-headless")
 	openssl := peer.Look(t, "openssl", "openssl")
 	s := newSite(t)
-	out, err := exec.Command(openssl, "pkcs12", "-export", "-inkey", s.path("key.pem"), "-in", s.path("cert.pem"),
-		"-out", s.path("store.p12"), "-passout", "pass:secret").CombinedOutput()
+	out, err := exec.Command(openssl, "pkcs12", "-export", "-inkey", s.Path("key.pem"), "-in", s.Path("cert.pem"),
+		"-out", s.Path("store.p12"), "-passout", "pass:secret").CombinedOutput()
 	require.NoError(t, err, string(out))
-	s.write(t, "Serve.java", jsse)
-	s.write(t, "old.security", "jdk.tls.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\njdk.certpath.disabledAlgorithms=\n")
-	ports := []string{freePort(t), freePort(t), freePort(t), freePort(t)}
-	s.run(t, "", ports, java, "-Xmx64m", "-XX:TieredStopAtLevel=1", "-Djava.security.properties="+s.path("old.security"), s.path("Serve.java"),
-		s.path("store.p12"), ports[0], "SSLv3", ports[1], "SSLv3,TLSv1,TLSv1.1,TLSv1.2", ports[2], "TLSv1.2,TLSv1.3", ports[3], "mutual,TLSv1.2,TLSv1.3")
+	s.Write(t, "Serve.java", jsse)
+	s.Write(t, "old.security", "jdk.tls.disabledAlgorithms=\njdk.tls.legacyAlgorithms=\njdk.certpath.disabledAlgorithms=\n")
+	ports := []string{peer.FreePort(t), peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)}
+	s.Run(t, "", ports, java, "-Xmx64m", "-XX:TieredStopAtLevel=1", "-Djava.security.properties="+s.Path("old.security"), s.Path("Serve.java"),
+		s.Path("store.p12"), ports[0], "SSLv3", ports[1], "SSLv3,TLSv1,TLSv1.1,TLSv1.2", ports[2], "TLSv1.2,TLSv1.3", ports[3], "mutual,TLSv1.2,TLSv1.3")
 	s.check(t, ports[0], want{accepted: list(ssl3)})
 	s.check(t, ports[1], want{accepted: list(ssl3, tls0, tls1, tls2)})
 	s.check(t, ports[2], want{accepted: list(tls2, tls3)})
 	s.check(t, ports[3], want{accepted: list(tls2, tls3), class: tlsprobe.ClientCertificateAsked})
 }
 
-func asRoot(t *testing.T) {
-	if os.Geteuid() == 0 {
-		return
-	}
-	if os.Getenv(peer.RequireEnv) == "1" {
-		t.Fatal("mail servers start as root")
-	}
-	t.Skip("mail servers start as root")
-}
-
 func TestRealPostfix(t *testing.T) {
 	t.Parallel()
 	postfix := peer.Look(t, "postfix", "postfix")
-	asRoot(t)
+	peer.Root(t, "the mail server")
 	s := newSite(t)
 	owner, err := user.Lookup("postfix")
 	require.NoError(t, err)
 	uid, err := strconv.Atoi(owner.Uid)
 	require.NoError(t, err)
 	for _, dir := range []string{"queue", "data"} {
-		require.NoError(t, os.Mkdir(s.path(dir), 0o755))
+		require.NoError(t, os.Mkdir(s.Path(dir), 0o755))
 	}
-	require.NoError(t, os.Chown(s.path("data"), uid, -1))
-	with, without := freePort(t), freePort(t)
-	s.write(t, "main.cf", `compatibility_level = 3.6
+	require.NoError(t, os.Chown(s.Path("data"), uid, -1))
+	with, without := peer.FreePort(t), peer.FreePort(t)
+	s.Write(t, "main.cf", `compatibility_level = 3.6
 queue_directory = {dir}/queue
 data_directory = {dir}/data
 maillog_file = {dir}/log
@@ -396,7 +313,7 @@ smtpd_tls_protocols = >=TLSv1
 smtpd_tls_ciphers = low
 tls_low_cipherlist = ALL:@SECLEVEL=0
 `)
-	s.write(t, "master.cf", fmt.Sprintf(`127.0.0.1:%s inet n - n - - smtpd
+	s.Write(t, "master.cf", fmt.Sprintf(`127.0.0.1:%s inet n - n - - smtpd
 127.0.0.1:%s inet n - n - - smtpd -o smtpd_tls_security_level=none
 tlsmgr unix - - n 1000? 1 tlsmgr
 anvil unix - - n - 1 anvil
@@ -404,7 +321,7 @@ rewrite unix - - n - - trivial-rewrite
 proxymap unix - - n - - proxymap
 postlog unix-dgram n - n - 1 postlogd
 `, with, without))
-	s.run(t, "queue/pid/master.pid", []string{with, without}, postfix, "-c", s.dir, "start-fg")
+	s.Run(t, "queue/pid/master.pid", []string{with, without}, postfix, "-c", s.Dir, "start-fg")
 	smtp := tlsprobe.Prober{StartTLS: tlsprobe.SMTP}
 	s.check(t, with, want{accepted: list(tls0, tls1, tls2, tls3), prober: smtp})
 	s.check(t, without, want{class: tlsprobe.StartTLSRefused, prober: smtp, unknown: true})
@@ -417,10 +334,10 @@ func TestRealDovecot(t *testing.T) {
 	dovecot := peer.Look(t, "dovecot", "dovecot-core")
 	peer.Look(t, "imap-login", "dovecot-imapd")
 	peer.Look(t, "pop3-login", "dovecot-pop3d")
-	asRoot(t)
+	peer.Root(t, "the mail server")
 	s := newSite(t)
-	imap, pop3, imaps := freePort(t), freePort(t), freePort(t)
-	s.write(t, "dovecot.conf", fmt.Sprintf(`base_dir = {dir}/run
+	imap, pop3, imaps := peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)
+	s.Write(t, "dovecot.conf", fmt.Sprintf(`base_dir = {dir}/run
 state_dir = {dir}/state
 log_path = {dir}/log
 protocols = imap pop3
@@ -455,8 +372,8 @@ service pop3-login {
  }
 }
 `, imap, imaps, pop3))
-	s.write(t, "users", "")
-	s.run(t, "", []string{imap, imaps, pop3}, dovecot, "-F", "-c", s.path("dovecot.conf"))
+	s.Write(t, "users", "")
+	s.Run(t, "", []string{imap, imaps, pop3}, dovecot, "-F", "-c", s.Path("dovecot.conf"))
 	s.check(t, imap, want{accepted: list(tls2, tls3), prober: tlsprobe.Prober{StartTLS: tlsprobe.IMAP}})
 	s.check(t, pop3, want{accepted: list(tls2, tls3), prober: tlsprobe.Prober{StartTLS: tlsprobe.POP3}})
 	s.check(t, imaps, want{accepted: list(tls2, tls3)})
