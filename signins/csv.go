@@ -51,6 +51,9 @@ const minColumns = 4
 func (s *stream) readCSV() {
 	var names []string
 	n, err := s.row(func(line []byte) (int, error) {
+		if !s.eof && bytes.IndexByte(line, '\n') < 0 {
+			return 0, errShort
+		}
 		comma := separator(line)
 		names = names[:0]
 		n, err := cells(line, comma, &s.scratch, func(_ int, cell []byte) error {

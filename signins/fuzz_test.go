@@ -330,6 +330,7 @@ func FuzzRead(f *testing.F) {
 		}
 	}
 	f.Add([]byte("{\"records\":[{\"category\":\"AuditLogs\"},{\"category\":\"SignInLogs\",\"properties\":{\"id\":\"a\"}}]}\n{\"id\":1,\n"))
+	f.Add([]byte("\"\"\t,\t"))
 	f.Add([]byte("[{\n\"id\":\"a\"},\n{\"id\":\"b\"}]{\"value\":[]}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		whole := readAll(bytes.NewReader(text))

@@ -47,8 +47,8 @@ type Reader struct {
 type Progress struct {
 	File    string // name of the file being read, if known
 	Bytes   int64  // read so far in all files, as stored (before decompression)
-	Records int64  // yielded so far
-	Errors  int64  // records that could not be read so far
+	Records int64  // met so far, readable or not
+	Errors  int64  // could not be read, of these
 }
 
 // A RecordError reports a record that is not yielded as a SignIn, and why.
