@@ -415,9 +415,10 @@ func (a *assessment) certificate() {
 }
 
 // issuersOfMicrosoft are organisations that issue certificates for Microsoft's
-// hosts, from Azure's list of certificate authorities and the published
-// chains. An organisation is a name that anybody may write into a root of
-// their own: this finds inspection by products that do not hide.
+// hosts: those of Azure's list of certificate authorities, and public ones that
+// content networks in front of some hosts use. An organisation is a name that
+// anybody may write into a root of their own: this finds inspection by products
+// that do not hide.
 var issuersOfMicrosoft = []string{
 	"Microsoft Corporation", "DigiCert Inc", "DigiCert, Inc.", "Entrust, Inc.", "GlobalSign nv-sa",
 	"D-Trust GmbH", "Let's Encrypt", "Sectigo Limited", "GeoTrust Inc.", "Baltimore",

@@ -140,7 +140,7 @@ func (e *endpoint) askAllAgain(list []Version) {
 }
 
 // confirm asks the versions of list again at once, one hello after the other,
-// with controls behind. A server that cuts every so manieth connection does
+// with controls behind. A server that cuts every n-th connection does
 // not cut two in a row; one that counts by the second cuts the controls too.
 // So if all of the list is cut and the controls are not, the server does not
 // want the versions. It tells whether nothing is left in doubt.

@@ -18,8 +18,9 @@
 // from the server's first flight.
 //
 // No credential is ever sent: no client certificate, no proxy password, no
-// mail login. What leaves the machine, for each address, are five to about
-// twenty short connections; through STARTTLS each has its greeting.
+// mail login. What leaves the machine, for each address, are six short
+// connections to a usual server, and about thirty to one that cuts connections;
+// through STARTTLS each has its greeting.
 //
 // A [Result] holds facts. [Assess] judges them for a day.
 package tlsprobe

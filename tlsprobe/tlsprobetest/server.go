@@ -82,7 +82,7 @@ type Server struct {
 	Cut        Act
 
 	PerSecond   int // connections answered in any second; the rest is cut
-	EveryNth    int // every so manieth connection is cut
+	EveryNth    int // every n-th connection is cut
 	MaxSuites   int // hellos with more suites are cut
 	MaxHello    int // longer hellos, in bytes of the message, get no answer
 	HangFrom    int // hellos of HangFrom to HangTo bytes get no answer
