@@ -343,7 +343,7 @@ func (e *endpoint) askAgain(h hello) outcome {
 	return outcome{hello: h, loss: lostCanceled}
 }
 
-var readBuffers = sync.Pool{New: func() any { return new([2048]byte) }}
+var readBuffers = sync.Pool{New: func() any { return new([1024]byte) }}
 
 // exchange sends one hello and reads the answer.
 func (e *endpoint) exchange(h hello) outcome {
@@ -359,7 +359,7 @@ func (e *endpoint) exchange(h hello) outcome {
 	}
 	reader := answerReader{ssl2: h.version == SSL20, flight: !e.prober.SkipChain}
 	if conn != nil {
-		buf := readBuffers.Get().(*[2048]byte)
+		buf := readBuffers.Get().(*[1024]byte)
 		defer readBuffers.Put(buf)
 		// Even if the hello could not be written, there may be an answer: a
 		// server that closes at once may have said why.

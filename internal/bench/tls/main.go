@@ -2,7 +2,7 @@
 // negotiate: a loop of full handshakes by crypto/tls, sslscan and nmap. It
 // needs Debian's nginx-light, sslscan and nmap, and Linux.
 //
-//	go run ./tls [-rounds 3] [-nmap=false] [-many 20000]
+//	go run ./tls [-rounds 3] [-peers=false] [-many 20000]
 //
 // All targets are on loopback, served by one nginx. Each contestant runs in a
 // process of its own, so that CPU and memory are its own; the order changes
@@ -42,7 +42,7 @@ const (
 
 func main() {
 	rounds := flag.Int("rounds", 3, "how often each contestant runs")
-	withNmap := flag.Bool("nmap", true, "run nmap, which takes long, in the first round")
+	peers := flag.Bool("peers", true, "run sslscan, and nmap once, which takes long")
 	many := flag.Int("many", 20000, "how many targets for the memory of a long run")
 	child := flag.String("child", "", "be this contestant, with targets from standard input")
 	flag.Parse()
@@ -51,7 +51,7 @@ func main() {
 		err = contestants[*child](os.Stdin, os.Stdout)
 		reportMemory()
 	} else {
-		err = run(*rounds, *withNmap, *many)
+		err = run(*rounds, *peers, *many)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -276,6 +276,11 @@ client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/
 	if err := os.WriteFile(file, []byte(conf.String()), 0o644); err != nil {
 		return nil, nil, nil, err
 	}
+	probe, err := net.Listen("tcp", targets[0])
+	if err != nil {
+		return nil, nil, nil, err // somebody else is there
+	}
+	probe.Close()
 	cmd := exec.Command("/usr/sbin/nginx", "-c", file)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {
@@ -324,7 +329,7 @@ func silent(n int) (targets []string, stop func(), err error) {
 	return targets, stop, nil
 }
 
-func run(rounds int, withNmap bool, many int) error {
+func run(rounds int, peers bool, many int) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -336,13 +341,16 @@ func run(rounds int, withNmap bool, many int) error {
 	}
 	defer stop()
 
-	names := []string{"crypto/tls loop", "tlsprobe", "tlsprobe modern", "tlsprobe with chain", "sslscan x16"}
+	names := []string{"crypto/tls loop", "tlsprobe", "tlsprobe modern", "tlsprobe with chain"}
+	if peers {
+		names = append(names, "sslscan x16")
+	}
 	fmt.Printf("500 endpoints, %d at a time, median of %d; x is against the crypto/tls loop\n", concurrency, rounds)
 	figures, err := rounded(rounds, names, targets, truth)
 	if err != nil {
 		return err
 	}
-	if withNmap {
+	if peers {
 		if figures["nmap"], err = nmap(dir, targets, truth); err != nil {
 			return err
 		}
