@@ -1,3 +1,5 @@
+//go:build linux
+
 // Tls compares tlsprobe with other ways to find out which TLS versions servers
 // negotiate: a loop of full handshakes by crypto/tls, sslscan and nmap. It
 // needs Debian's nginx-light, sslscan and nmap, and Linux.
@@ -283,6 +285,7 @@ client_body_temp_path %[1]s/a; proxy_temp_path %[1]s/b; fastcgi_temp_path %[1]s/
 	probe.Close()
 	cmd := exec.Command("/usr/sbin/nginx", "-c", file)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM} // it must not stay behind
 	if err := cmd.Start(); err != nil {
 		return nil, nil, nil, err
 	}
