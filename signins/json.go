@@ -27,31 +27,32 @@ import (
 
 // A node is a place in a record: a member of an object that was seen there.
 type node struct {
-	parent *node // the object or array that this is in; nil for a root
-	key    string
-	want   // what to do with the value
-	dst    *string
-	varies bool   // unwanted, but seen with different values
-	last   string // unwanted: the raw text seen; wanted: the value seen, if its raw text is the same
+	edge           // the one followed last
+	dst    *string // where its text is put, if it is a text
+	last   string  // unwanted: the raw text seen; wanted: the value seen, if its raw text is the same
+	want           // what to do with the value
+	varies bool    // unwanted, but seen with different values
+	list   bool    // an unwanted array, which has a kid for each element
+	listed bool    // somewhere in such an array
+	index  int     // in the array
+
+	others []edge
 	names  []seenName
 	enums  []seenEnum
-	sub    *node // the root of JSON text inside of a string
+	victim int // which of others or enums to replace next
 
+	parent *node // the object or array that this is in; nil for a root
+	key    string
 	kids   []*node
-	next   int  // where in kids to look first
-	list   bool // an unwanted array, which has a kid for each element
-	listed bool // somewhere in such an array
-	index  int  // in the array
-
-	edges  []edge
-	victim int // which of edges or enums to replace next
+	next   int   // where in kids to look first
+	sub    *node // the root of a value that is read by itself
 }
 
 // An edge is a text that was seen between a value and the next one.
 type edge struct {
 	text string
 	to   *node  // nil at the end of the record
-	seen Fields // of members passed in text
+	seen Fields // of the members in text and of to
 }
 
 // A seenName is an entry of a node's table of repeating values.
@@ -68,7 +69,7 @@ type seenEnum struct {
 }
 
 const (
-	maxEdges  = 6
+	maxOthers = 5 // edges besides the one followed last
 	maxEnums  = 8
 	maxLast   = 256     // longest raw value to remember
 	namesKept = 256     // repeating values to remember for each place
@@ -134,11 +135,10 @@ func (p *parser) run(root *node, b []byte) (int, error) {
 	at, i := root, 0
 	for {
 		var to *node
-		if len(at.edges) > 0 && hasPrefix(b[i:], at.edges[0].text) {
-			e := &at.edges[0]
-			i += len(e.text)
-			p.seen |= e.seen
-			to = e.to
+		if at.text != "" && hasPrefix(b[i:], at.text) {
+			i += len(at.text)
+			p.seen |= at.seen
+			to = at.to
 		} else {
 			var err error
 			if to, i, err = p.follow(at, b, i); err != nil {
@@ -166,28 +166,32 @@ func hasPrefix(b []byte, text string) bool {
 // follow goes on after the value of at, or before it if at is a root, and
 // returns the next node whose value is to be read, and where that value is.
 func (p *parser) follow(at *node, b []byte, start int) (*node, int, error) {
-	for k := 1; k < len(at.edges); k++ {
-		if e := at.edges[k]; hasPrefix(b[start:], e.text) {
-			at.edges[k] = at.edges[k-1] // what is met often moves to the front
-			at.edges[k-1] = e
-			p.seen |= e.seen
-			return e.to, start + len(e.text), nil
+	for k := range at.others {
+		if e := &at.others[k]; hasPrefix(b[start:], e.text) {
+			at.edge, *e = *e, at.edge
+			p.seen |= at.seen
+			return at.to, start + len(at.text), nil
 		}
 	}
 	to, i, seen, err := p.walk(at, b, start)
 	if err != nil {
 		return nil, i, err
 	}
+	if to != nil {
+		seen |= to.fields
+	}
 	p.seen |= seen
 	if n := i - start; n <= maxText {
 		p.memory += n
-		e := edge{string(b[start:i]), to, seen}
-		if len(at.edges) < maxEdges {
-			at.edges = append(at.edges, e)
-		} else {
-			at.edges[at.victim] = e
-			at.victim = (at.victim + 1) % maxEdges
+		switch {
+		case at.text == "":
+		case len(at.others) < maxOthers:
+			at.others = append(at.others, at.edge)
+		default:
+			at.others[at.victim] = at.edge
+			at.victim = (at.victim + 1) % maxOthers
 		}
+		at.edge = edge{string(b[start:i]), to, seen}
 	}
 	return to, i, nil
 }
@@ -393,7 +397,6 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 	}
 	switch {
 	case n.dst != nil && b[i] == '"':
-		p.seen |= n.fields
 		t := b[i+1:]
 		if k := len(n.last); k < len(t) && t[k] == '"' && string(t[:k]) == n.last {
 			*n.dst = n.last
@@ -409,19 +412,16 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 	case n.slot == slotSkip && n.members == nil:
 		return skip(b, i)
 	case n.slot.isLate() && (n.members == nil || b[i] == '"'):
-		p.seen |= n.fields
 		end, err := skip(b, i)
 		p.late[n.slot-firstLate] = late{b[i:end], true}
 		return end, err
 	case n.slot == slotTime && b[i] == '"':
-		p.seen |= n.fields
 		t := b[i+1:]
 		if k := plain(t); k < len(t) && t[k] == '"' {
 			p.setTime(t[:k])
 			return i + k + 2, nil
 		}
 	case n.slot.isEnum():
-		p.seen |= n.fields
 		for k := range n.enums {
 			e := &n.enums[k]
 			if hasPrefix(b[i:], e.raw) && endsAt(b, i+len(e.raw)) {
@@ -436,7 +436,6 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 			v = v*10 + int(b[k]-'0')
 		}
 		if k > i && endsAt(b, k) && (b[i] != '0' || k == i+1) {
-			p.seen |= n.fields
 			if n.slot == slotErrorCode {
 				p.setCode(int64(v))
 			} else {
@@ -445,7 +444,6 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 			return k, nil
 		}
 	}
-	p.seen |= n.fields
 	return p.anyValue(n, b, i)
 }
 

@@ -403,6 +403,7 @@ func (s *stream) readRow(b []byte) (int, error) {
 		var err error
 		i = space(b, i)
 		if k < len(s.columns) && s.columns[k] != nil {
+			s.seen |= s.columns[k].fields
 			i, err = s.value(s.columns[k], b, i)
 		} else {
 			i, err = skip(b, i)
