@@ -6,31 +6,39 @@
 //	connect -product cloud-sync 1.1.2334.0 -json
 //	connect FOLDER -svg timeline.svg
 //	connect local
+//	connect -tenant contoso.onmicrosoft.com -signin device
 //
 // FOLDER holds evidence from one server: copies of AzureADConnect.exe and
 // miiserver.exe, registry exports, logs of the wizard, and output of the
-// ADSync cmdlets; local asks the Windows machine it runs on. Nothing is sent anywhere. What a tenant knows is asked by
-// examples/connect-tenant, which compiles Microsoft's SDK for it.
+// ADSync cmdlets; local asks the Windows machine it runs on. With -tenant, and
+// only then, it signs in to Microsoft Graph and asks what the tenant knows.
 //
 // Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly.
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // asked is the command line.
 type asked struct {
@@ -40,10 +48,11 @@ type asked struct {
 	json       bool
 	svg        string
 	facts      connectversion.Facts
-	anyProduct bool // no -product was given
+	anyProduct bool     // no -product was given
+	tenant     question // in place of a subject, if it names a tenant
 }
 
-func run(args []string, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	a, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -52,7 +61,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "connect:", err)
 		return 2
 	}
-	if err := a.answer(stdout, stderr); err != nil {
+	if a.tenant.tenant != "" {
+		err = a.tenant.ask(ctx, stdout, stderr)
+	} else {
+		err = a.answer(stdout, stderr)
+	}
+	if err != nil {
 		fmt.Fprintln(stderr, "connect:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 1
 	}
@@ -62,7 +76,6 @@ func run(args []string, stdout, stderr io.Writer) int {
 func parse(args []string, stderr io.Writer) (asked, error) {
 	a := asked{}
 	var product, at, until, cloud, auth string
-	var tenant bool
 	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&product, "product", "", "the `product` of VERSION: connect-sync (the default), cloud-sync, health-agent,\nprivate-network-connector, password-protection or pass-through-agent")
@@ -70,15 +83,17 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&until, "until", "", "the `day` until which to plan (default a year later)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.StringVar(&a.svg, "svg", "", "write a timeline to `FILE`")
-	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` or other")
+	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or global), gcchigh, dod, china, bleu, delos or other")
 	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
-	flags.BoolVar(&tenant, "tenant", false, "ask a tenant: that is examples/connect-tenant")
+	flags.StringVar(&a.tenant.tenant, "tenant", "", "ask a tenant, by `ID` or domain")
+	flags.StringVar(&a.tenant.signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
+	flags.BoolVar(&a.tenant.connectors, "connectors", false, "with -tenant: ask for private network connectors too")
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local\n\n"+
+		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local|-tenant ID\n\n"+
 			"Tells whether an installed Entra Connect, or one of its agents, is still good, and until when.\n"+
 			"FOLDER holds evidence from one server: programs, registry exports, logs, output of cmdlets.\n"+
 			"local asks the Windows machine it runs on.\n"+
-			"To ask a tenant, run examples/connect-tenant: it compiles Microsoft's SDK, which takes minutes.\n\n")
+			"A tenant knows the server that exported last, and no staging server.\n\n")
 		flags.PrintDefaults()
 	}
 	for { // flags may follow the subject
@@ -93,10 +108,12 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 		}
 		a.subject, args = flags.Arg(0), flags.Args()[1:]
 	}
-	if tenant {
-		return a, errors.New("to ask a tenant, run: go run ./examples/connect-tenant")
-	}
-	if a.subject == "" {
+	switch {
+	case a.tenant.tenant != "" && a.subject != "":
+		return a, fmt.Errorf("a tenant or %q, not both", a.subject)
+	case a.tenant.tenant == "" && a.tenant.connectors:
+		return a, errors.New("-connectors goes with -tenant")
+	case a.tenant.tenant == "" && a.subject == "":
 		flags.Usage()
 		return a, errors.New("which version?")
 	}
@@ -113,11 +130,12 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	if a.until, err = day(until, a.at.AddDate(1, 0, 0)); err != nil {
 		return a, err
 	}
-	switch cloud {
-	case "":
-	case "commercial":
+	a.tenant.at, a.tenant.json = a.at, a.json
+	switch err := a.tenant.cloud.UnmarshalText([]byte(cloud)); {
+	case cloud == "":
+	case cloud == "commercial", err == nil && a.tenant.cloud == graphconnectversion.Global:
 		a.facts.Cloud = connectversion.Commercial
-	case "other":
+	case cloud == "other" && a.tenant.tenant == "", err == nil:
 		a.facts.Cloud = connectversion.OtherCloud
 	default:
 		return a, fmt.Errorf("no such cloud: %q", cloud)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
@@ -28,7 +29,7 @@ import (
 // connect runs the command and returns its exit code and what it printed.
 func connect(args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = run(args, &out, &errs)
+	code = run(context.Background(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -112,14 +113,12 @@ func TestFolder(t *testing.T) {
 
 func TestWrongUse(t *testing.T) {
 	for _, args := range [][]string{{}, {"1.2.3.4", "5.6.7.8"}, {"-product", "dirsync", "1.2.3.4"}, {"-at", "tomorrow", "1.2.3.4"},
-		{"-cloud", "nine", "1.2.3.4"}, {"-auth", "x", "1.2.3.4"}, {"-nonsense"}, {"-tenant"}} {
+		{"-cloud", "nine", "1.2.3.4"}, {"-auth", "x", "1.2.3.4"}, {"-nonsense"}} {
 		code, out, errs := connect(args...)
 		assert.Equal(t, 2, code, args)
 		assert.Empty(t, out)
 		assert.NotEmpty(t, errs)
 	}
-	_, _, errs := connect("-tenant")
-	assert.Contains(t, errs, "go run ./examples/connect-tenant")
 	code, _, errs := connect("2.x")
 	assert.Equal(t, 1, code)
 	assert.Equal(t, "connect: \"2.x\" is neither a version such as 2.6.3.0 nor a folder\n", errs)

@@ -1,29 +1,11 @@
-// Command connect-tenant asks a tenant which Entra Connect synchronises into
-// it, and tells whether that is still good.
-//
-//	connect-tenant -tenant contoso.onmicrosoft.com
-//	connect-tenant -tenant contoso.com -signin device -connectors -json
-//
-// The tenant knows the server that exported last, and no staging server;
-// examples/connect judges what was collected on the servers themselves.
-//
-// A user needs OnPremDirectorySynchronization.Read.All and the role Global
-// Administrator, an application the permission alone; both need
-// Organization.Read.All, and for -connectors Directory.ReadWrite.All.
-//
-// Exit codes: 0 it ran, 1 it could not run, or not ask everything, 2 it was
-// called wrongly.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"strings"
 	"time"
 
@@ -36,88 +18,52 @@ import (
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// asked is the command line.
-type asked struct {
-	tenant     string
+// A question to a tenant: which Entra Connect synchronises into it? The tenant
+// knows the server that exported last, and no staging server.
+//
+// A user needs OnPremDirectorySynchronization.Read.All and the role Global
+// Administrator, an application the permission alone; both need
+// Organization.Read.All, and for connectors Directory.ReadWrite.All.
+type question struct {
+	tenant     string // id or domain
 	cloud      graphconnectversion.Cloud
 	signIn     string
+	connectors bool // ask for private network connectors too
 	at         time.Time
 	json       bool
-	connectors bool
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	a, err := parse(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return 0
-	}
+// ask signs in, asks and prints.
+func (q question) ask(ctx context.Context, stdout, stderr io.Writer) error {
+	credential, err := q.credential(stderr)
 	if err != nil {
-		fmt.Fprintln(stderr, "connect-tenant:", err)
-		return 2
+		return err
 	}
-	credential, err := a.credential(stderr)
-	if err == nil {
-		var tenant *graphconnectversion.Tenant
-		if tenant, err = graphconnectversion.New(credential, graphconnectversion.Options{Cloud: a.cloud}); err == nil {
-			err = a.answer(ctx, tenant, stdout)
-		}
-	}
+	tenant, err := graphconnectversion.New(credential, graphconnectversion.Options{Cloud: q.cloud})
 	if err != nil {
-		fmt.Fprintln(stderr, "connect-tenant:", strings.ReplaceAll(err.Error(), "\n", "; "))
-		return 1
+		return err
 	}
-	return 0
-}
-
-func parse(args []string, stderr io.Writer) (a asked, err error) {
-	flags := flag.NewFlagSet("connect-tenant", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.StringVar(&a.tenant, "tenant", "", "the tenant, by `id` or domain")
-	flags.TextVar(&a.cloud, "cloud", graphconnectversion.Global, "global, gcchigh, dod, china, bleu or delos")
-	flags.StringVar(&a.signIn, "signin", "browser", "browser, device, cli or environment")
-	flags.BoolVar(&a.json, "json", false, "print JSON")
-	flags.BoolVar(&a.connectors, "connectors", false, "ask for private network connectors too")
-	at := flags.String("at", "", "the `day` to judge for, as 2026-11-22 (default today)")
-	if err := flags.Parse(args); err != nil {
-		return a, err
-	}
-	if a.tenant == "" || flags.NArg() > 0 {
-		flags.Usage()
-		return a, errors.New("which tenant?")
-	}
-	a.at = time.Now()
-	if *at != "" {
-		if a.at, err = time.Parse(time.DateOnly, *at); err != nil {
-			return a, fmt.Errorf("%q is not a day such as 2026-11-22", *at)
-		}
-	}
-	return a, nil
+	return q.answer(ctx, tenant, stdout)
 }
 
 // credential signs in when it is first used.
-func (a asked) credential(stderr io.Writer) (azcore.TokenCredential, error) {
-	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: a.cloud.Authority()}}
-	switch a.signIn {
+func (q question) credential(stderr io.Writer) (azcore.TokenCredential, error) {
+	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: q.cloud.Authority()}}
+	switch q.signIn {
 	case "browser":
-		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: a.tenant})
+		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: q.tenant})
 	case "device":
-		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: client, TenantID: a.tenant,
+		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: client, TenantID: q.tenant,
 			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
 				_, err := fmt.Fprintln(stderr, m.Message)
 				return err
 			}})
 	case "cli":
-		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: a.tenant})
+		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: q.tenant})
 	case "environment":
 		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: client})
 	}
-	return nil, fmt.Errorf("-signin is browser, device, cli or environment, not %q", a.signIn)
+	return nil, fmt.Errorf("-signin is browser, device, cli or environment, not %q", q.signIn)
 }
 
 // result is what is printed.
@@ -133,7 +79,7 @@ type result struct {
 
 // answer asks the tenant and prints what it knows. What could not be asked is
 // printed with the rest, and is also the error.
-func (a asked) answer(ctx context.Context, tenant *graphconnectversion.Tenant, stdout io.Writer) error {
+func (q question) answer(ctx context.Context, tenant *graphconnectversion.Tenant, stdout io.Writer) error {
 	sync, failed := tenant.Sync(ctx)
 	if sync == nil {
 		return failed
@@ -141,13 +87,13 @@ func (a asked) answer(ctx context.Context, tenant *graphconnectversion.Tenant, s
 	r := result{Tenant: sync.TenantID, Name: sync.TenantName, Enabled: sync.Enabled.String(), LastSync: sync.LastSync,
 		Installed: []connectversion.Assessment{}, Findings: []crossprem.Finding{}, Missing: []string{}}
 	if failed == nil {
-		found := connectversion.Reconcile(a.at, sync.Evidence())
+		found := connectversion.Reconcile(q.at, sync.Evidence())
 		for _, i := range found.Installed {
-			r.Installed = append(r.Installed, connectversion.Assess(i.Product, i.Version, a.at, sync.Facts()))
+			r.Installed = append(r.Installed, connectversion.Assess(i.Product, i.Version, q.at, sync.Facts()))
 		}
 		r.Findings = append(r.Findings, found.Findings...)
 	}
-	if a.connectors {
+	if q.connectors {
 		connectors, err := tenant.Connectors(ctx)
 		failed = errors.Join(failed, err)
 		for _, c := range connectors {
@@ -157,14 +103,14 @@ func (a asked) answer(ctx context.Context, tenant *graphconnectversion.Tenant, s
 			}
 			facts := sync.Facts()
 			facts.Server = c.Machine
-			r.Installed = append(r.Installed, connectversion.Assess(connectversion.PrivateNetworkConnector, c.Version, a.at, facts))
+			r.Installed = append(r.Installed, connectversion.Assess(connectversion.PrivateNetworkConnector, c.Version, q.at, facts))
 		}
 	}
 	if failed != nil {
 		r.Missing = strings.Split(failed.Error(), "\n")
 	}
 	var err error
-	if a.json {
+	if q.json {
 		out := json.NewEncoder(stdout)
 		out.SetIndent("", "  ")
 		out.SetEscapeHTML(false)

@@ -37,11 +37,11 @@ func contoso(t *testing.T, status int) *graphconnectversion.Tenant {
 	return tenant
 }
 
-var day = time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
+var testDay = time.Date(2026, 11, 22, 20, 0, 0, 0, time.UTC)
 
-func TestText(t *testing.T) {
+func TestTenantAsText(t *testing.T) {
 	var out bytes.Buffer
-	require.NoError(t, asked{at: day, connectors: true}.answer(t.Context(), contoso(t, 200), &out))
+	require.NoError(t, question{at: testDay, connectors: true}.answer(t.Context(), contoso(t, 200), &out))
 	for _, want := range []string{"Contoso (12cce4b4-4ab8-40b7-be4d-f5d7742ec185)", "synchronised: yes, last on 2026-11-22 18:40 UTC",
 		"Entra Connect Sync 2.6.3.0: outdated, last day 2027-07-07", "SYNC01: From 2027-04-07", "Entra private network connector 1.5.4522.0"} {
 		assert.Contains(t, out.String(), want)
@@ -49,9 +49,9 @@ func TestText(t *testing.T) {
 }
 
 // What could not be asked is said, beside what could.
-func TestRefusal(t *testing.T) {
+func TestTenantRefuses(t *testing.T) {
 	var out bytes.Buffer
-	err := asked{at: day, json: true}.answer(t.Context(), contoso(t, 403), &out)
+	err := question{at: testDay, json: true}.answer(t.Context(), contoso(t, 403), &out)
 	assert.ErrorContains(t, err, "Global Administrator")
 	var r struct {
 		Tenant    string
@@ -67,14 +67,14 @@ func TestRefusal(t *testing.T) {
 	assert.Contains(t, r.Missing[0], "OnPremDirectorySynchronization.Read.All")
 }
 
-func TestUsage(t *testing.T) {
-	for _, args := range [][]string{{}, {"-tenant", "x", "more"}, {"-tenant", "x", "-at", "today"}, {"-tenant", "x", "-cloud", "mars"}, {"-nonsense"}} {
+func TestTenantUsage(t *testing.T) {
+	for _, args := range [][]string{{"-tenant", "x", "2.6.3.0"}, {"-tenant", "x", "-at", "today"}, {"-tenant", "x", "-cloud", "mars"},
+		{"-tenant", "x", "-cloud", "other"}, {"-connectors", "2.6.3.0"}, {"-cloud", "mars", "2.6.3.0"}} {
 		var out, errs bytes.Buffer
 		assert.Equal(t, 2, run(t.Context(), args, &out, &errs), args)
 		assert.Empty(t, out.String())
 	}
 	var out, errs bytes.Buffer
 	assert.Equal(t, 1, run(t.Context(), []string{"-tenant", "x", "-signin", "pigeon"}, &out, &errs))
-	assert.Equal(t, "connect-tenant: -signin is browser, device, cli or environment, not \"pigeon\"\n", errs.String())
-	assert.Equal(t, 0, run(t.Context(), []string{"-help"}, &out, &errs))
+	assert.Equal(t, "connect: -signin is browser, device, cli or environment, not \"pigeon\"\n", errs.String())
 }
