@@ -195,3 +195,19 @@ func TestHellos(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkHello(b *testing.B) {
+	for b.Loop() {
+		for _, v := range fiveVersions {
+			hello{version: v}.bytes("", nil)
+		}
+	}
+}
+
+func BenchmarkAnswer(b *testing.B) {
+	flight := record(recordHandshake, serverHello12("")...)
+	b.SetBytes(int64(len(flight)))
+	for b.Loop() {
+		read(false, flight)
+	}
+}
