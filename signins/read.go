@@ -254,7 +254,8 @@ func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
 func (s *stream) container(multi bool) {
 	s.pos++
 	for !s.stopped {
-		multi = s.space() || multi
+		newline := s.space()
+		multi = newline || multi
 		if s.pos == s.end {
 			s.failHere(errShort)
 			return
@@ -266,6 +267,11 @@ func (s *stream) container(multi bool) {
 		case ',':
 			s.pos++
 			continue
+		case '{', '[':
+			if newline { // of something new, after a torn line
+				s.failHere(errShort)
+				return
+			}
 		}
 		var key string
 		n, err := s.one(multi, func(b []byte) (int, error) {
