@@ -33,13 +33,16 @@ type Spray struct {
 	// if 0) from DistributedAddresses addresses or more (5 if 0) with one user
 	// agent or from one network, within DistributedWindow (24 hours if 0), and
 	// at least 4 times as many accounts as were let in with it meanwhile.
+	// Addresses of the tenant's own do not count, at which three people or more
+	// are let in, and no fewer than are guessed at.
 	DistributedWindow    time.Duration `json:"distributedWindow,omitempty"`
 	DistributedAccounts  int           `json:"distributedAccounts,omitempty"`
 	DistributedAddresses int           `json:"distributedAddresses,omitempty"`
 
 	// An account is compromised if it is let in from an address of the attack,
 	// from which it had not been let in before, up to After after its last
-	// guess. If 0, it is 24 hours.
+	// guess. If 0, it is 24 hours. At an address of the tenant's own it takes
+	// the protocol and a user agent of the attack as well.
 	After time.Duration `json:"after,omitempty"`
 
 	// MaxEvidence bounds the evidence that is kept: guesses that differ in
