@@ -359,6 +359,7 @@ func FuzzLines(f *testing.F) {
 	f.Add(records[0], []byte(`{"records":[{"a":[[{"b":"`), records[2])
 	f.Add(records[0], []byte(`]}"`), records[3])
 	f.Add(records[0], []byte(`{"records":[],`), records[3])
+	f.Add(records[0], []byte(`["":"x", "y": `), records[3])
 	f.Fuzz(func(t *testing.T, first, torn, second []byte) {
 		for _, text := range [][]byte{first, second} {
 			tree, ok := treeOf(text)

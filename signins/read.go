@@ -575,8 +575,11 @@ func (s *stream) space() (newline bool) {
 	return newline
 }
 
-// multiline reports whether nothing follows in the line after the bracket at pos.
+// multiline reports whether at pos is a bracket that ends its line.
 func (s *stream) multiline() bool {
+	if c := s.buf[s.pos]; c != '{' && c != '[' {
+		return false
+	}
 	for n := 1; s.ahead(n + 1); n++ {
 		switch s.buf[s.pos+n] {
 		case '\n':
