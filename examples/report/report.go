@@ -132,10 +132,11 @@ func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summa
 		}
 	}
 	summary, err := signins.Summarize(signins.Dedupe(seq, 0))
-	if err == nil {
-		err = notLog
+	if err = cmp.Or(err, notLog); err != nil {
+		return nil, err
 	}
-	return summary, err
+	summary.Seal() // nothing will be merged into it
+	return summary, nil
 }
 
 // open returns the sign-ins of the file or folder called name.
