@@ -23,7 +23,8 @@ import (
 // containers too. In values that are skipped, only strings and brackets are
 // followed: brackets need to balance but not to match in kind, and escapes,
 // control characters, numbers, words and the order of commas and colons are
-// not checked.
+// not checked. Members that only stand in for others are skipped too, until
+// they are needed.
 
 // A node is a place in a record: a member of an object that was seen there.
 type node struct {
