@@ -68,6 +68,7 @@ func TestUsage(t *testing.T) {
 		{2, "no such command: upload", "upload"},
 		{2, "needs a file", "show"},
 		{2, "exclude each other", "plan -shared -app c0ffee12-7a3b-4d5e-8f90-1234567890ab"},
+		{2, "not for the dedicated application", "cleanup -app c0ffee12-7a3b-4d5e-8f90-1234567890ab"},
 		{2, "needs -app", "plan -tenant contoso.com -cert x"},
 		{2, "changes nothing", "plan -write"},
 		{2, "-cloud", "plan -tenant contoso.com -shared -cloud mars"},

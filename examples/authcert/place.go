@@ -66,6 +66,9 @@ func (o *options) target() (oauthcert.Target, error) {
 	switch {
 	case len(targets) > 1:
 		return oauthcert.Target{}, errUsage("-app, -shared and -principal exclude each other")
+	case o.app != "" && o.command == "cleanup":
+		// The hybrid deployment lives on these keys.
+		return oauthcert.Target{}, errUsage("cleanup drops every key, and is not for the dedicated application; name keys with apply -drop")
 	case len(targets) == 1:
 		return targets[0], targets[0].Check()
 	case o.command == "cleanup":
