@@ -74,8 +74,8 @@ var (
 	apps = []string{"Azure Portal", "Microsoft Teams", "Office 365 Exchange Online", "Microsoft Office", "OneDrive SyncEngine",
 		"Outlook Mobile", "Microsoft Edge", "SharePoint Online Web Client Extensibility", "Windows Sign In", "Microsoft Authentication Broker"}
 	resources = []string{"Office 365 Exchange Online", "Microsoft Graph", "Windows Azure Service Management API", "Office 365 SharePoint Online", "Microsoft Teams Services"}
-	clients   = []string{"Browser", "Browser", "Browser", "Mobile Apps and Desktop clients", "Mobile Apps and Desktop clients", "Mobile Apps and Desktop clients",
-		"Mobile Apps and Desktop clients", "Exchange ActiveSync", "IMAP4", "Authenticated SMTP"}
+	clients   = []string{"Browser", "Mobile Apps and Desktop clients"}
+	legacy    = []string{"Exchange ActiveSync", "IMAP4", "Authenticated SMTP"} // 3 of 100 records: more than most tenants have left
 	systems  = []string{"Windows10", "Windows 11", "Ios 18.1", "Android", "MacOs"}
 	browsers = []string{"Edge 142.0.0", "Chrome 142.0.0", "Mobile Safari 18.1", "Firefox 144.0", "Rich Client 5.2.4"}
 )
@@ -97,6 +97,10 @@ func (g *generator) appendRecord(b []byte) []byte {
 	city := "City " + strconv.FormatUint(place%300, 10)
 	system, browser := systems[user%5], browsers[(user+uint64(r.IntN(2)))%5]
 	interactive := r.IntN(4) == 0
+	client := pick(r, clients...)
+	if r.IntN(100) < 3 {
+		client = pick(r, legacy...)
+	}
 	category := "NonInteractiveUserSignInLogs"
 	if interactive {
 		category = "SignInLogs"
@@ -118,7 +122,7 @@ func (g *generator) appendRecord(b []byte) []byte {
 		b = append(b, `,"additionalDetails":"MFA requirement satisfied by claim in the token"`...)
 	}
 	b = fmt.Appendf(b, `},"clientAppUsed":"%s","userAgent":"Mozilla/5.0 (%s) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/14%d.0.0.0 Safari/537.36","deviceDetail":{"deviceId":"`,
-		clients[r.IntN(len(clients))], system, user%4)
+		client, system, user%4)
 	if user%3 == 0 {
 		b = fmt.Appendf(b, `%s","displayName":"DESKTOP-%d","operatingSystem":"%s","browser":"%s","isCompliant":true,"isManaged":true,"trustType":"Hybrid Azure AD joined"}`, fixed(4, user), user, system, browser)
 	} else {
