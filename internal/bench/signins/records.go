@@ -76,8 +76,8 @@ var (
 	resources = []string{"Office 365 Exchange Online", "Microsoft Graph", "Windows Azure Service Management API", "Office 365 SharePoint Online", "Microsoft Teams Services"}
 	clients   = []string{"Browser", "Mobile Apps and Desktop clients"}
 	legacy    = []string{"Exchange ActiveSync", "IMAP4", "Authenticated SMTP"} // 3 of 100 records: more than most tenants have left
-	systems  = []string{"Windows10", "Windows 11", "Ios 18.1", "Android", "MacOs"}
-	browsers = []string{"Edge 142.0.0", "Chrome 142.0.0", "Mobile Safari 18.1", "Firefox 144.0", "Rich Client 5.2.4"}
+	systems   = []string{"Windows10", "Windows 11", "Ios 18.1", "Android", "MacOs"}
+	browsers  = []string{"Edge 142.0.0", "Chrome 142.0.0", "Mobile Safari 18.1", "Firefox 144.0", "Rich Client 5.2.4"}
 )
 
 // appendRecord appends the next record and its line break to b.
