@@ -204,7 +204,7 @@ func (s *stream) readJSON() {
 				s.pos += n
 				s.emit(s.finish())
 			case errContainer:
-				s.container(multi)
+				s.container(multi, false)
 			default:
 				s.fail(err)
 				s.nextTop(multi)
@@ -250,8 +250,9 @@ func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
 }
 
 // container reads an object that holds records: a page of Graph's, an event
-// hub's batch, a table of Log Analytics or of Defender.
-func (s *stream) container(multi bool) {
+// hub's batch, a table of Log Analytics or of Defender. A table holds no
+// tables: so this calls itself once at most.
+func (s *stream) container(multi, isTable bool) {
 	s.pos++
 	for !s.stopped {
 		newline := s.space()
@@ -307,7 +308,7 @@ func (s *stream) container(multi bool) {
 		case list && key == "records":
 			s.format = EventHub
 			ok = s.elements(multi, s.readRecord)
-		case list && key == "tables":
+		case list && key == "tables" && !isTable:
 			ok = s.tables(multi)
 		case list && key == "rows":
 			s.format = LogAnalytics
@@ -350,7 +351,7 @@ func (s *stream) tables(multi bool) bool {
 		case ',':
 			s.pos++
 		case '{':
-			s.container(multi)
+			s.container(multi, true)
 		default:
 			s.failHere(unexpected(s.buf[s.pos:], 0, "in a list of tables"))
 			s.nextTop(multi)

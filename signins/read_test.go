@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -448,5 +449,19 @@ func TestDedupeKeepsTheCopyThatKnowsMore(t *testing.T) {
 			}
 		}
 		assert.Equal(t, []SignIn{late}, kept)
+	}
+}
+
+// However deep a stranger nests what holds records, the stack stays small: to
+// outgrow it would end the program, and not the reading.
+func TestDeepContainersTakeNoStack(t *testing.T) {
+	defer debug.SetMaxStack(debug.SetMaxStack(8 << 20))
+	for _, open := range []string{`{"tables":[`, `{"value":[`, `{"records":[`, `[`, `{"a":`, `{"properties":`, `{"properties":[`, `{"tables":[{"rows":[`} {
+		failed := 0
+		for _, err := range Read(strings.NewReader(strings.Repeat(open, 200_000))) {
+			assert.Error(t, err, open)
+			failed++
+		}
+		assert.Positive(t, failed, open)
 	}
 }
