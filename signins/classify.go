@@ -70,7 +70,7 @@ func (t *tables) client(s *SignIn) clientApp {
 	// Exchange Online's front end signs in with the basic credentials that it
 	// was given: what the record calls modern, or nothing, was legacy.
 	for _, agent := range t.agents {
-		if strings.EqualFold(s.UserAgent, agent) {
+		if len(s.UserAgent) == len(agent) && strings.EqualFold(s.UserAgent, agent) {
 			return clientApp{Legacy, OtherLegacy, ByUserAgent}
 		}
 	}

@@ -41,6 +41,10 @@ func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, er
 			ctx:    ctx,
 			tasks:  make(chan *task, workers),
 			slots:  make(chan struct{}, workers),
+
+			parsers: make(spare[*parser], workers),
+			blocks:  make(spare[*[]byte], 2*workers+1), // tasks that wait, run, and are being made
+			batches: make(spare[*[]item], 4*workers),
 		}
 		defer w.running.Wait()
 		defer cancel(errStopped)
@@ -67,10 +71,32 @@ type walker struct {
 	running sync.WaitGroup
 	stopped bool // by the consumer
 
-	bytes   atomic.Int64 // read so far
-	parsers sync.Pool
-	blocks  sync.Pool
-	batches sync.Pool
+	bytes atomic.Int64 // read so far
+
+	// What is used again and again. A sync.Pool would lose it to the garbage
+	// collector, and with a parser all that it has learnt of the records.
+	parsers spare[*parser]
+	blocks  spare[*[]byte]
+	batches spare[*[]item]
+}
+
+// A spare keeps things for later, as many as it has room for.
+type spare[T any] chan T
+
+func (s spare[T]) take() (thing T, ok bool) {
+	select {
+	case thing = <-s:
+		return thing, true
+	default:
+		return thing, false
+	}
+}
+
+func (s spare[T]) put(thing T) {
+	select {
+	case s <- thing:
+	default:
+	}
 }
 
 // A file is what the tasks of one file share.
@@ -146,7 +172,7 @@ func (w *walker) split(fsys fs.FS, name string) {
 			// The end of the file, or a file that cannot be divided.
 			w.start(&task{file: f, base: base, last: true, run: func(s *stream) {
 				defer closeAll()
-				defer w.blocks.Put(&block)
+				defer w.blocks.put(&block)
 				s.lines = lines
 				s.src = io.MultiReader(bytes.NewReader(block[:n]), errorReader{err}, src)
 				s.read()
@@ -155,7 +181,7 @@ func (w *walker) split(fsys fs.FS, name string) {
 		}
 		rest = bytes.Clone(block[end:n])
 		w.start(&task{file: f, base: base, run: func(s *stream) {
-			defer w.blocks.Put(&block)
+			defer w.blocks.put(&block)
 			s.lines, s.eof = true, true
 			kept := s.buf
 			s.buf, s.end = block, end
@@ -208,7 +234,7 @@ func (r errorReader) Read([]byte) (int, error) {
 }
 
 func (w *walker) block() []byte {
-	if b, ok := w.blocks.Get().(*[]byte); ok {
+	if b, ok := w.blocks.take(); ok {
 		return *b
 	}
 	return make([]byte, blockSize)
@@ -255,16 +281,15 @@ func (w *walker) drop(t *task) {
 // work runs t and sends what it finds.
 func (w *walker) work(t *task) {
 	defer close(t.out)
-	p, ok := w.parsers.Get().(*parser)
+	p, ok := w.parsers.take()
 	if !ok {
 		p = newParser()
 	}
-	defer w.parsers.Put(p)
+	defer w.parsers.put(p)
 	batch := w.batch()
 	send := func() bool {
 		select {
 		case t.out <- batch:
-			batch = w.batch()
 			return !t.gaveUp.Load()
 		case <-w.ctx.Done():
 			return false
@@ -272,7 +297,12 @@ func (w *walker) work(t *task) {
 	}
 	s := newStream(w.Reader, p, func(s SignIn, err error) bool {
 		*batch = append(*batch, item{s, err})
-		return len(*batch) < batchSize || send()
+		if len(*batch) < batchSize {
+			return true
+		}
+		more := send()
+		batch = w.batch()
+		return more
 	})
 	s.base = t.base
 	s.maxErrors = math.MaxInt // which collect counts
@@ -284,7 +314,7 @@ func (w *walker) work(t *task) {
 }
 
 func (w *walker) batch() *[]item {
-	if b, ok := w.batches.Get().(*[]item); ok {
+	if b, ok := w.batches.take(); ok {
 		*b = (*b)[:0]
 		return b
 	}
@@ -339,7 +369,7 @@ func (w *walker) collect(yield func(SignIn, error) bool) {
 				}
 			}
 			clear(*batch)
-			w.batches.Put(batch)
+			w.batches.put(batch)
 			if progress.Bytes = w.bytes.Load(); w.Progress != nil && progress.Bytes-told >= meterStep {
 				told = progress.Bytes
 				w.Progress(progress)

@@ -92,7 +92,15 @@ func userKey(s *SignIn) string {
 // named reports whether name names somebody. Unified audit writes the other
 // two where it has nothing to write.
 func named(name string) bool {
-	return name != "" && !strings.EqualFold(name, "Not Available") && !strings.EqualFold(name, "Unknown")
+	switch len(name) { // for most names the length says it
+	case 0:
+		return false
+	case len("Not Available"):
+		return !strings.EqualFold(name, "Not Available")
+	case len("Unknown"):
+		return !strings.EqualFold(name, "Unknown")
+	}
+	return true
 }
 
 // add counts s; family names the family of a user agent.
