@@ -15,6 +15,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -73,18 +75,28 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 	q := &questions{at: now}
 	flags := flag.NewFlagSet("report", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	each := func(name, what string, into *[]string) {
+	each := func(name, what string, into *[]string, check func(string) error) {
 		flags.Func(name, what, func(s string) error {
-			if s == "" {
-				return errors.New("is empty")
-			}
 			*into = append(*into, s)
-			return nil
+			return check(s)
 		})
 	}
-	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins)
-	each("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", &q.probe)
-	each("exchange", "ask the `URL` of a virtual directory which authentication it offers; repeatable", &q.exchange)
+	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins, func(s string) error {
+		if s == "" {
+			return errors.New("is empty")
+		}
+		return nil
+	})
+	each("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", &q.probe, func(s string) error {
+		host, port, err := net.SplitHostPort(s)
+		if err == nil && (host == "" || port == "") {
+			err = errors.New("is no HOST:PORT")
+		}
+		return err
+	})
+	each("exchange", "ask the `URL` of a virtual directory which authentication it offers; repeatable", &q.exchange, func(string) error {
+		return nil // checked below: what flag says of a bad value repeats it, and there may be a password in it
+	})
 	flags.Func("connect", "judge this `VERSION` of Entra Connect Sync, such as 2.5.79.0", func(s string) (err error) {
 		q.connect, err = connectversion.Parse(s)
 		return err
@@ -111,7 +123,17 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 	case err == nil && flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	for _, target := range q.exchange {
+		if err == nil && !isPlainURL(target) {
+			err = errors.New("the value of -exchange must be an http or https URL without user name and password")
+		}
+	}
 	return q, err
+}
+
+func isPlainURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bool) int {
