@@ -78,7 +78,7 @@ func (a *mailAssessment) add(rule string, status crossprem.Status, detail, remed
 		if r.ID != rule {
 			continue
 		}
-		f := crossprem.Finding{Rule: rule, Status: status, Severity: r.Severity, Subject: a.r.Target, Title: r.Title, Detail: detail,
+		f := crossprem.Finding{Rule: rule, Status: status, Severity: r.Severity, Subject: a.r.Target, Title: mailTitle(r, status), Detail: detail,
 			Sources: append([]string(nil), r.Sources...)}
 		if status == crossprem.Failed {
 			f.Remedy = remedy
@@ -88,6 +88,29 @@ func (a *mailAssessment) add(rule string, status crossprem.Status, detail, remed
 		}
 		a.findings = append(a.findings, f)
 	}
+}
+
+// mailTitle says what it means that a rule came out like this.
+func mailTitle(r crossprem.Rule, status crossprem.Status) string {
+	switch status {
+	case crossprem.Passed:
+		return mailPassed[r.ID]
+	case crossprem.Unknown:
+		return "Not known: " + r.Title
+	}
+	return r.Title
+}
+
+// mailPassed are the titles of findings that passed.
+var mailPassed = map[string]string{
+	"mail-modern-missing":      "The mail server names a mechanism for tokens",
+	"mail-password-before-tls": "The mail server takes no passwords in plain text",
+	"mail-password-misleading": "The mail server names no passwords that the service refuses",
+	"mail-password-offered":    "The mail server offers no sign-in with a password",
+	"mail-tls-missing":         "The mail server offers TLS",
+	"mail-tls-untrusted":       "The certificate of the mail server is trusted",
+	"mail-windows-offered":     "The mail server offers no Windows authentication",
+	"smtp-basic-retirement":    "No password for SMTP AUTH is offered here that could go away",
 }
 
 // tlsFirst tells whether TLS came before everything else.

@@ -115,8 +115,11 @@ func (a *assessment) add(rule crossprem.Rule, v verdict) {
 	if v.severity != 0 {
 		f.Severity = v.severity
 	}
-	if v.title != "" {
+	switch {
+	case v.title != "":
 		f.Title = v.title
+	case v.status == crossprem.Unknown:
+		f.Title = "Not known: " + rule.Title // which says what a failure means
 	}
 	a.findings = append(a.findings, f)
 }

@@ -260,3 +260,21 @@ func TestErrors(t *testing.T) {
 	_, err = tlsprobe.Probe(ctx, "127.0.0.1:1")
 	assert.ErrorIs(t, err, why)
 }
+
+// What was not seen is not called by the name of a failure.
+func TestUnknownFindingsSaySo(t *testing.T) {
+	r := &tlsprobe.Result{Target: "mail.contoso.test:443", Class: tlsprobe.TLS,
+		Versions: tlsprobe.Versions{tlsprobe.TLS12: {Support: tlsprobe.Accepted, Reason: tlsprobe.Chosen}}}
+	failures := make(map[string]string)
+	for _, rule := range tlsprobe.Rules() {
+		failures[rule.ID] = rule.Title
+	}
+	unknown := 0
+	for _, f := range tlsprobe.Assess(r, tlsprobe.AnyServer, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)) {
+		if f.Status == crossprem.Unknown {
+			assert.NotEqual(t, failures[f.Rule], f.Title, f.Rule)
+			unknown++
+		}
+	}
+	assert.Greater(t, unknown, 3)
+}
