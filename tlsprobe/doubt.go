@@ -99,9 +99,7 @@ func (e *endpoint) resolveDoubts() {
 		return // nothing listens there
 	}
 	// One connection after the other from here on, unless one hangs.
-	limit := time.NewTimer(limitPause)
-	defer limit.Stop()
-	e.pump(limit.C, func() bool { return !e.shaking })
+	e.pump(time.Now().Add(limitPause), func() bool { return !e.shaking })
 	if _, ok := e.control(); !ok {
 		e.askAllAgain(list)
 		if list = e.doubtful(); len(list) == 0 {
@@ -224,11 +222,10 @@ func (e *endpoint) checkShort() {
 			continue
 		}
 		// The full hello gets four times as long as the short one took.
-		limit := time.NewTimer(4*time.Since(began) + 100*time.Millisecond)
+		limit := time.Now().Add(4*time.Since(began) + 100*time.Millisecond)
 		h := hello{version: v, again: true}
 		e.send(h, 0)
-		e.pump(limit.C, func() bool { return !e.pending[h] })
-		limit.Stop()
+		e.pump(limit, func() bool { return !e.pending[h] })
 		if !settleVersion(v, e.log, false).Short {
 			e.flaky = true
 		}

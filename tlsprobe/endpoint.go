@@ -162,9 +162,7 @@ func (e *endpoint) ask(timeout time.Duration) {
 	}
 	// Whoever has said nothing by now gets a hello of another length, while the
 	// first one goes on waiting.
-	slow := time.NewTimer(timeout * 2 / 5)
-	defer slow.Stop()
-	if !e.pump(slow.C, func() bool { return len(e.pending) == 0 }) {
+	if !e.pump(began.Add(timeout*2/5), func() bool { return len(e.pending) == 0 }) {
 		e.overdue = true
 		for h := range maps.Clone(e.pending) {
 			if other := otherLength(h); other != h && h.shape == plain {
@@ -176,20 +174,18 @@ func (e *endpoint) ask(timeout time.Duration) {
 	if e.wantsHandshake() {
 		e.shakeHands(0)
 	}
-	e.pump(nil, func() bool { return e.inflight == 0 || e.versionsSettled() })
+	e.pump(e.deadline, func() bool { return e.inflight == 0 || e.versionsSettled() })
 	// Some servers answer our hellos and not the one of crypto/tls. The whole
 	// deadline is spent on it only where no other chain can be had.
 	patience := e.deadline
 	if slices.ContainsFunc(e.log, func(o outcome) bool { return o.certs != nil }) {
 		patience = time.Now().Add(max(timeout/4, 2*time.Since(began)))
 	}
-	limit := time.NewTimer(time.Until(patience))
-	defer limit.Stop()
-	e.pump(limit.C, func() bool { return e.inflight == 0 || e.versionsSettled() && !e.shaking })
+	e.pump(patience, func() bool { return e.inflight == 0 || e.versionsSettled() && !e.shaking })
 	e.checkShort()
 	if e.shook != nil && e.shook.lost() && e.flaky {
 		e.shakeHands(limitPause) // once more, and more slowly
-		e.pump(nil, func() bool { return !e.shaking })
+		e.pump(e.deadline, func() bool { return !e.shaking })
 	}
 }
 
@@ -224,16 +220,21 @@ func otherLength(h hello) hello {
 	return h
 }
 
-// pump takes in outcomes until done is true, the timer fires or the probe
-// ends. It tells whether done was true.
-func (e *endpoint) pump(timer <-chan time.Time, done func() bool) bool {
+// pump takes in outcomes until done is true, limit comes or the probe ends. It
+// tells whether done was true.
+func (e *endpoint) pump(limit time.Time, done func() bool) bool {
+	if done() {
+		return true
+	}
+	// A context and not a timer's channel: in the bubbles of synctest, a channel
+	// whose time has come already upsets the race detector (golang/go#78156).
+	ctx, cancel := context.WithDeadline(e.ctx, limit)
+	defer cancel()
 	for !done() {
 		select {
 		case o := <-e.outcomes:
 			e.take(o)
-		case <-timer:
-			return false
-		case <-e.ctx.Done():
+		case <-ctx.Done():
 			return false
 		}
 	}
@@ -242,9 +243,7 @@ func (e *endpoint) pump(timer <-chan time.Time, done func() bool) bool {
 
 // pause lets time pass, and tells whether the probe still goes on.
 func (e *endpoint) pause(d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	e.pump(timer.C, func() bool { return false })
+	e.pump(time.Now().Add(d), func() bool { return false })
 	return e.ctx.Err() == nil
 }
 
@@ -319,14 +318,10 @@ func (e *endpoint) send(h hello, pause time.Duration) {
 
 // sleep waits for d, and tells whether it did so to the end.
 func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	pause, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-pause.Done()
+	return ctx.Err() == nil
 }
 
 // askAgain sends h, marked as a repetition, and waits for what becomes of it.
@@ -334,7 +329,7 @@ func (e *endpoint) askAgain(h hello) outcome {
 	h.again = true
 	before := len(e.log)
 	e.send(h, 0)
-	e.pump(nil, func() bool { return !e.pending[h] })
+	e.pump(e.deadline, func() bool { return !e.pending[h] })
 	for _, o := range e.log[before:] {
 		if o.hello == h {
 			return o
