@@ -31,7 +31,10 @@ type Assessment struct {
 	Latest Version // the newest release on that day, or zero
 
 	// Stopped names the hard cut-offs in force, and Upcoming those, and the
-	// announced deprecations, that will come into force later.
+	// announced deprecations, that will come into force later. Where a fact
+	// decides whether a cut-off hits, and is not known, its finding is Unknown:
+	// such a cut-off is in Upcoming, for its day has to be met prepared, but
+	// never in Stopped.
 	Stopped  []string
 	Upcoming []Upcoming
 
@@ -46,7 +49,8 @@ type Assessment struct {
 	rules *Catalogue // for On; nil means the embedded one
 }
 
-// Upcoming is a rule that will come into force.
+// Upcoming is a rule that will come into force, and hits this version unless
+// its finding is Unknown: then it may.
 type Upcoming struct {
 	Rule string
 	Date time.Time
@@ -516,6 +520,9 @@ func (v *verdict) cutoff(p Policy) {
 	}
 	f := crossprem.Finding{Rule: p.ID, Due: p.Effective, Severity: crossprem.Warning, Detail: sentence(p.Text, why), Remedy: v.cutoffRemedy(p)}
 	inForce := !v.At.Before(p.Effective)
+	if hit != No && !inForce {
+		v.Upcoming = append(v.Upcoming, Upcoming{p.ID, p.Effective})
+	}
 	if p.Effect == SyncStops || p.Effect == DCAgentStops {
 		f.Severity = crossprem.Critical
 	}
@@ -530,7 +537,6 @@ func (v *verdict) cutoff(p Policy) {
 			v.Stopped = append(v.Stopped, p.ID)
 			verb = "Since "
 		} else {
-			v.Upcoming = append(v.Upcoming, Upcoming{p.ID, p.Effective})
 			f.Severity = crossprem.Info
 			if v.soon(p.Effective) {
 				f.Severity = crossprem.Warning

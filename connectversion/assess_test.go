@@ -148,6 +148,13 @@ func TestFactsDecide(t *testing.T) {
 	assert.Equal(t, []string{"app-auth-2027-04-07"}, w.Stopped)
 	assert.Equal(t, "Set up application-based authentication (Add-EntraApplicationRegistration, or the wizard).", w.find("app-auth-2027-04-07").Remedy)
 
+	// The day before, what may hit is on the calendar; what cannot, is not.
+	on = func(facts Facts) world { t.Helper(); return judge(t, ConnectSync, "2.6.92.0", "2027-04-06", facts) }
+	due := []Upcoming{{"app-auth-2027-04-07", date("2027-04-07")}}
+	assert.Equal(t, due, on(Facts{}).has("app-auth-2027-04-07", unknown, critical).Upcoming)
+	assert.Equal(t, due, on(Facts{Authentication: ServiceAccount}).Upcoming)
+	assert.Empty(t, on(Facts{Authentication: Application}).Upcoming)
+
 	// Which part of Password Protection.
 	on = func(facts Facts) world {
 		t.Helper()
