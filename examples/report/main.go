@@ -19,6 +19,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,29 +82,32 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 			return check(s)
 		})
 	}
-	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins, func(s string) error {
-		if s == "" {
-			return errors.New("is empty")
-		}
-		return nil
-	})
+	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins, notEmpty)
 	each("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", &q.probe, func(s string) error {
 		host, port, err := net.SplitHostPort(s)
-		if err == nil && (host == "" || port == "") {
-			err = errors.New("is no HOST:PORT")
+		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
+			return errors.New("is no HOST:PORT such as mail.contoso.com:443")
 		}
-		return err
+		return nil
 	})
 	each("exchange", "ask the `URL` of a virtual directory which authentication it offers; repeatable", &q.exchange, func(string) error {
 		return nil // checked below: what flag says of a bad value repeats it, and there may be a password in it
 	})
 	flags.Func("connect", "judge this `VERSION` of Entra Connect Sync, such as 2.5.79.0", func(s string) (err error) {
 		q.connect, err = connectversion.Parse(s)
+		if err == nil && q.connect.IsZero() {
+			err = errors.New("is no version of anything")
+		}
 		return err
 	})
-	flags.StringVar(&q.cert, "cert", "", "judge the auth certificate in `FILE` (DER, PEM or what else exports make)")
+	flags.Func("cert", "judge the auth certificate in `FILE` (DER, PEM or what else exports make)", func(s string) error {
+		q.cert = s
+		return notEmpty(s)
+	})
 	flags.Func("at", "judge for the day `YYYY-MM-DD` (default today)", func(s string) (err error) {
-		q.at, err = time.Parse(time.DateOnly, s)
+		if q.at, err = time.Parse(time.DateOnly, s); err != nil {
+			err = errors.New("is no day such as 2026-11-22")
+		}
 		return err
 	})
 	flags.BoolVar(&q.json, "json", false, "print JSON")
@@ -129,6 +133,13 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 		}
 	}
 	return q, err
+}
+
+func notEmpty(s string) error {
+	if s == "" {
+		return errors.New("is empty")
+	}
+	return nil
 }
 
 func isPlainURL(s string) bool {

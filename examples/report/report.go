@@ -122,6 +122,14 @@ func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summa
 				return
 			}
 			for s, err := range read {
+				if record := new(signins.RecordError); errors.As(err, &record) { // name the file as the caller did
+					at := *record
+					at.File = name
+					if folder {
+						at.File = filepath.Join(name, filepath.FromSlash(record.File))
+					}
+					err = &at
+				}
 				if errors.Is(err, signins.ErrNotLog) && !folder {
 					notLog = cmp.Or(notLog, err)
 				}

@@ -153,12 +153,20 @@ func TestExitCodes(t *testing.T) {
 	check(exitFindings, "-connect", "1.4.38.0", "-at", "2026-11-22", "-fail-on", "warning", "-json")
 	check(exitRan, "-connect", "1.4.38.0", "-at", "2026-11-22")
 	check(exitUsage, "-connect", "banana")
+	check(exitUsage, "-connect", "0.0.0.0") // not the demonstration
+	check(exitUsage, "-cert", "")
+	check(exitUsage, "-signins", "")
 	check(exitUsage, "-at", "22.11.2026")
+	check(exitUsage, "-at", "2026-02-30")
 	check(exitUsage, "-fail-on", "info")
 	check(exitUsage, "-nonsense")
 	check(exitUsage, "stray")
 	check(exitUsage, "-probe", "")
 	check(exitUsage, "-probe", "mail.contoso.test")
+	check(exitUsage, "-probe", ":443")
+	check(exitUsage, "-probe", "mail.contoso.test:0")
+	check(exitUsage, "-probe", "mail.contoso.test:99999")
+	check(exitUsage, "-probe", "https://mail.contoso.test")
 	check(exitUsage, "-exchange", "mail.contoso.test")
 	check(exitUsage, "-exchange", "https://bob:secret@mail.contoso.test/")
 	_, _, errs := runReport(t, "-exchange", "https://bob:secret@mail.contoso.test/")
@@ -182,7 +190,12 @@ func TestTornLineIsTold(t *testing.T) {
 	assert.Equal(t, 1, got.Records)
 	assert.Equal(t, 1, got.Malformed)
 	require.Len(t, got.Errors, 1)
-	assert.Contains(t, got.Errors[0], "PT1H.json: record 2 at byte 51")
+	assert.Contains(t, got.Errors[0], filepath.Join(dir, "PT1H.json")+": record 2 at byte 51")
+
+	bad := filepath.Join(dir, "note.txt")
+	require.NoError(t, os.WriteFile(bad, []byte("hello\n"), 0o600))
+	_, _, errs := runReport(t, "-signins", bad)
+	assert.Contains(t, errs, "report: signins: "+bad+": ", "the file is named as it was given")
 }
 
 // What could not be asked is unknown, and the rest of the report is there.
@@ -201,6 +214,14 @@ func TestUnreachableIsUnknown(t *testing.T) {
 	require.NoError(t, json.Unmarshal(sections["endpoints"], &endpoints))
 	require.Len(t, endpoints, 1)
 	assert.Equal(t, "unknown", endpoints[0].Modern)
+}
+
+// An empty log says nothing of anybody.
+func TestEmptyLog(t *testing.T) {
+	code, out, _ := runReport(t, "-signins", t.TempDir())
+	assert.Equal(t, exitRan, code)
+	assert.Contains(t, out, "no sign-in is in these logs")
+	assert.NotContains(t, out, "nobody signed in")
 }
 
 func TestRealServer(t *testing.T) {

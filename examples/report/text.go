@@ -256,7 +256,7 @@ func writeSignIns(p *page, s *signins.Summary) {
 	for _, class := range slices.Sorted(maps.Keys(s.ByClass)) {
 		classes = append(classes, fmt.Sprintf("%s %d", class, s.ByClass[class]))
 	}
-	p.line("   by class: %s", strings.Join(classes, ", "))
+	p.line("   by class: %s", cmp.Or(strings.Join(classes, ", "), "none, for no sign-in is in these logs"))
 	if left := s.Duplicates + s.Malformed + s.SkippedOtherCategory; left > 0 {
 		p.line("   beside them %s, %d of other logs, %d that could not be read",
 			strings.Replace(plural(int(s.Duplicates), "copy"), "copys", "copies", 1), s.SkippedOtherCategory, s.Malformed)
@@ -271,6 +271,9 @@ func writeSignIns(p *page, s *signins.Summary) {
 		return cmp.Or(cmp.Compare(y.Successes, x.Successes), cmp.Compare(y.Records, x.Records), cmp.Compare(a, b))
 	})
 	names = slices.DeleteFunc(names, func(n string) bool { return s.Users[n].Records == 0 })
+	if s.Records == 0 {
+		return
+	}
 	if len(names) == 0 {
 		p.line("   nobody signed in with legacy authentication, as far as these logs know")
 		return
@@ -345,6 +348,10 @@ func (r *report) writeConnect(p *page) {
 		p.line("   newest    %s, as far as known on %s", a.Latest, a.AsOf.Format(time.DateOnly))
 	}
 	for _, u := range a.Upcoming {
-		p.line("   ahead     %s  %s", u.Date.Format(time.DateOnly), u.Rule)
+		perhaps := ""
+		if slices.ContainsFunc(a.Findings, func(f crossprem.Finding) bool { return f.Rule == u.Rule && f.Status == crossprem.Unknown }) {
+			perhaps = ", perhaps"
+		}
+		p.line("   ahead     %s  %s%s", u.Date.Format(time.DateOnly), u.Rule, perhaps)
 	}
 }
