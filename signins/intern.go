@@ -61,9 +61,30 @@ func mixed(h uint64) uint64 {
 	return (h ^ h>>29) * 0xd6e8feb86659fd93
 }
 
+// A copier makes copies of texts that share memory, in pieces of its size: as
+// many texts as fit cost one allocation.
+type copier struct {
+	size  int
+	piece *strings.Builder // apart, for a summary may be copied
+}
+
+func (c *copier) copy(text []byte) string {
+	if len(text) > c.size/2 {
+		return string(text)
+	}
+	if c.piece == nil || c.piece.Cap()-c.piece.Len() < len(text) {
+		c.piece = new(strings.Builder)
+		c.piece.Grow(c.size)
+	}
+	start := c.piece.Len()
+	c.piece.Write(text)
+	return c.piece.String()[start:]
+}
+
 // interned gives strings numbers; "" is 0.
 type interned struct {
 	text  []string
+	kept  copier
 	index index
 	last  uint32 // asked for last, and often asked for again
 }
@@ -78,11 +99,11 @@ func (n *interned) of(s string) uint32 {
 		return n.last
 	}
 	if n.text == nil {
-		n.text = []string{""}
+		n.text, n.kept.size = []string{""}, 4<<10
 	}
 	number := n.index.find(maphash.String(seed, s), func(i uint32) bool { return n.text[i] == s }, uint32(len(n.text)))
 	if int(number) == len(n.text) {
-		n.text = append(n.text, strings.Clone(s))
+		n.text = append(n.text, n.kept.copy([]byte(s)))
 	}
 	n.last = number
 	return number

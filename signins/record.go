@@ -42,7 +42,8 @@ type parser struct {
 	comma   byte    // between the cells of that table
 	memory  int
 	scratch []byte
-	chunk   strings.Builder
+	copied  copier // texts that come once
+	named   copier // texts that come again
 }
 
 // A late is a value kept aside in case that it is needed.
@@ -51,12 +52,16 @@ type late struct {
 	raw  bool // with quotes and escapes
 }
 
-// chunkSize is the size of the pieces that texts are copied into. A kept
-// SignIn keeps its piece, or two.
-const chunkSize = 16 << 10
+// The sizes of the pieces that texts are copied into. A kept SignIn keeps two
+// pieces at most of texts that come once, and one for each text that comes
+// again, as a node does: so the latter are small.
+const (
+	copiedPiece = 8 << 10
+	namedPiece  = 2 * maxLast
+)
 
 func newParser() *parser {
-	p := new(parser)
+	p := &parser{copied: copier{size: copiedPiece}, named: copier{size: namedPiece}}
 	p.forget()
 	return p
 }
@@ -102,9 +107,9 @@ func (p *parser) keep(n *node, text []byte) string {
 		if string(text) == *n.dst {
 			return *n.dst
 		}
-		return p.copy(text)
+		return p.copied.copy(text)
 	case len(text) > maxLast:
-		return p.copy(text)
+		return p.copied.copy(text)
 	case n.names == nil:
 		n.names = make([]seenName, namesKept)
 		p.memory += 24 * namesKept
@@ -117,10 +122,10 @@ func (p *parser) keep(n *node, text []byte) string {
 	case e.text == string(text):
 		return e.text
 	case e.text == "":
-		e.text = string(text)
+		e.text = p.named.copy(text)
 		return e.text
 	}
-	return p.copy(text)
+	return p.copied.copy(text)
 }
 
 func hashOf(b []byte) uint64 {
@@ -135,20 +140,6 @@ func hashOf(b []byte) uint64 {
 	}
 	hi, lo := bits.Mul64(head^k, tail^uint64(len(b))^k>>1)
 	return hi ^ lo
-}
-
-// copy returns a copy of text that shares its memory with others.
-func (p *parser) copy(text []byte) string {
-	if len(text) > chunkSize/8 {
-		return string(text)
-	}
-	if p.chunk.Cap()-p.chunk.Len() < len(text) {
-		p.chunk.Reset()
-		p.chunk.Grow(chunkSize)
-	}
-	start := p.chunk.Len()
-	p.chunk.Write(text)
-	return p.chunk.String()[start:]
 }
 
 // setText takes the text of a string, or of a cell, as the value of n.
@@ -572,7 +563,7 @@ func (p *parser) finishLate() error {
 		if err != nil {
 			return err
 		}
-		*f.to = p.copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
+		*f.to = p.copied.copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
 	}
 	rec.IPAddress = withoutPort(rec.IPAddress)
 	return nil
