@@ -292,12 +292,19 @@ func (e *endpoint) followUps(o outcome) []hello {
 	case o.kind != alerted, o.alert == alertUnrecognizedName, v == SSL20:
 	case v == TLS13:
 		list = append(list, hello{version: v, shape: ordinary, flipALPN: o.alert == alertNoApplicationProt})
-	case o.alert == alertHandshakeFailure, o.alert == alertInsufficient:
-		for part := range rareParts(v) {
-			list = append(list, hello{version: v, shape: rare, part: part})
+	case v == SSL30:
+		if o.alert == alertInternalError {
+			list = append(list, hello{version: v, again: true})
 		}
-	case v > SSL30:
-		list = append(list, hello{version: v, shape: short, flipALPN: o.alert == alertNoApplicationProt})
+	default:
+		if suitesAlert(o.alert) {
+			for part := range rareParts(v) {
+				list = append(list, hello{version: v, shape: rare, part: part})
+			}
+		}
+		if o.alert != alertHandshakeFailure && o.alert != alertInsufficient {
+			list = append(list, hello{version: v, shape: short, flipALPN: o.alert == alertNoApplicationProt})
+		}
 	}
 	return list
 }

@@ -44,6 +44,7 @@ const (
 	extSignatures        uint16 = 13
 	extALPN              uint16 = 16
 	extPadding           uint16 = 21 // RFC 7685
+	extEncryptThenMAC    uint16 = 22 // RFC 7366; GnuTLS can be told to insist on it
 	extMasterSecret      uint16 = 23 // RFC 7627; servers in FIPS mode insist on it
 	extSupportedVersions uint16 = 43
 	extPSKModes          uint16 = 45
@@ -52,21 +53,30 @@ const (
 
 var groups13 = []Group{
 	groupX25519, groupP256, 0x0018, 0x0019, 0x001E, 0x0100, 0x0101, 0x0102, 0x0103, 0x0104,
-	0x001F, 0x0020, 0x0021, 0x11EC, 0x11EB, 0x11ED, 0x0201,
+	0x001F, 0x0020, 0x0021, 0x11EC, 0x11EB, 0x11ED, 0x0200, 0x0201, 0x0202,
 }
 
-// P-256 comes first because it is the cheapest for most servers.
+// P-256 comes first because it is the cheapest for most servers. Behind the
+// usual ones are the other curves of RFC 4492, strongest first.
 var groups12 = []Group{
-	groupP256, groupX25519, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B, 0x001C, 0x0016, 0x0015, 0x0013, 0x0009, 0x000A,
-	0x0100, 0x0101, 0x0102,
+	groupP256, groupX25519, 0x0018, 0x0019, 0x001E, 0x001A, 0x001B, 0x001C, 0x0100, 0x0101, 0x0102,
+	0x000E, 0x000D, 0x000C, 0x000B, 0x000A, 0x0009, 0x0016, 0x0008, 0x0007, 0x0006, 0x0015, 0x0014,
+	0x0005, 0x0004, 0x0013, 0x0012, 0x0003, 0x0002, 0x0001, 0x0011, 0x0010, 0x000F,
 }
 
 var groupsShort = []Group{groupX25519, groupP256, 0x0018, 0x0019}
 
-// signatures are the schemes of RFC 8446 §4.2.3, those of RFC 8734 for
-// brainpool, and the pairs of hash and algorithm of TLS 1.2, DSA included. A
-// server whose key none of them fits looks as if it lacked the version.
-var signatures = []uint16{
+// signatures13 are the schemes of RFC 8446 §4.2.3, those of RFC 8734 for
+// brainpool, and ML-DSA. A server whose key none of them fits looks as if it
+// lacked the version.
+var signatures13 = []uint16{
+	0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
+	0x0401, 0x0501, 0x0601, 0x081A, 0x081B, 0x081C, 0x0904, 0x0905, 0x0906, 0x0203, 0x0201,
+}
+
+// signatures12 has the pairs of hash and algorithm of TLS 1.2 as well, DSA
+// included.
+var signatures12 = []uint16{
 	0x0403, 0x0503, 0x0603, 0x0807, 0x0808, 0x0804, 0x0805, 0x0806, 0x0809, 0x080A, 0x080B,
 	0x0401, 0x0501, 0x0601, 0x081A, 0x081B, 0x081C, 0x0303, 0x0301, 0x0203, 0x0201, 0x0402, 0x0302, 0x0202,
 }
@@ -235,10 +245,10 @@ func (h hello) extensions(ext *cryptobyte.Builder, serverName string, alpn []str
 			})
 		})
 	}
-	groups, schemes := groups12, signatures
+	groups, schemes := groups12, signatures12
 	switch {
 	case h.version == TLS13:
-		groups = groups13
+		groups, schemes = groups13, signatures13
 	case h.shape == short:
 		groups, schemes = groupsShort, signaturesShort
 	}
@@ -250,6 +260,7 @@ func (h hello) extensions(ext *cryptobyte.Builder, serverName string, alpn []str
 	if h.answersBelow() {
 		add(extPointFormats, func(b *cryptobyte.Builder) { b.AddBytes([]byte{1, 0}) })
 		if h.shape != short {
+			add(extEncryptThenMAC, func(*cryptobyte.Builder) {})
 			add(extMasterSecret, func(*cryptobyte.Builder) {})
 		}
 	}

@@ -45,6 +45,25 @@ func TestLab(t *testing.T) {
 	}
 }
 
+// A server may refuse a version with an alert that could mean something else.
+// It is believed if another version is accepted and no suite is left to ask for.
+func TestRefusalAlerts(t *testing.T) {
+	for _, alert := range []tlsprobe.Alert{40, 70, 71, 80} {
+		s := &tlsprobetest.Server{Versions: []tlsprobe.Version{tlsprobe.TLS12}, RefusalAlert: alert}
+		p := tlsprobe.Prober{Dial: s.Dial, Roots: s.Roots()}
+		r, err := p.Probe(t.Context(), "localhost:443")
+		s.Close()
+		require.NoError(t, err)
+		for v, answer := range r.Versions {
+			if v == tlsprobe.TLS12 {
+				assert.Equal(t, tlsprobe.Accepted, answer.Support)
+			} else {
+				assert.Equal(t, tlsprobe.Refused, answer.Support, "alert %d to %s: %s", alert, v, answer.Reason)
+			}
+		}
+	}
+}
+
 // However a server counts connections, and however it cuts those that are too
 // many, a version that is there is never called off, and one that is not there
 // is never claimed.

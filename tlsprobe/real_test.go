@@ -101,6 +101,7 @@ func TestRealOpenSSL(t *testing.T) {
 		args []string
 		want want
 	}{
+		{"as it comes", nil, want{accepted: list(tls2, tls3)}}, // and the alert 80 for 1.0 and 1.1
 		{"1.0", []string{"-tls1", "-cipher", all}, want{accepted: list(tls0)}},
 		{"1.1", []string{"-tls1_1", "-cipher", all}, want{accepted: list(tls1)}},
 		{"1.2", []string{"-tls1_2"}, want{accepted: list(tls2)}},
@@ -114,6 +115,9 @@ func TestRealOpenSSL(t *testing.T) {
 		{"CCM8", []string{"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0", "-cert", "ec.pem", "-key", "ec-key.pem"}, want{accepted: list(tls2)}},
 		{"NULL", []string{"-tls1_2", "-cipher", "NULL-SHA256:@SECLEVEL=0"}, want{accepted: list(tls2)}},
 		{"anonymous", []string{"-tls1_2", "-cipher", "aNULL:@SECLEVEL=0", "-nocert"}, want{accepted: list(tls2), distrust: true}},
+		{"anonymous NULL", []string{"-tls1_2", "-cipher", "AECDH-NULL-SHA:@SECLEVEL=0", "-nocert"}, want{accepted: list(tls2), distrust: true}},
+		{"PSK", []string{"-tls1_2", "-cipher", "DHE-PSK-AES128-GCM-SHA256", "-psk", "1a2b", "-nocert"}, want{accepted: list(tls2), distrust: true}},
+		{"sect571r1", []string{"-tls1_2", "-cipher", "ECDHE", "-groups", "sect571r1"}, want{accepted: list(tls2)}},
 		{"brainpool", []string{"-tls1_2", "-cipher", "ECDHE", "-groups", "brainpoolP256r1"}, want{accepted: list(tls2)}},
 		{"P-521", []string{"-tls1_3", "-groups", "P-521"}, want{accepted: list(tls3)}},
 		{"X448", []string{"-tls1_3", "-groups", "X448"}, want{accepted: list(tls3), distrust: true}}, // no chain: crypto/tls has no X448
@@ -149,6 +153,7 @@ func TestRealGnuTLS(t *testing.T) {
 		{"NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL:+DHE-RSA", list(tls2), false},
 		{"NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+3DES-CBC", list(tls2), false},
 		{"NORMAL:-VERS-ALL:+VERS-TLS1.0:-CIPHER-ALL:+ARCFOUR-128", list(tls0), false},
+		{"NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:%FORCE_ETM", list(tls2), false},
 		{"NORMAL:-VERS-ALL:+VERS-TLS1.2:+VERS-TLS1.3", list(tls2, tls3), true},
 	} {
 		t.Run(c.priority, func(t *testing.T) {

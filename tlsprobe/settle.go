@@ -42,6 +42,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 	var lower, higher, loss, alert, other outcome
 	var plainAlert, definite, plainAnswered bool
 	var declined int // parts of the rare suites
+	var alerts int
 	for i := range log {
 		o := &log[i]
 		// A lower hello may be answered only with what it offers, so a
@@ -69,6 +70,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		case o.kind == chosen && o.answer.version != v:
 			higher = *o
 		case o.kind == alerted:
+			alerts++
 			if o.alert == alertProtocolVersion {
 				definite, alert = true, *o
 			} else if !definite && (alert.kind == nothing || o.shape == plain) {
@@ -100,7 +102,8 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 	switch {
 	case lower.kind == chosen:
 		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
-	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<rareParts(v)-1:
+	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<rareParts(v)-1 &&
+		(alerts > 1 || alert.alert != alertInternalError): // one fault may pass
 		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
 	case sure:
 		a.Support, a.Reason = Refused, reasonOf(loss)
@@ -117,8 +120,12 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 }
 
 // suitesAlert tells whether a is what servers send that do not want a version,
-// if no suite is missing from the hello: GnuTLS and JSSE do.
-func suitesAlert(a Alert) bool { return a == alertHandshakeFailure || a == alertInsufficient }
+// if no suite is missing from the hello. GnuTLS and JSSE send 40; OpenSSL 3
+// sends 80 for TLS 1.0 and 1.1 where its security level allows no signature of
+// theirs, which is so by default.
+func suitesAlert(a Alert) bool {
+	return a == alertHandshakeFailure || a == alertInsufficient || a == alertInternalError
+}
 
 func reasonOf(o outcome) Reason {
 	switch {
