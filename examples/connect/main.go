@@ -140,14 +140,14 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	default:
 		return a, fmt.Errorf("no such cloud: %q", cloud)
 	}
-	switch auth {
+	switch strings.ToLower(auth) { // ServiceAccount is the cmdlet's word
 	case "":
 	case "application":
 		a.facts.Authentication = connectversion.Application
-	case "service-account":
+	case "service-account", "serviceaccount":
 		a.facts.Authentication = connectversion.ServiceAccount
 	default:
-		return a, fmt.Errorf("no such way to sign in: %q", auth)
+		return a, fmt.Errorf("-auth is application or service-account, not %q", auth)
 	}
 	return a, nil
 }

@@ -111,6 +111,15 @@ func TestFolder(t *testing.T) {
 	assert.Contains(t, errs, "not read: connectversion: broken.reg: ")
 }
 
+// The cmdlet's own words are taken as well.
+func TestAuth(t *testing.T) {
+	for auth, stops := range map[string]bool{"application": false, "Application": false, "service-account": true, "ServiceAccount": true} {
+		_, out, errs := connect("2.6.92.0", "-at", "2026-11-22", "-auth", auth)
+		assert.Empty(t, errs)
+		assert.Equal(t, stops, strings.Contains(out, "From 2027-04-07"), auth)
+	}
+}
+
 func TestWrongUse(t *testing.T) {
 	for _, args := range [][]string{{}, {"1.2.3.4", "5.6.7.8"}, {"-product", "dirsync", "1.2.3.4"}, {"-at", "tomorrow", "1.2.3.4"},
 		{"-cloud", "nine", "1.2.3.4"}, {"-auth", "x", "1.2.3.4"}, {"-nonsense"}} {
@@ -154,6 +163,8 @@ var pictures = map[string]connectversion.Assessment{
 	"unlisted":   assess(connectversion.Version{Major: 2, Minor: 5, Build: 80}, "2026-11-22"),
 	"newer":      assess(connectversion.Version{Major: 3}, "2026-11-22"),
 	"far future": assess(connectversion.Version{Major: 2, Minor: 6, Build: 3}, "2222-02-22"),
+	"end":        assess(connectversion.Version{Major: 2, Minor: 6, Build: 3}, "9999-12-31"),
+	"beginning":  assess(connectversion.Version{Major: 2, Minor: 6, Build: 3}, "0001-01-01"),
 }
 
 func TestTimelineIsWellFormed(t *testing.T) {
@@ -178,10 +189,14 @@ func TestTimelineIsWellFormed(t *testing.T) {
 			}
 		}
 		assert.Greater(t, elements, 10, name)
+		assert.Less(t, elements, 200, "%s: labels that nobody can read", name)
 		assert.Contains(t, string(svg), a.Version.String())
 		assert.Contains(t, string(svg), a.At.Format(time.DateOnly))
 	}
 	assert.Contains(t, string(timeline(pictures["outdated"])), "2027-04-07  synchronisation stops")
+
+	d := drawing{from: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), to: time.Date(4000, 1, 1, 0, 0, 0, 0, time.UTC)}
+	assert.InDelta(t, (plotLeft+plotRight)/2, d.x(time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC)), 1, "half-way, however far it is")
 }
 
 // A real browser shows the picture: the bars are there, in their colours and

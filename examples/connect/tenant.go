@@ -9,13 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
+	"github.com/crossprem/crossprem/examples/internal/signin"
 )
 
 // A question to a tenant: which Entra Connect synchronises into it? The tenant
@@ -35,7 +32,7 @@ type question struct {
 
 // ask signs in, asks and prints.
 func (q question) ask(ctx context.Context, stdout, stderr io.Writer) error {
-	credential, err := q.credential(stderr)
+	credential, err := signin.New(q.signIn, q.tenant, q.cloud.Authority(), stderr)
 	if err != nil {
 		return err
 	}
@@ -44,26 +41,6 @@ func (q question) ask(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	return q.answer(ctx, tenant, stdout)
-}
-
-// credential signs in when it is first used.
-func (q question) credential(stderr io.Writer) (azcore.TokenCredential, error) {
-	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: q.cloud.Authority()}}
-	switch q.signIn {
-	case "browser":
-		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: q.tenant})
-	case "device":
-		return azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: client, TenantID: q.tenant,
-			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-				_, err := fmt.Fprintln(stderr, m.Message)
-				return err
-			}})
-	case "cli":
-		return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: q.tenant})
-	case "environment":
-		return azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: client})
-	}
-	return nil, fmt.Errorf("-signin is browser, device, cli or environment, not %q", q.signIn)
 }
 
 // result is what is printed.

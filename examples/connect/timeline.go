@@ -151,7 +151,8 @@ func (d *drawing) collect() {
 }
 
 func (d *drawing) x(t time.Time) float64 {
-	return plotLeft + float64(t.Sub(d.from))/float64(d.to.Sub(d.from))*(plotRight-plotLeft)
+	at, whole := t.Unix()-d.from.Unix(), d.to.Unix()-d.from.Unix() // a Duration ends after 292 years
+	return plotLeft + float64(at)/float64(whole)*(plotRight-plotLeft)
 }
 
 func (d *drawing) bar(y int, b bar) {
@@ -184,15 +185,23 @@ func (d *drawing) releases(y int) {
 	}
 }
 
-// axis draws years, or quarters if there are few.
+// maxLabels is how many years have room below the plot.
+const maxLabels = 14
+
+// axis draws years, quarters if there are few, and every fifth, tenth,
+// fiftieth … year if there are many.
 func (d *drawing) axis(y int) {
-	months := 12
+	every, months := 1, 12
+	for factor := 5; (d.to.Year()-d.from.Year())/every > maxLabels; factor = 7 - factor {
+		every *= factor
+		months = 12 * every
+	}
 	if d.to.Sub(d.from) < 3*366*24*time.Hour {
 		months = 3
 	}
 	d.printf(`<line x1="%d" y1="%d" x2="%d" y2="%d" stroke="#333333"/>`, plotLeft, y, plotRight, y)
 	first := true
-	for t := time.Date(d.from.Year(), 1, 1, 0, 0, 0, 0, time.UTC); t.Before(d.to); t = t.AddDate(0, months, 0) {
+	for t := time.Date(d.from.Year()/every*every, 1, 1, 0, 0, 0, 0, time.UTC); t.Before(d.to); t = t.AddDate(0, months, 0) {
 		if t.Before(d.from) {
 			continue
 		}
