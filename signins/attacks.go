@@ -130,7 +130,9 @@ func (e *evidence) attacks() []Attack {
 	return f.attacks
 }
 
-func minutes(d time.Duration) int32 { return int32(d / time.Minute) }
+// minutes returns d in minutes, rounded up. Two times that are d apart are in
+// minutes that are as many apart, or fewer.
+func minutes(d time.Duration) int32 { return int32((d-1)/time.Minute) + 1 }
 
 // letInBy reports whether the account of c was accepted at its address by the
 // given minute, which makes a guess of an earlier minute a mistyped password.
@@ -229,7 +231,7 @@ func (f *search) sprays(guesses []int32) {
 			accounts.reset()
 			for _, i := range cells {
 				accounts.add(f.cells[i].account)
-				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
+				for f.cells[i].minute-f.cells[cells[left]].minute > window {
 					accounts.remove(f.cells[cells[left]].account)
 					left++
 				}
@@ -250,7 +252,7 @@ func (f *search) bruteForce(guesses []int32) {
 			left, attempts := 0, 0 // attempts in thirds
 			for _, i := range cells {
 				attempts += weight(&f.cells[i])
-				for f.cells[i].minute-f.cells[cells[left]].minute >= window {
+				for f.cells[i].minute-f.cells[cells[left]].minute > window {
 					attempts -= weight(&f.cells[cells[left]])
 					left++
 				}
@@ -311,7 +313,7 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 			now := f.cells[i].minute
 			accounts.add(f.cells[i].account)
 			ips.add(f.cells[i].ip)
-			for now-f.cells[cells[left]].minute >= window {
+			for now-f.cells[cells[left]].minute > window {
 				accounts.remove(f.cells[cells[left]].account)
 				ips.remove(f.cells[cells[left]].ip)
 				left++
@@ -319,7 +321,7 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].at() <= now; friendRight++ {
 				friends.add(f.cells[welcome[friendRight]].account)
 			}
-			for ; friendLeft < friendRight && now-int32(f.cells[leaving[friendLeft]].last/60) >= window; friendLeft++ {
+			for ; friendLeft < friendRight && now-int32(f.cells[leaving[friendLeft]].last/60) > window; friendLeft++ {
 				friends.remove(f.cells[leaving[friendLeft]].account)
 			}
 			if accounts.distinct >= f.p.DistributedAccounts && ips.distinct >= f.p.DistributedAddresses && accounts.distinct >= 4*friends.distinct {

@@ -9,9 +9,11 @@ import (
 )
 
 // Spray says what counts as an attack on passwords. The zero value is good
-// advice: each field that is zero stands for its default.
+// advice: each field that is zero, or below, stands for its default.
 //
-// Times are those of the events, in whatever order they come. A failure
+// Times are those of the events, in whatever order they come. Evidence is kept
+// by the minute: what lies within a window counts, and what misses it by less
+// than a minute may count as well. A failure
 // counts as a guess if it is one that guessing brings about, such as a wrong
 // password or an unknown user. People who mistype are not attacked: a guess
 // does not count where the account was let in from the same address before,
@@ -55,14 +57,22 @@ type Spray struct {
 
 func (p Spray) orDefault() Spray {
 	return Spray{
-		Window: cmp.Or(p.Window, 30*time.Minute), Accounts: cmp.Or(p.Accounts, 10),
-		BruteForceWindow: cmp.Or(p.BruteForceWindow, 10*time.Minute), Attempts: cmp.Or(p.Attempts, 8),
-		DistributedWindow:    cmp.Or(p.DistributedWindow, 24*time.Hour),
-		DistributedAccounts:  cmp.Or(p.DistributedAccounts, 20),
-		DistributedAddresses: cmp.Or(p.DistributedAddresses, 5),
-		After:                cmp.Or(p.After, 24*time.Hour),
-		MaxEvidence:          cmp.Or(p.MaxEvidence, 1<<19),
+		Window: positive(p.Window, 30*time.Minute), Accounts: positive(p.Accounts, 10),
+		BruteForceWindow: positive(p.BruteForceWindow, 10*time.Minute), Attempts: positive(p.Attempts, 8),
+		DistributedWindow:    positive(p.DistributedWindow, 24*time.Hour),
+		DistributedAccounts:  positive(p.DistributedAccounts, 20),
+		DistributedAddresses: positive(p.DistributedAddresses, 5),
+		After:                positive(p.After, 24*time.Hour),
+		MaxEvidence:          positive(p.MaxEvidence, 1<<19),
 	}
+}
+
+// positive returns v, or standard if v is not above zero.
+func positive[T int | time.Duration](v, standard T) T {
+	if v > 0 {
+		return v
+	}
+	return standard
 }
 
 // An AttackKind tells attacks apart.
@@ -250,7 +260,7 @@ func (e *evidence) evict() {
 		}
 	}
 	drop := modern
-	if len(minutes) < len(e.cells)/4 {
+	if len(minutes) <= len(e.cells)/4 {
 		e.found = coalesce(append(e.found, e.attacks()...), e.settings.orDefault())
 		minutes = minutes[:0]
 		for _, c := range e.cells {
@@ -259,12 +269,13 @@ func (e *evidence) evict() {
 		drop = func(cell) bool { return true }
 	}
 	slices.Sort(minutes)
-	upTo := minutes[len(minutes)/2]
+	half := (len(minutes) + 1) / 2
+	upTo := minutes[half-1]
 	old := *e
 	e.cells, e.index, e.info = nil, index{}, nil
 	e.ips, e.accounts, e.agents = interned{}, interned{}, interned{}
 	// If half of the evidence is of one minute, half of that minute goes too.
-	left := len(minutes) / 2
+	left := half
 	for _, c := range old.cells {
 		if minute := int32(c.last / 60); drop(c) && (minute < upTo || minute == upTo && left > 0) {
 			left--

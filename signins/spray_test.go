@@ -52,6 +52,55 @@ func TestSprayWindow(t *testing.T) {
 	assert.Len(t, attacks(t, spray(300, 3*time.Minute)), 1, "one that lasts is one")
 }
 
+// However the guesses lie to the minutes that evidence is kept by.
+func TestSprayWindowToItsEnd(t *testing.T) {
+	found := func(n int, all, from time.Duration, name func(int) string) int {
+		var log []signins.SignIn
+		for i := range n {
+			log = append(log, try(name(i), "203.0.113.1", from+time.Duration(i)*all/time.Duration(n-1), 50126))
+		}
+		return len(attacks(t, log))
+	}
+	mallory := func(int) string { return "mallory@contoso.com" }
+	for _, from := range []time.Duration{0, time.Second, 30 * time.Second, 59 * time.Second} {
+		assert.Equal(t, 1, found(10, 30*time.Minute, from, user), from)
+		assert.Equal(t, 0, found(9, 30*time.Minute, from, user), from)
+		assert.Equal(t, 0, found(10, 31*time.Minute, from, user), from)
+		assert.Equal(t, 1, found(8, 10*time.Minute, from, mallory), from)
+		assert.Equal(t, 0, found(7, 10*time.Minute, from, mallory), from)
+		assert.Equal(t, 0, found(8, 11*time.Minute, from, mallory), from)
+	}
+}
+
+func TestSpraySettingsOfAnyValue(t *testing.T) {
+	var log []signins.SignIn
+	for i := range 40 {
+		code := int32(50126)
+		if i%3 == 0 {
+			code = 0
+		}
+		log = append(log, try(user(i), fmt.Sprintf("203.0.113.%d", i%2), time.Duration(i)*20*time.Second, 50126),
+			try("mallory@contoso.com", "203.0.113.9", time.Duration(i)*5*time.Second, 50126),
+			try(user(i), "198.51.100.1", time.Duration(i)*20*time.Second, code))
+	}
+	standard := summary(t, log...)
+	with := func(p signins.Spray) *signins.Summary {
+		s, err := (&signins.Summarizer{Spray: p}).Summarize(sequence(log))
+		require.NoError(t, err)
+		return s
+	}
+	below := with(signins.Spray{Window: -1, Accounts: -1, BruteForceWindow: -1, Attempts: -1, DistributedWindow: -1,
+		DistributedAccounts: -1, DistributedAddresses: -1, After: -1, MaxEvidence: -1})
+	assert.Equal(t, standard.Attacks, below.Attacks)
+	for d := time.Nanosecond; d > 0; d *= 10 {
+		with(signins.Spray{Window: d, BruteForceWindow: d, DistributedWindow: d, After: d, DistributedAccounts: 2, DistributedAddresses: 2})
+	}
+	for n := range 60 {
+		s := with(signins.Spray{MaxEvidence: n + 1})
+		assert.Positive(t, s.Evicted)
+	}
+}
+
 func TestSprayOfNamesThatTheLogKeepsToItself(t *testing.T) {
 	log := []signins.SignIn{try("Not Available", "203.0.113.1", 0, 50034), try("", "203.0.113.1", time.Minute, 50034)}
 	for i := range 9 {
