@@ -26,7 +26,7 @@ func (o *options) change(ctx context.Context, stdout, stderr io.Writer) error {
 	if o.write && o.snapshot != "" {
 		return errUsage("a snapshot cannot be changed; give -tenant")
 	}
-	p, err := o.open(ctx)
+	p, err := o.open(stderr)
 	if err != nil {
 		return err
 	}

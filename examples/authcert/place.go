@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
-
+	"github.com/crossprem/crossprem/examples/internal/signin"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/oauthcert/graphoauthcert"
 	"github.com/crossprem/crossprem/oauthcert/oauthcerttest"
@@ -27,7 +25,7 @@ type place struct {
 	interval, steady, patience time.Duration
 }
 
-func (o *options) open(ctx context.Context) (*place, error) {
+func (o *options) open(stderr io.Writer) (*place, error) {
 	target, err := o.target()
 	if err != nil {
 		return nil, err
@@ -39,7 +37,7 @@ func (o *options) open(ctx context.Context) (*place, error) {
 		if target == (oauthcert.Target{}) && o.command != "restore" {
 			return nil, errUsage("a tenant needs -app, -shared or -principal")
 		}
-		dir, err := o.signedIn()
+		dir, err := o.signedIn(stderr)
 		return &place{dir: dir, target: target}, err
 	case o.snapshot != "":
 		object, err := readSnapshot(o.snapshot)
@@ -79,32 +77,14 @@ func (o *options) target() (oauthcert.Target, error) {
 
 // signedIn returns the directory of a live tenant. It signs in when it is
 // first asked.
-func (o *options) signedIn() (oauthcert.Directory, error) {
+func (o *options) signedIn(stderr io.Writer) (oauthcert.Directory, error) {
 	var c graphoauthcert.Cloud
 	if err := c.UnmarshalText([]byte(o.cloud)); err != nil {
 		return nil, errUsage("-cloud: " + err.Error())
 	}
-	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: c.Authority()}}
-	var credential azcore.TokenCredential
-	var err error
-	switch o.signIn {
-	case "browser":
-		credential, err = azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: o.tenant})
-	case "device":
-		credential, err = azidentity.NewDeviceCodeCredential(&azidentity.DeviceCodeCredentialOptions{ClientOptions: client, TenantID: o.tenant,
-			UserPrompt: func(_ context.Context, m azidentity.DeviceCodeMessage) error {
-				_, err := fmt.Fprintln(os.Stderr, m.Message)
-				return err
-			}})
-	case "cli":
-		credential, err = azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: o.tenant})
-	case "environment":
-		credential, err = azidentity.NewEnvironmentCredential(&azidentity.EnvironmentCredentialOptions{ClientOptions: client})
-	default:
-		return nil, errUsage("-signin: browser, device, cli or environment, not " + o.signIn)
-	}
+	credential, err := signin.New(o.signIn, o.tenant, c.Authority(), stderr)
 	if err != nil {
-		return nil, err
+		return nil, errUsage(err.Error())
 	}
 	return graphoauthcert.New(credential, graphoauthcert.Options{Cloud: c})
 }
