@@ -184,8 +184,8 @@ func TestHellos(t *testing.T) {
 		for _, suite := range (hello{version: v}).suites() {
 			offered[suite] = true
 		}
-		for part := range rareParts(v) {
-			for _, suite := range (hello{version: v, shape: rare, part: part}).suites() {
+		for _, part := range rareParts(v, rare) {
+			for _, suite := range part.suites() {
 				assert.True(t, suite == scsv || !offered[suite], "%s is offered twice", suite)
 				offered[suite] = true
 			}

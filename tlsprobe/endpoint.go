@@ -273,7 +273,13 @@ func (e *endpoint) take(o outcome) {
 // followUps returns the second opinions that an answer calls for at once.
 func (e *endpoint) followUps(o outcome) []hello {
 	v := o.hello.version
-	if o.shape != plain || o.again || o.kind == alerted && o.alert == alertProtocolVersion {
+	switch {
+	case o.again, o.kind == alerted && o.alert == alertProtocolVersion:
+		return nil
+	case o.shape == rare && o.kind == chosen && o.answer.version == v && o.suite.Weak() && !e.prober.SkipChain,
+		o.shape == strong && o.part == 0 && o.kind == alerted:
+		return rareParts(v, strong)
+	case o.shape != plain:
 		return nil
 	}
 	var list []hello
@@ -298,9 +304,7 @@ func (e *endpoint) followUps(o outcome) []hello {
 		}
 	default:
 		if suitesAlert(o.alert) {
-			for part := range rareParts(v) {
-				list = append(list, hello{version: v, shape: rare, part: part})
-			}
+			list = append(list, rareParts(v, rare)...)
 		}
 		if o.alert != alertHandshakeFailure && o.alert != alertInsufficient {
 			list = append(list, hello{version: v, shape: short, flipALPN: o.alert == alertNoApplicationProt})

@@ -19,14 +19,14 @@ const (
 	short          // <= 1.2: under 256 bytes, few suites, few extensions
 	long           // 1.3: as plain, padded past 512 bytes
 	ordinary       // 1.3: as a usual client does it, with a key share and the versions below offered too
-	strong         // <= 1.2: without the weak suites
+	strong         // <= 1.2: without the weak suites; from part 1 on, those of the rare ones
 )
 
 // A hello says what one ClientHello shall ask.
 type hello struct {
 	version Version // the highest, and for plain TLS 1.3 the only, version offered
 	shape   shape
-	part    int // for rare: which part of the list
+	part    int // for rare and strong: which part of the list
 
 	flipALPN bool // offer application protocols if the caller wants none, and none otherwise
 	again    bool // a repetition; it says the same
@@ -113,13 +113,17 @@ func (h hello) suites() []Suite {
 	case h.shape == ordinary:
 		add(suites13[:5])
 		add(commonSuites[:25])
-	case h.shape == rare:
+	case h.shape == rare, h.shape == strong && h.part > 0:
 		add(rareSuites)
 		parts := slices.Collect(slices.Chunk(list, maxSuites-1))
-		if h.part >= len(parts) {
+		part := h.part
+		if h.shape == strong {
+			part--
+		}
+		if part >= len(parts) {
 			return nil
 		}
-		list = slices.Clone(parts[h.part])
+		list = slices.Clone(parts[part])
 	case h.shape == short:
 		for _, id := range []Suite{0xC02B, 0xC02C, 0xC02F, 0xC030, 0xCCA8, 0xCCA9, 0x009E, 0x009F, 0x009C, 0x009D,
 			0xC009, 0xC00A, 0xC013, 0xC014, 0x0033, 0x0039, 0x002F, 0x0035, 0x000A, 0x0005} {
@@ -134,16 +138,22 @@ func (h hello) suites() []Suite {
 	return append(list, scsv)
 }
 
-// rareParts tells in how many hellos the rare suites of version fit.
-func rareParts(version Version) int {
-	n := 0
+// rareParts returns the hellos that offer the rare suites: all of them, or with
+// the shape strong those that are not weak. For SSL 3.0 and TLS 1.3 there are
+// none, as the plain hello offers all.
+func rareParts(version Version, s shape) []hello {
 	if version <= SSL30 || version == TLS13 {
-		return 0
+		return nil
 	}
-	for hello := (hello{version: version, shape: rare}); hello.suites() != nil; hello.part++ {
-		n++
+	h := hello{version: version, shape: s}
+	if s == strong {
+		h.part = 1
 	}
-	return n
+	var list []hello
+	for ; h.suites() != nil; h.part++ {
+		list = append(list, h)
+	}
+	return list
 }
 
 // templates holds hellos without names, which differ only in what is random.

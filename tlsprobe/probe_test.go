@@ -64,6 +64,28 @@ func TestRefusalAlerts(t *testing.T) {
 	}
 }
 
+// Whether a server with a weak suite has a better one is asked of all suites.
+func TestStrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		suites []tlsprobe.Suite
+		strong tlsprobe.Support
+	}{
+		"3DES":         {[]tlsprobe.Suite{0x000A}, tlsprobe.Refused},
+		"NULL":         {[]tlsprobe.Suite{0x003B}, tlsprobe.Refused}, // not among the common ones
+		"3DES and AES": {[]tlsprobe.Suite{0x000A, 0x002F}, tlsprobe.Accepted},
+		"RC4 and ARIA": {[]tlsprobe.Suite{0x0005, 0xC05C}, tlsprobe.Accepted},
+		"NULL and PSK": {[]tlsprobe.Suite{0x003B, 0x008C}, tlsprobe.Accepted},
+		"ARIA":         {[]tlsprobe.Suite{0xC05C}, tlsprobe.Unknown}, // nothing weak
+	} {
+		s := &tlsprobetest.Server{MaxVersion: tlsprobe.TLS12, Suites: c.suites}
+		r, err := (&tlsprobe.Prober{Dial: s.Dial, Roots: s.Roots()}).Probe(t.Context(), "localhost:443")
+		s.Close()
+		require.NoError(t, err)
+		assert.Equal(t, tlsprobe.Accepted, r.Versions[tlsprobe.TLS12].Support, name)
+		assert.Equal(t, c.strong, r.Versions[tlsprobe.TLS12].Strong, name)
+	}
+}
+
 // However a server counts connections, and however it cuts those that are too
 // many, a version that is there is never called off, and one that is not there
 // is never claimed.

@@ -41,7 +41,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 	var a Answer
 	var lower, higher, loss, alert, other outcome
 	var plainAlert, definite, plainAnswered bool
-	var declined int // parts of the rare suites
+	var declined, weakOnly int // bits for the parts of the rare suites, and of those that are not weak
 	var alerts int
 	for i := range log {
 		o := &log[i]
@@ -63,7 +63,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 			case o.kind == chosen && o.answer.version == v:
 				a.Strong = Accepted
 			case o.answered():
-				a.Strong = Refused
+				weakOnly |= 1 << o.part
 			}
 		case o.kind == chosen && o.answer.version < v && o.hello.answersBelow():
 			lower = *o
@@ -94,6 +94,12 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		}
 	}
 	if a.Support == Accepted {
+		if plainAlert { // to all the common ones
+			weakOnly |= 1
+		}
+		if a.Suite.Weak() && a.Strong == Unknown && weakOnly == 1<<(1+len(rareParts(v, strong)))-1 {
+			a.Strong = Refused
+		}
 		a.Short = !plainAnswered && slices.ContainsFunc(log, func(o outcome) bool {
 			return o.hello.version == v && o.shape == short && o.kind == chosen && o.answer.version == v
 		})
@@ -102,7 +108,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 	switch {
 	case lower.kind == chosen:
 		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
-	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<rareParts(v)-1 &&
+	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<len(rareParts(v, rare))-1 &&
 		(alerts > 1 || alert.alert != alertInternalError): // one fault may pass
 		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
 	case sure:
