@@ -111,6 +111,30 @@ func TestMergeFindsAttacksAcrossTheCut(t *testing.T) {
 	assert.Equal(t, a.Attacks, d.Attacks)
 }
 
+// A day without any evidence, or one that was sealed, does not seal those that
+// are merged into it.
+func TestMergeIntoTheEmptyAndTheSealed(t *testing.T) {
+	var one, two []signins.SignIn
+	for i := range 6 {
+		one = append(one, try(user(i), "203.0.113.1", time.Duration(i)*time.Minute, 50126))
+		two = append(two, try(user(10+i), "203.0.113.1", time.Duration(6+i)*time.Minute, 50126))
+	}
+	whole := summary(t, append(slices.Clone(one), two...)...)
+	require.Len(t, whole.Attacks, 1)
+	sealed := summary(t)
+	sealed.Seal()
+	for _, first := range []*signins.Summary{new(signins.Summary), summary(t), sealed} {
+		merged := stored(t, first)
+		require.NoError(t, merged.Merge(stored(t, summary(t, one...))))
+		merged = stored(t, merged)
+		require.NoError(t, merged.Merge(stored(t, summary(t, two...))))
+		assert.Equal(t, text(t, whole), text(t, merged))
+	}
+	literal := &signins.Summary{Attacks: whole.Attacks}
+	require.NoError(t, literal.Merge(summary(t)))
+	assert.Equal(t, whole.Attacks, literal.Attacks)
+}
+
 func TestMergeRefusesWhatDoesNotFit(t *testing.T) {
 	a, b := new(signins.Summary), &signins.Summary{Definition: signins.WorkbookCompatible, Records: 7}
 	assert.ErrorContains(t, a.Merge(b), "definition")

@@ -307,6 +307,7 @@ func (e *evidence) merge(o *evidence, attacks []Attack) {
 	for _, c := range o.cells {
 		e.take(c, o)
 	}
+	e.sealed = e.sealed && o.sealed
 }
 
 // findAttacks sets the attacks of s from its evidence.

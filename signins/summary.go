@@ -385,7 +385,8 @@ func networkOf(s *SignIn) string {
 
 // Merge adds what o counted to s, so that summaries of the parts of a log
 // become the summary of the whole. It changes nothing in o and keeps nothing
-// of it.
+// of it. If one of them is sealed, attacks that only both together show are
+// not found; the result is sealed if both are.
 //
 // Copies of an event that lie in different parts are counted in each. Merge
 // returns an error, and leaves s as it was, if o was made with another
@@ -430,6 +431,9 @@ func (s *Summary) Merge(o *Summary) error {
 		s.Users[name].merge(u)
 	}
 	s.LegacyUnnamed += o.LegacyUnnamed
+	if s.evidence.cells == nil && s.evidence.found == nil {
+		s.evidence.found = slices.Clone(s.Attacks) // of a literal
+	}
 	s.evidence.merge(&o.evidence, o.Attacks)
 	s.Evicted += o.Evicted
 	s.findAttacks()

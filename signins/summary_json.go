@@ -91,9 +91,9 @@ type addressJSON struct {
 }
 
 // json returns e in an order that does not depend on how it came together, or
-// nil if there is none to keep.
+// nil if it is sealed.
 func (e *evidence) json() *evidenceJSON {
-	if e.sealed || e.cells == nil && e.found == nil {
+	if e.sealed {
 		return nil
 	}
 	ips, newIP := renumber(&e.ips)
