@@ -84,22 +84,37 @@ func (e *endpoint) handshakeSuites() []uint16 {
 	return list
 }
 
+// handshakeGroups returns groups whose hello fits one packet. Those with ML-KEM
+// do not, and are there only if the server chose one: it may have no other.
+func (e *endpoint) handshakeGroups() []tls.CurveID {
+	list := []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+	for _, o := range e.log {
+		switch id := tls.CurveID(o.group); id {
+		case tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024:
+			if !slices.Contains(list, id) {
+				list = append(list, id)
+			}
+		}
+	}
+	return list
+}
+
 // shakeHands starts the ordinary handshake, after a pause.
 func (e *endpoint) shakeHands(pause time.Duration) {
 	e.shaking, e.shook = true, nil
 	e.inflight++
 	highest := min(e.highest(), TLS13)
-	suites := e.handshakeSuites()
+	suites, groups := e.handshakeSuites(), e.handshakeGroups()
 	go func() {
 		shake := &handshake{err: context.Canceled}
 		if pause == 0 || sleep(e.ctx, pause) {
-			e.shake(shake, highest, suites)
+			e.shake(shake, highest, suites, groups)
 		}
 		e.outcomes <- outcome{shake: shake}
 	}()
 }
 
-func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16) {
+func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16, groups []tls.CurveID) {
 	raw, err := e.open()
 	if err != nil {
 		shake.err = err
@@ -112,8 +127,8 @@ func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16) {
 		MinVersion:         tls.VersionTLS10,
 		MaxVersion:         uint16(highest), // some servers cannot stand to be asked for more
 		CipherSuites:       suites,
-		CurvePreferences:   []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}, // fits one packet
-		InsecureSkipVerify: true,                                                                   // it is judged afterwards, in judgeChain
+		CurvePreferences:   groups,
+		InsecureSkipVerify: true, // it is judged afterwards, in judgeChain
 		VerifyPeerCertificate: func(certs [][]byte, _ [][]*x509.Certificate) error {
 			shake.chain = parseChain(certs)
 			return nil

@@ -2,8 +2,12 @@ package tlsprobe_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -61,6 +65,21 @@ func TestRefusalAlerts(t *testing.T) {
 				assert.Equal(t, tlsprobe.Refused, answer.Support, "alert %d to %s: %s", alert, v, answer.Reason)
 			}
 		}
+	}
+}
+
+// A server that wants a group with ML-KEM shows its chain, too.
+func TestPostQuantumOnly(t *testing.T) {
+	for _, group := range []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024} {
+		server := httptest.NewUnstartedServer(nil)
+		server.TLS = &tls.Config{CurvePreferences: []tls.CurveID{group}}
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		r, err := tlsprobe.Probe(t.Context(), server.Listener.Addr().String())
+		server.Close()
+		require.NoError(t, err)
+		assert.Equal(t, tlsprobe.Group(group), r.Versions[tlsprobe.TLS13].Group)
+		assert.Equal(t, tlsprobe.FromHandshake, r.ChainFrom, group)
 	}
 }
 
