@@ -308,9 +308,9 @@ func AssessObject(o *Object, want Expected, at time.Time) []crossprem.Finding {
 	} else if shared {
 		out = append(out, o.sharedKeys(subject, at))
 	} else {
-		out = append(out, o.holdsKey("entra-key-current", want.Current, subject))
+		out = append(out, o.holdsKey("entra-key-current", want.Current, subject, at))
 		if want.Next != nil {
-			f := o.holdsKey("entra-key-next", want.Next, subject)
+			f := o.holdsKey("entra-key-next", want.Next, subject, at)
 			if f.Status == crossprem.Failed && want.Current != nil {
 				f.Due = want.Current.NotAfter()
 			}
@@ -332,7 +332,7 @@ func (o *Object) sharedKeys(subject string, at time.Time) crossprem.Finding {
 	if len(o.Keys) > 0 {
 		valid := 0
 		for _, k := range o.Keys {
-			if k.EndDateTime.IsZero() || k.EndDateTime.After(at) {
+			if !k.expired(at) {
 				valid++
 			}
 		}
@@ -346,17 +346,25 @@ func (o *Object) sharedKeys(subject string, at time.Time) crossprem.Finding {
 	return f
 }
 
-func (o *Object) holdsKey(rule string, c *Certificate, subject string) crossprem.Finding {
+func (o *Object) holdsKey(rule string, c *Certificate, subject string, at time.Time) crossprem.Finding {
 	if c == nil {
 		return judge(rule, crossprem.Unknown, subject, "which certificate it should be is not known")
 	}
-	if found := o.Find(c); len(found) > 0 {
-		return judge(rule, crossprem.Passed, subject, c.SHA1().String()+" is key "+oneLine(found[0].KeyID, 40))
+	detail := c.SHA1().String() + " is not among its keys"
+	for _, k := range o.Find(c) {
+		switch {
+		case !k.serves(c):
+			detail = fmt.Sprintf("%s is there for another use (%.40q)", c.SHA1(), k.Usage)
+		case k.lapsed(c, at):
+			detail = fmt.Sprintf("%s is there, but that key expired on %s", c.SHA1(), k.EndDateTime.UTC().Format(time.DateOnly))
+		default:
+			return judge(rule, crossprem.Passed, subject, c.SHA1().String()+" is key "+oneLine(k.KeyID, 40))
+		}
 	}
 	if slices.ContainsFunc(o.Keys, func(k KeyCredential) bool { return k.Key == nil }) {
 		return judge(rule, crossprem.Unknown, subject, c.SHA1().String()+" was not seen, but the directory did not show the value of every key")
 	}
-	f := judge(rule, crossprem.Failed, subject, c.SHA1().String()+" is not among its keys")
+	f := judge(rule, crossprem.Failed, subject, detail)
 	f.Remedy = "Upload the certificate to this application"
 	return f
 }
@@ -365,7 +373,7 @@ func (o *Object) holdsKey(rule string, c *Certificate, subject string) crossprem
 func (k KeyCredential) assess(seen map[Thumbprint]bool, at time.Time) []crossprem.Finding {
 	var out []crossprem.Finding
 	subject := k.subject()
-	if !k.EndDateTime.IsZero() && !k.EndDateTime.After(at) {
+	if k.expired(at) {
 		f := judge("entra-key-expired", crossprem.Failed, subject, "expired on "+k.EndDateTime.UTC().Format(time.DateOnly))
 		f.Remedy = "Drop it with the next change"
 		out = append(out, f)
@@ -392,6 +400,9 @@ func (k KeyCredential) assess(seen map[Thumbprint]bool, at time.Time) []crosspre
 	if k.EndDateTime.After(c.NotAfter()) {
 		out = append(out, judge("entra-key-dates", crossprem.Failed, subject,
 			fmt.Sprintf("the key ends on %s, its certificate on %s", k.EndDateTime.UTC().Format(time.DateOnly), c.NotAfter().Format(time.DateOnly))))
+	}
+	if k.Usage != UsageVerify {
+		return out // a key for SAML tokens has one of the same certificate beside it
 	}
 	if seen[c.SHA1()] {
 		out = append(out, judge("entra-key-duplicate", crossprem.Failed, subject, "key "+oneLine(k.KeyID, 40)+" holds it once more"))

@@ -153,7 +153,12 @@ func TestAssessObject(t *testing.T) {
 	check(application(append(good, stored(current, "3"))...), want, "entra-key-duplicate")
 	odd := stored(current, "1")
 	odd.CustomKeyIdentifier, odd.EndDateTime, odd.Usage = "63657274", current.NotAfter().AddDate(1, 0, 0), "Sign"
-	check(application(odd, good[1]), want, "entra-key-dates entra-key-identifier entra-key-usage")
+	check(application(odd, good[1]), want, "entra-key-current entra-key-dates entra-key-identifier entra-key-usage")
+	odd.Type = "X509CertAndPassword"
+	check(application(odd, good[0], good[1]), want, "entra-key-dates entra-key-identifier entra-key-usage")
+	lapsed := stored(current, "1")
+	lapsed.EndDateTime = at.AddDate(0, 0, -1)
+	check(application(lapsed, good[1]), want, "entra-key-current entra-key-expired")
 	hidden := stored(current, "1")
 	hidden.Key = nil
 	check(application(hidden), want, "entra-key-current? entra-key-foreign? entra-key-next?")

@@ -1,6 +1,7 @@
 package oauthcert
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,8 +70,9 @@ func ReadBackup(r io.Reader) (*Backup, error) {
 // PlanRestore compares an object with a backup of it, and returns what brings
 // back everything that is gone since. Keys come back by value, and so with a
 // new keyId, be they fit or not; with policy.DropExpired, expired ones do not.
-// What came since is kept, unless policy drops what is unused. The shared
-// principal is guarded as in [PlanKeys].
+// A key that had expired before its certificate is refused, since it would be
+// valid again. What came since is kept, unless policy drops what is unused. The
+// shared principal is guarded as in [PlanKeys].
 func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 	if !strings.EqualFold(current.ID, backup.Object.ID) || current.Kind != backup.Object.Kind {
 		p := &Plan{Target: current.Target(), Collection: backup.Collection, base: current}
@@ -82,35 +84,63 @@ func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 	}
 	var wanted []*Certificate
 	extra := map[Thumbprint]KeyCredential{} // how each was written in the backup
-	var lost []KeyCredential
+	var lost []Step
 	for _, k := range backup.Object.Keys {
 		c, err := k.Certificate()
+		there := slices.ContainsFunc(current.Keys, k.sameKey)
 		switch {
-		case policy.DropExpired && !k.EndDateTime.IsZero() && !k.EndDateTime.After(policy.At):
-		case err == nil && k.canBring():
+		case policy.DropExpired && k.expired(policy.At):
+		case err == nil && k.canBring() && !k.lapsed(c, policy.At):
 			wanted = append(wanted, c)
 			extra[c.SHA1()] = k
-		case !slices.ContainsFunc(current.Keys, func(o KeyCredential) bool { return k.KeyID != "" && strings.EqualFold(o.KeyID, k.KeyID) }):
-			lost = append(lost, k)
+		case there:
+		case err == nil && k.canBring():
+			lost = append(lost, Step{Key: &k, Thumbprint: c.SHA1(), Reason: CannotKeep,
+				Why: "it is gone, and had expired; brought back it would be valid again. Leave expired keys out (DropExpired)"})
+		default:
+			lost = append(lost, Step{Key: &k, Reason: NotInBackup, Why: "it is gone, and the backup does not hold its value"})
 		}
 	}
 	p := PlanKeys(current, wanted, policy)
 	for i, s := range p.Steps {
-		if s.Action != Added && s.Reason != Unfit {
-			continue
-		}
-		s.Action, s.Reason, s.Why = Added, FromBackup, "in the backup, and not there"
-		if k := extra[s.Thumbprint]; !current.FirstParty() {
-			key := *s.Key
-			key.DisplayName, key.CustomKeyIdentifier = k.DisplayName, k.CustomKeyIdentifier
-			s.Key = &key
+		switch {
+		case s.Action == Dropped && s.Reason == Unused && slices.ContainsFunc(backup.Object.Keys, s.Key.sameKey):
+			s.Action, s.Reason, s.Why = Kept, Wanted, "in the backup, and there"
+			p.form(&s, current.FirstParty())
+		case s.Action == Added, s.Reason == Unfit:
+			s.Action, s.Reason, s.Why = Added, FromBackup, "in the backup, and not there"
+			if !current.FirstParty() {
+				key := s.Key.datedAs(extra[s.Thumbprint])
+				s.Key = &key
+			}
 		}
 		p.Steps[i] = s
 	}
-	for _, k := range lost {
-		p.refuse(Step{Key: &k, Reason: NotInBackup, Why: "it is gone, and the backup does not hold its value"})
+	for _, s := range lost {
+		p.refuse(s)
 	}
 	return p
+}
+
+// sameKey reports whether two entries are the same key, perhaps brought anew.
+func (k KeyCredential) sameKey(o KeyCredential) bool {
+	return k.KeyID != "" && strings.EqualFold(k.KeyID, o.KeyID) ||
+		k.Key != nil && bytes.Equal(k.Key, o.Key) && k.Type == o.Type && k.Usage == o.Usage && k.EndDateTime.Equal(o.EndDateTime)
+}
+
+// datedAs returns an entry for a certificate with the labels of an earlier
+// one, and with its dates where they are narrower than the certificate's.
+func (k KeyCredential) datedAs(o KeyCredential) KeyCredential {
+	k.DisplayName, k.CustomKeyIdentifier = o.DisplayName, o.CustomKeyIdentifier
+	if c, err := k.Certificate(); err == nil {
+		if o.StartDateTime.After(c.NotBefore()) {
+			k.StartDateTime = o.StartDateTime
+		}
+		if !o.EndDateTime.IsZero() && o.EndDateTime.Before(c.NotAfter()) {
+			k.EndDateTime = o.EndDateTime
+		}
+	}
+	return k
 }
 
 // planRestoreNames brings back names exactly as they were, Microsoft's included.

@@ -129,7 +129,7 @@ func (c *Certificate) Equal(o *Certificate) bool {
 // holds reports whether key, the value of a key credential, is this
 // certificate: as DER, or as the PEM text that some writers upload.
 func (c *Certificate) holds(key []byte) bool {
-	if key == nil {
+	if c == nil || key == nil {
 		return false
 	}
 	if bytes.Equal(key, c.cert.Raw) {

@@ -94,6 +94,8 @@ type Step struct {
 	// ByReference tells how a kept key is written: by its keyId alone (true),
 	// or anew with its value, which gives it a new keyId.
 	ByReference bool `json:"byReference,omitempty"`
+
+	lapsed bool // see KeyCredential.lapsed
 }
 
 // subject names the step's key or name for people.
@@ -216,9 +218,10 @@ func (o *Object) refusesKeys() string {
 
 // PlanKeys compares the keys of an object with the certificates wanted there,
 // usually the current and the next auth certificate, and returns the
-// difference. Certificates are compared by DER. Nothing is dropped but what
-// policy says; what is not known for certain is kept or refused, never
-// dropped.
+// difference. Certificates are compared by DER; a key that has expired before
+// its certificate, or is there for signing SAML tokens, is not what is wanted.
+// Nothing is dropped but what policy says; what is not known for certain is
+// kept or refused, never dropped.
 //
 // Keys belong on the dedicated hybrid application, which is an [Application].
 // On the shared principal of Exchange Online, and on those of Microsoft that
@@ -253,7 +256,12 @@ func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
 		}
 	}
 	for i, c := range wanted {
-		if len(current.Find(c)) > 0 || slices.ContainsFunc(wanted[:i], c.Equal) {
+		if c == nil {
+			p.refuse(Step{Reason: NotRead, Why: "a certificate that is wanted is nil: it was not read"})
+			continue
+		}
+		there := func(k KeyCredential) bool { return k.serves(c) && !k.lapsed(c, policy.At) }
+		if slices.ContainsFunc(current.Keys, there) || slices.ContainsFunc(wanted[:i], c.Equal) {
 			continue
 		}
 		p.Steps = append(p.Steps, addStep(c, current, policy, hidden))
@@ -271,8 +279,9 @@ func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool
 	step := Step{Key: &k, Action: Kept}
 	if c, err := k.Certificate(); err == nil {
 		step.Thumbprint = c.SHA1()
+		step.lapsed = k.lapsed(c, policy.At)
 	}
-	isWanted := slices.ContainsFunc(wanted, func(c *Certificate) bool { return c.holds(k.Key) })
+	isWanted := !step.lapsed && slices.ContainsFunc(wanted, k.serves)
 	isNamed := false
 	for i, name := range policy.Drop {
 		if t, err := ParseThumbprint(name); err == nil && !t.IsZero() && t == step.Thumbprint ||
@@ -280,7 +289,7 @@ func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool
 			isNamed, found[i] = true, true
 		}
 	}
-	expired := !k.EndDateTime.IsZero() && !k.EndDateTime.After(policy.At)
+	expired := k.expired(policy.At)
 	switch {
 	case isWanted && isNamed:
 		step.Action, step.Reason, step.Why = Refused, Wanted, "both wanted and to be dropped"
@@ -307,7 +316,7 @@ func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool
 // Where the preferred form is impossible the other one serves; where both are,
 // the step is refused.
 func (p *Plan) form(s *Step, byValue bool) {
-	canRefer, canBring := s.Key.KeyID != "", s.Key.canBring()
+	canRefer, canBring := s.Key.KeyID != "", s.canBring()
 	switch {
 	case canBring && (byValue || !canRefer):
 		s.ByReference = false
@@ -316,7 +325,31 @@ func (p *Plan) form(s *Step, byValue bool) {
 	default:
 		s.Action, s.Reason = Refused, CannotKeep
 		s.Why = "it must stay, but has neither a keyId to refer to nor a value to bring anew"
+		if s.lapsed {
+			s.Why = "it must stay, but has no keyId to refer to, and brought anew it would be valid again; it has expired, and may be dropped"
+		}
 	}
+}
+
+// canBring reports whether a kept key can be written anew and is the same
+// then: it would take the dates of its certificate.
+func (s Step) canBring() bool { return s.Key.canBring() && !s.lapsed }
+
+// serves reports whether the entry makes Entra ID accept what is signed with
+// the certificate's key. The same certificate may be there for signing SAML
+// tokens, which does not.
+func (k KeyCredential) serves(c *Certificate) bool {
+	return (k.Type == "" || k.Type == TypeX509) && (k.Usage == "" || k.Usage == UsageVerify) && c.holds(k.Key)
+}
+
+// lapsed reports whether the entry has expired although its certificate has
+// not: tools of old gave keys a year, whatever the certificate had.
+func (k KeyCredential) lapsed(c *Certificate, at time.Time) bool {
+	return k.expired(at) && c.NotAfter().After(at)
+}
+
+func (k KeyCredential) expired(at time.Time) bool {
+	return !k.EndDateTime.IsZero() && !k.EndDateTime.After(at)
 }
 
 // canBring reports whether a stored key can be written anew from its public
@@ -339,7 +372,7 @@ func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 	if why := policy.Situation.refusesKeys(current); why != "" {
 		return refuse(WrongSituation, why)
 	}
-	if why := current.refusesKeys(); why != "" && !strings.EqualFold(policy.AllowKeysOn, current.AppID) {
+	if why := current.refusesKeys(); why != "" && (policy.AllowKeysOn == "" || !strings.EqualFold(policy.AllowKeysOn, current.AppID)) {
 		return refuse(SharedPrincipal, why)
 	}
 	for _, k := range current.Keys {
@@ -387,7 +420,7 @@ func (p *Plan) keys(flip bool) (out []KeyCredential, flipped bool) {
 			out = append(out, *s.Key)
 		case Kept:
 			refer := s.ByReference
-			if flip && (refer && s.Key.canBring() || !refer && s.Key.KeyID != "") {
+			if flip && (refer && s.canBring() || !refer && s.Key.KeyID != "") {
 				refer, flipped = !refer, true
 			}
 			if refer {

@@ -146,9 +146,61 @@ func TestPlanKeys(t *testing.T) {
 	check(shared(stored(current, "1"), stored(old, "2")), nil, expired, "kept/not-ours/by-value dropped/expired")
 	saml := oauthcert.KeyCredential{Type: "X509CertAndPassword", Usage: "Sign", KeyID: "3"}
 	check(shared(saml), nil, policy, "kept/not-sorted")
+
+	// The same certificate for another use is not what is wanted, and stays.
+	saml = stored(current, "3")
+	saml.Type, saml.Usage = "X509CertAndPassword", "Sign"
+	check(application(saml), both[:1], policy, "kept/not-ours added/missing")
+	check(application(saml, stored(current, "1")), both[:1], policy, "kept/not-ours kept/wanted")
+
+	// Nor is a key that has expired before its certificate. Written anew it
+	// would be valid again, so it goes back by reference or not at all.
+	lapsed := stored(current, "1")
+	lapsed.EndDateTime = now.AddDate(0, 0, -1)
+	check(application(lapsed), both[:1], policy, "kept/not-ours added/missing")
+	check(application(lapsed), both[:1], expired, "dropped/expired added/missing")
+	check(application(lapsed, stored(current, "2")), both[:1], expired, "dropped/expired kept/wanted")
+	p = check(shared(lapsed, stored(other, "2")), nil, policy, "kept/not-ours kept/not-ours/by-value")
+	assert.True(t, p.Steps[0].ByReference)
+	lapsed.KeyID = ""
+	p = check(application(lapsed), nil, policy, "refused/cannot-keep")
+	assert.Contains(t, p.Steps[0].Why, "valid again")
+
+	check(application(stored(current, "1")), []*oauthcert.Certificate{current, nil}, policy, "kept/wanted refused/not-read")
+	nobodys := &oauthcert.Object{Kind: oauthcert.ServicePrincipal, ID: sharedID, AppOwnerOrganizationID: "f8cdef31-a31e-4b4a-93e4-5f571e91255a", Keys: []oauthcert.KeyCredential{}}
+	check(nobodys, both[:1], policy, "refused/shared-principal")
+
 	p = oauthcert.PlanKeys(shared(), both[:1], allowed)
 	assert.Equal(t, &oauthcert.KeyCredential{Type: oauthcert.TypeX509, Usage: oauthcert.UsageVerify, Key: current.DER()}, p.Steps[0].Key,
 		"first-party principals take three properties and no more")
+}
+
+// A restore brings keys back as they were: none that had expired becomes valid
+// again, and none that a backup holds is unused.
+func TestPlanRestore(t *testing.T) {
+	now := time.Now()
+	cert, other := oauthcerttest.AuthCertificate{}.Make(), oauthcerttest.AuthCertificate{CommonName: "other"}.Make()
+	short, lapsed, saml := stored(cert, "1"), stored(other, "2"), stored(other, "3")
+	short.EndDateTime = now.AddDate(1, 0, 0)
+	lapsed.EndDateTime = now.AddDate(0, 0, -1)
+	saml.Type, saml.Usage, saml.Key = "X509CertAndPassword", "Sign", nil
+	check := func(current, saved *oauthcert.Object, policy oauthcert.Policy, want string) *oauthcert.Plan {
+		t.Helper()
+		p := oauthcert.PlanRestore(current, &oauthcert.Backup{Collection: oauthcert.Keys, Object: saved}, policy)
+		assert.Equal(t, want, outline(p))
+		return p
+	}
+	policy := oauthcert.Policy{At: now}
+	saved := application(short, lapsed, saml)
+	p := check(application(lapsed, saml), saved, policy, "kept/not-ours kept/not-sorted added/from-backup")
+	assert.WithinDuration(t, short.EndDateTime, p.Steps[2].Key.EndDateTime, 0, "as it was, not as its certificate")
+	assert.True(t, p.Steps[2].Key.StartDateTime.IsZero())
+	check(application(short, saml), saved, policy, "kept/wanted kept/not-sorted refused/cannot-keep")
+	policy.DropExpired = true
+	check(application(short, saml), saved, policy, "kept/wanted kept/not-sorted")
+	policy = oauthcert.Policy{At: now, DropUnused: true}
+	check(application(short, lapsed, saml), saved, policy, "kept/wanted kept/wanted kept/wanted")
+	check(application(short, lapsed, saml), application(), policy, "dropped/unused dropped/unused dropped/unused")
 }
 
 // Each situation allows keys in one place at most, and names the wrong action.
