@@ -6,7 +6,7 @@ import (
 )
 
 // parseTime reads RFC 3339, taking a missing zone for UTC as every one of the
-// formats means it, and the American form of the portal's CSV.
+// formats means it, and what [localLayouts] lists.
 func parseTime(b []byte) (time.Time, bool) {
 	digits := func(i, n int) int {
 		v := 0
@@ -19,7 +19,7 @@ func parseTime(b []byte) (time.Time, bool) {
 		return v
 	}
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10]|' ' != 't' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
-		return parseAmerican(b)
+		return parseLocal(b)
 	}
 	year, month, day := digits(0, 4), digits(5, 2), digits(8, 2)
 	hour, minute, second := digits(11, 2), digits(14, 2), digits(17, 2)
@@ -76,11 +76,19 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// parseAmerican reads "2/25/2025, 9:19:25.391 AM". Without AM or PM nobody
-// can tell the day from the month.
-func parseAmerican(b []byte) (time.Time, bool) {
-	text := strings.Replace(string(b), ",", "", 1)
-	for _, layout := range [...]string{"1/2/2006 3:04:05 PM", "1/2/2006 3:04:05.999999999 PM"} {
+// localLayouts are the forms that the portal's CSV and spreadsheets give times,
+// as far as day and month cannot be mistaken for each other: with AM or PM the
+// month comes first, with dots the day.
+var localLayouts = [...]string{
+	"1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM",
+	"2.1.2006 15:04:05", "2.1.2006 15:04",
+	"2006-1-2 15:04", "2006/1/2 15:04:05", "2006/1/2 15:04",
+}
+
+// parseLocal reads "2/25/2025, 9:19:25.391 AM" and the like.
+func parseLocal(b []byte) (time.Time, bool) {
+	text := strings.Replace(strings.Join(strings.Fields(string(b)), " "), ",", "", 1) // of which some blanks do not break
+	for _, layout := range localLayouts {
 		if t, err := time.Parse(layout, text); err == nil {
 			return t, true
 		}
