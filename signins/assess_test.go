@@ -126,6 +126,23 @@ func TestWhatTheFormatCannotKnowIsNotFine(t *testing.T) {
 	require.Contains(t, s.NotKnowable, "userAgent")
 }
 
+// Nobody is found to guess where time or address, by which guesses are found
+// to belong together, cannot be read.
+func TestNoAttackIsRuledOutWithoutTimeAndAddress(t *testing.T) {
+	for _, missing := range []signins.Fields{0, signins.FieldTime, signins.FieldIPAddress, signins.FieldErrorCode} {
+		s := summary(t, signins.SignIn{Known: everything &^ missing, ClientAppUsed: "IMAP4", UserPrincipalName: "ann@contoso.com", ErrorCode: 50126})
+		want := crossprem.Unknown
+		if missing == 0 {
+			want = crossprem.Passed
+		}
+		for _, f := range signins.Assess(s, day("2026-11-22")) {
+			if strings.HasPrefix(f.Rule, "signins-attack") {
+				assert.Equal(t, want, f.Status, "%s: %s", f.Rule, f.Detail)
+			}
+		}
+	}
+}
+
 // A format that cannot say which client signed in proves nothing about
 // legacy authentication, and neither do records that name no known client.
 func TestNothingPassesWithoutEvidence(t *testing.T) {
@@ -149,10 +166,12 @@ func TestNothingPassesWithoutEvidence(t *testing.T) {
 	for _, rule := range rules {
 		assert.Equal(t, crossprem.Passed, byRule(summarize(success))[rule].Status, rule)
 	}
-	blank, blind := success, success
+	blank, blind, agentless, attended := success, success, success, success
 	blank.ClientAppUsed = ""
 	blind.ClientAppUsed, blind.Known = "", success.Known&^signins.FieldClientAppUsed
-	for _, s := range []signins.SignIn{blank, blind} {
+	agentless.Known &^= signins.FieldUserAgent // as v1.0, where BAV2ROPC looks modern
+	attended.Interactive = signins.Yes         // which is all that the log holds
+	for _, s := range []signins.SignIn{blank, blind, agentless, attended} {
 		for _, rule := range rules {
 			f := byRule(summarize(s))[rule]
 			assert.Equal(t, crossprem.Unknown, f.Status, rule)

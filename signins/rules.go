@@ -146,12 +146,16 @@ func all(s *Summary, id, detail string, fields ...string) []crossprem.Finding {
 		f.Status, f.Detail = crossprem.Unknown, "The log holds no sign-in of a user."
 	}
 	if slices.Contains(fields, fieldClient) && s.ByClass[UnknownClass] > 0 {
-		missing("do not tell what kind of client signed in", s.ByClass[UnknownClass])
+		missing("cannot tell what kind of client signed in", s.ByClass[UnknownClass])
 	}
 	for _, name := range fields {
 		if n := s.NotKnowable[name]; n > 0 {
-			missing("are of a format that cannot carry "+name, n)
+			missing("cannot tell "+name, n)
 		}
+	}
+	if users := s.Records - s.ByClass[NotApplicable]; slices.Contains(fields, fieldClient) && users > 0 && s.Interactive == users {
+		f.Status = crossprem.Unknown
+		f.Detail = "The log holds interactive sign-ins alone. Most of what POP, IMAP and ActiveSync do day by day is in the log of non-interactive ones."
 	}
 	if f.Status == crossprem.Passed && s.Malformed > 0 {
 		f.Detail += fmt.Sprintf(" (%s could not be read.)", count(s.Malformed, "record"))
@@ -162,8 +166,11 @@ func all(s *Summary, id, detail string, fields ...string) []crossprem.Finding {
 
 // The fields that rules need, by their names in Microsoft Graph.
 const (
-	fieldClient = "clientAppUsed"
-	fieldCode   = "status.errorCode"
+	fieldClient  = "clientAppUsed"
+	fieldAgent   = "userAgent"
+	fieldCode    = "status.errorCode"
+	fieldTime    = "createdDateTime"
+	fieldAddress = "ipAddress"
 )
 
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
@@ -210,10 +217,10 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 		}
 	}
 	if using == nil {
-		using = all(s, ruleLegacyUse, noneSeen, fieldClient)
+		using = all(s, ruleLegacyUse, noneSeen, fieldClient, fieldAgent)
 	}
 	if tried == nil {
-		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient)
+		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent)
 	}
 	return append(using, tried...)
 }
@@ -278,10 +285,10 @@ func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleAttack, "No series of guesses was found.", fieldCode)
+		found = all(s, ruleAttack, "No series of guesses was found.", fieldCode, fieldTime, fieldAddress)
 	}
 	if got == nil {
-		got = all(s, ruleAttackSuccess, "No attack that was found got in.", fieldCode)
+		got = all(s, ruleAttackSuccess, "No attack that was found got in.", fieldCode, fieldTime, fieldAddress)
 		if s.Evicted > 0 {
 			got[0] = finding(ruleAttackSuccess, crossprem.Unknown, tenant)
 			got[0].Detail = "No attack that was found got in, but some evidence had to be given up."
@@ -293,7 +300,7 @@ func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 func (a *Assessor) passwords(s *Summary, _ time.Time) []crossprem.Finding {
 	users := s.PasswordRightButStopped()
 	if len(users) == 0 {
-		return all(s, rulePassword, noneSeen, fieldClient, fieldCode)
+		return all(s, rulePassword, noneSeen, fieldClient, fieldAgent, fieldCode)
 	}
 	f := finding(rulePassword, crossprem.Failed, tenant)
 	f.Detail = fmt.Sprintf("The password of %s was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: %s.",
@@ -360,7 +367,7 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient)
+		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent)
 	}
 	return found
 }
@@ -392,7 +399,7 @@ func (a *Assessor) grants(s *Summary, _ time.Time) []crossprem.Finding {
 			found = append(found, f)
 		case s.NotKnowable["authenticationProtocol"] > 0:
 			f := finding(g.rule, crossprem.Unknown, tenant)
-			f.Detail = fmt.Sprintf("The format of %s does not tell the authentication protocol.", count(s.NotKnowable["authenticationProtocol"], "record"))
+			f.Detail = fmt.Sprintf("%s cannot tell the authentication protocol.", count(s.NotKnowable["authenticationProtocol"], "record"))
 			found = append(found, f)
 		default:
 			found = append(found, all(s, g.rule, "No such sign-in is in the log.")...)
@@ -409,7 +416,7 @@ func (a *Assessor) evidence(s *Summary, _ time.Time) []crossprem.Finding {
 	}
 	for _, n := range needed {
 		if records := s.NotKnowable[n.name]; records > 0 {
-			missing = append(missing, fmt.Sprintf("The format of %s cannot carry %s.", count(records, "record"), n.name))
+			missing = append(missing, fmt.Sprintf("%s cannot tell %s.", count(records, "record"), n.name))
 		}
 	}
 	found := all(s, ruleEvidence, "Every record could be read, and carried what judging needs.")

@@ -48,13 +48,16 @@ type Summary struct {
 	// which certificates with ActiveSync are the exception.
 	LegacyBasicAuth map[Answer]int64 `json:"legacyBasicAuth"`
 
+	Interactive           int64 `json:"interactive"`           // sign-ins of users that are known to be interactive
 	ClassifiedByUserAgent int64 `json:"classifiedByUserAgent"` // legacy by user agent alone
 	ROPC                  int64 `json:"ropc"`                  // OAuth password grants
 	DeviceCode            int64 `json:"deviceCode"`            // device code flows
 
-	// NotKnowable counts the records whose format cannot carry a field that
-	// judging needs, by the field's name in Microsoft Graph. Where it is not
-	// empty, the counts of what depends on the field are lower bounds.
+	// NotKnowable counts the records that cannot tell a field that judging
+	// needs, by the field's name in Microsoft Graph: their format does not
+	// carry it, or it is a time in a form that leaves open which is the day and
+	// which the month. Where it is not empty, the counts of what depends on the
+	// field are lower bounds.
 	NotKnowable map[string]int64 `json:"notKnowable,omitempty"`
 
 	// Unlisted counts the values of clientAppUsed that no table knows, as
@@ -198,10 +201,12 @@ var needed = [...]struct {
 	{FieldMethods, "authenticationDetails"},
 	{FieldErrorCode, "status.errorCode"},
 	{FieldLocation, "location"},
+	{FieldTime, "createdDateTime"},
+	{FieldIPAddress, "ipAddress"},
 }
 
 const allNeeded = FieldClientAppUsed | FieldUserAgent | FieldAuthenticationProtocol | FieldMethods |
-	FieldErrorCode | FieldLocation
+	FieldErrorCode | FieldLocation | FieldTime | FieldIPAddress
 
 // summing is a summary in the making. What is counted for every record is
 // counted in arrays, and goes into the summary's maps at the end.
@@ -268,6 +273,9 @@ func (m *summing) add(s *SignIn) {
 	}
 	if v.Class == NotApplicable {
 		return
+	}
+	if s.Interactive == Yes {
+		sum.Interactive++
 	}
 	if v.ROPC == Yes {
 		sum.ROPC++
@@ -411,6 +419,7 @@ func (s *Summary) Merge(o *Summary) error {
 	addCounts(&s.ByOutcome, o.ByOutcome)
 	addCounts(&s.LegacyBasicAuth, o.LegacyBasicAuth)
 	addCounts(&s.NotKnowable, o.NotKnowable)
+	s.Interactive += o.Interactive
 	s.ClassifiedByUserAgent += o.ClassifiedByUserAgent
 	s.ROPC += o.ROPC
 	s.DeviceCode += o.DeviceCode
