@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,8 +36,9 @@ var (
 	cve         = regexp.MustCompile(`CVE-\d{4}-\d{4,7}`)
 	security    = regexp.MustCompile(`(?i)security (?:fix|update|issue|vulnerab)|vulnerability`)
 	offered     = regexp.MustCompile(`(?i)auto[ -]?(?:upgrade|update)`)
-	notOffered  = regexp.MustCompile(`(?i)not (?:be )?(?:available|released) (?:for|through|via) auto|download only|only available for install via`)
+	notOffered  = regexp.MustCompile(`(?i)(?:not|n['’]t) (?:be )?(?:available|released) (?:for|through|via) auto|download only|only available for install via`)
 	notYet      = regexp.MustCompile(`(?i)auto[ -]?(?:upgrade|update) soon|will be (?:made )?available`)
+	ordinal     = regexp.MustCompile(`(\d)(?:st|nd|rd|th)`)
 	supportHead = regexp.MustCompile(`(?i)end of support`)
 )
 
@@ -48,7 +50,7 @@ var dateForms = []struct {
 }{
 	{regexp.MustCompile(`^\d{1,2}/\d{1,2}/\d{4}`), []string{"1/2/2006"}, false},
 	{regexp.MustCompile(`^\d{1,2} [A-Z][a-z]+\.? \d{4}`), []string{"2 Jan 2006", "2 January 2006"}, false},
-	{regexp.MustCompile(`^[A-Z][a-z]+\.? \d{1,2},? \d{4}`), []string{"Jan 2 2006", "January 2 2006"}, false},
+	{regexp.MustCompile(`^[A-Z][a-z]+\.? \d{1,2}(?:st|nd|rd|th)?,? \d{4}`), []string{"Jan 2 2006", "January 2 2006"}, false},
 	{regexp.MustCompile(`^\d{4} [A-Z][a-z]+`), []string{"2006 January", "2006 Jan"}, true},
 	{regexp.MustCompile(`^[A-Z][a-z]+ \d{4}`), []string{"January 2006", "Jan 2006"}, true},
 }
@@ -60,7 +62,7 @@ func cutDate(text string) (date, rest string, ok bool) {
 		if found == "" {
 			continue
 		}
-		plain := strings.NewReplacer(",", "", ".", "", "Sept ", "Sep ").Replace(found)
+		plain := strings.NewReplacer(",", "", ".", "", "Sept ", "Sep ").Replace(ordinal.ReplaceAllString(found, "$1"))
 		for _, layout := range form.layouts {
 			t, err := time.Parse(layout, plain)
 			if err != nil {
@@ -174,14 +176,14 @@ func (h *history) supportRow(cells []string) error {
 func (s *section) text(line string) error {
 	for _, id := range cve.FindAllString(line, -1) {
 		s.security = true
-		if len(s.cves) == 0 || s.cves[len(s.cves)-1] != id {
+		if !slices.Contains(s.cves, id) {
 			s.cves = append(s.cves, id)
 		}
 	}
 	s.security = s.security || security.MatchString(line)
 
 	status := strings.TrimSpace(strings.TrimLeft(line, "#>* "))
-	for _, prefix := range []string{"Release status:", "Release Status:", "Release date:", "Released:", "Status:"} {
+	for _, prefix := range []string{"Release status:", "Release Status:", "Release date:", "Released:", "Status:", "Status "} {
 		status = strings.TrimSpace(strings.TrimPrefix(status, prefix))
 	}
 	date, rest, ok := cutDate(status)

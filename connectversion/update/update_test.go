@@ -59,7 +59,7 @@ ms.date: 09/16/2026
 
 ## Version 2.6.84.0
 Released: July 7, 2026
-- This is a security update; see CVE-2026-0001 and CVE-2026-0001, CVE-2026-0002.
+- This is a security update; see CVE-2026-0001 and CVE-2026-0002, CVE-2026-0001.
 
 ## 2.6.3.0
 ### Release status:
@@ -89,6 +89,16 @@ December 19, 2025: Released for download. This version is only available for ins
 ## 1.1.2102.0
 Sept 22, 2025: released for download only
 
+## 1.1.882.0
+
+9/7/2018: Released for download, won't be released for auto upgrade
+
+## 1.1.751.0
+Status 4/12/2018: Released for download only
+
+## 1.1.654.0
+Status: December 12th, 2017
+
 ## 1.1.524.0
 Released: May 2017
 
@@ -108,6 +118,9 @@ func TestParseHistory(t *testing.T) {
 		{version: version("1.1.67.0"), released: "2019-09-09", autoUpgrade: "yes"},
 		{version: version("1.5.4594.0"), released: "2025-12-19", autoUpgrade: "no"},
 		{version: version("1.1.2102.0"), released: "2025-09-22", autoUpgrade: "no"},
+		{version: version("1.1.882.0"), released: "2018-09-07", autoUpgrade: "no"},
+		{version: version("1.1.751.0"), released: "2018-04-12", autoUpgrade: "no"},
+		{version: version("1.1.654.0"), released: "2017-12-12"},
 		{version: version("1.1.524.0"), released: "2017-05"},
 		{version: version("1.1.359.0")},
 	}
