@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // An Error reports that Microsoft Graph answered, and refused or failed.
@@ -77,11 +78,12 @@ func errorOf(method, path string, response *http.Response, body []byte) *Error {
 }
 
 // retryAfter returns how long the answer asks to wait, which it tells in
-// seconds or as a date (RFC 9110, section 10.2.3). It is zero if it does not.
+// seconds or as a date (RFC 9110, section 10.2.3). It is zero if it does not,
+// and some decades if it asks for more.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
-	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil || errors.Is(err, strconv.ErrRange) {
+		return time.Duration(seconds) * time.Second // the largest number, if out of range
 	}
 	if at, err := http.ParseTime(text); err == nil {
 		return max(0, at.Sub(now))
@@ -96,10 +98,10 @@ var token = regexp.MustCompile(`eyJ[A-Za-z0-9_\-]{8,}(\.[A-Za-z0-9_\-]*)*`)
 func oneLine(s string) string {
 	s = token.ReplaceAllString(s, "(token)")
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, s)
 	if runes := []rune(s); len(runes) > 500 {
 		s = string(runes[:500]) + "…"

@@ -222,6 +222,14 @@ func TestGivesUp(t *testing.T) {
 		assert.Equal(t, time.Hour, failed.RetryAfter)
 		assert.Equal(t, 1, mock.GetTotalCallCount(), "an hour is longer than MaxWait")
 
+		for _, absurd := range []string{"99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+			mock.Reset()
+			mock.RegisterResponder("GET", organization, answers(answer(429, "", "Retry-After", absurd)))
+			_, err = c.Get(t.Context(), organization)
+			require.ErrorAs(t, err, &failed)
+			assert.Equal(t, 1, mock.GetTotalCallCount(), "not at once because the number is too large")
+		}
+
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		mock.Reset()
