@@ -451,6 +451,10 @@ func TestDirectoryErrors(t *testing.T) {
 	odd := &oauthcert.DirectoryError{Status: 500, Code: "a\nb", RequestID: "1"}
 	assert.Equal(t, "oauthcert: the directory failed (HTTP 500, a b, request 1)", odd.Error())
 	assert.False(t, errors.Is(odd, oauthcert.ErrThrottled))
+	evil := &oauthcert.DirectoryError{Status: 500, Message: "\u202eback\x1b[31m\u009b2J\r\nred"}
+	assert.Equal(t, "oauthcert: the directory failed (HTTP 500):  back [31m 2J  red", evil.Error(), "nothing steers the terminal")
+	proxy := &oauthcert.DirectoryError{Status: 403}
+	assert.ErrorContains(t, proxy, "may be that of a proxy")
 }
 
 func TestFolder(t *testing.T) {

@@ -49,6 +49,9 @@ func ReadBackup(r io.Reader) (*Backup, error) {
 	if len(data) > maxInput {
 		return nil, fmt.Errorf("oauthcert: backup: more than %d bytes", maxInput)
 	}
+	if text, ok := asText(data); ok {
+		data = []byte(text) // whoever looked at it may have saved it otherwise
+	}
 	var b Backup
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("oauthcert: backup: %w", err)

@@ -194,6 +194,9 @@ func ParseObject(kind Kind, data []byte) (*Object, error) {
 	if len(data) > maxInput {
 		return nil, fmt.Errorf("oauthcert: directory object of %d bytes; at most %d are read", len(data), maxInput)
 	}
+	if text, ok := asText(data); ok {
+		data = []byte(text) // saved by Windows PowerShell: UTF-16, or UTF-8 with a mark
+	}
 	var wire struct {
 		Context string `json:"@odata.context"`
 		Object

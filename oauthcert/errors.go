@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // What a directory refuses for. A [*DirectoryError] is one of these, as
@@ -96,6 +97,8 @@ func (e *DirectoryError) Error() string {
 	}
 	b.WriteString(")")
 	switch {
+	case r != nil && e.Code == "":
+		b.WriteString("; " + r.remedy + "; the answer names no error of Microsoft Graph, so it may be that of a proxy")
 	case r != nil:
 		b.WriteString("; " + r.remedy)
 	case e.Message != "":
@@ -124,13 +127,14 @@ func (e *DirectoryError) definite() bool {
 	return e.Status >= 400 && e.Status < 500 && e.Status != 408
 }
 
-// oneLine makes a text of the directory fit for a line of a report.
+// oneLine makes a text of the directory fit for a line of a report: without
+// line ends, and without letters that steer a terminal or turn its direction.
 func oneLine(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u2028' || r == '\u2029' {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' '
 	}, s)
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most]) + "…"

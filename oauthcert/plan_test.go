@@ -1,11 +1,14 @@
 package oauthcert_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -293,6 +296,33 @@ func TestParseObject(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC), o.Keys[0].EndDateTime, "no zone is UTC")
 	assert.Equal(t, time.Date(2027, 3, 1, 9, 0, 0, 0, time.UTC), o.Keys[1].EndDateTime)
+}
+
+// A snapshot or a backup that Windows PowerShell or an editor has saved.
+func TestSavedByWindows(t *testing.T) {
+	utf16le := func(b []byte) []byte {
+		out := []byte{0xff, 0xfe}
+		for _, u := range utf16.Encode([]rune(string(b))) {
+			out = append(out, byte(u), byte(u>>8))
+		}
+		return out
+	}
+	marked := func(b []byte) []byte { return append([]byte("\ufeff"), b...) }
+	plain := sample(t, "15-graph-dedicated-app.json")
+	want, err := oauthcert.ParseObject(oauthcert.UnknownKind, plain)
+	require.NoError(t, err)
+	for _, data := range [][]byte{utf16le(plain), marked(plain)} {
+		o, err := oauthcert.ParseObject(oauthcert.UnknownKind, data)
+		require.NoError(t, err)
+		assert.Equal(t, want, o)
+	}
+	saved, err := json.Marshal(oauthcert.Backup{Format: "crossprem-oauthcert/1", Collection: oauthcert.Keys, Object: want})
+	require.NoError(t, err)
+	for _, data := range [][]byte{utf16le(saved), marked(saved)} {
+		b, err := oauthcert.ReadBackup(bytes.NewReader(data))
+		require.NoError(t, err)
+		assert.Equal(t, want, b.Object)
+	}
 }
 
 func FuzzParseObject(f *testing.F) {

@@ -57,7 +57,16 @@ type Reader struct {
 	//
 	// The library beneath deciphers the private key on the way; it is
 	// dropped at once, and reaches neither the result nor an error.
-	Password string
+	Password string `json:"-"`
+}
+
+// Format tells whether there is a password, and nothing of it, for all verbs.
+func (rd Reader) Format(f fmt.State, _ rune) {
+	password := ""
+	if rd.Password != "" {
+		password = "(hidden)"
+	}
+	fmt.Fprintf(f, "oauthcert.Reader{Password:%q}", password)
 }
 
 // Read reads one certificate from r with the settings of the zero [Reader].

@@ -7,8 +7,10 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -250,6 +252,23 @@ func TestOutputs(t *testing.T) {
 	assert.LessOrEqual(t, len([]rune(long.KeyCredential().DisplayName)), 90)
 	none := oauthcerttest.AuthCertificate{CommonName: "-"}.Make()
 	assert.Equal(t, "", none.Subject())
+}
+
+// However a Reader is printed, its password is not.
+func TestThePasswordIsNotPrinted(t *testing.T) {
+	r := oauthcert.Reader{Password: "hunter2"}
+	f := oauthcert.Folder{Path: "store", Reader: r}
+	for _, v := range []any{r, &r, f, &f, []oauthcert.Folder{f}, map[string]any{"x": r}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+			assert.NotContains(t, fmt.Sprintf(verb, v), "hunter2", verb)
+			assert.NotContains(t, fmt.Sprintf(verb, v), hex.EncodeToString([]byte("hunter2")), verb)
+		}
+		data, err := json.Marshal(v)
+		require.NoError(t, err)
+		assert.NotContains(t, string(data), "hunter2")
+	}
+	assert.Equal(t, `oauthcert.Reader{Password:"(hidden)"}`, fmt.Sprint(r))
+	assert.Equal(t, `oauthcert.Reader{Password:""}`, fmt.Sprint(oauthcert.Reader{}))
 }
 
 // OpenSSL is asked what it makes of what we write, and we of what it writes.
