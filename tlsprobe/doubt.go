@@ -210,6 +210,38 @@ func (e *endpoint) patient() {
 	}
 }
 
+// resolveFaults asks again, one connection at a time, for the versions that got
+// the alert "internal error". That may be how a busy server declines
+// connections, so it counts only if the hello gets it again in a quiet moment,
+// and one of the versions that are accepted is accepted right after.
+func (e *endpoint) resolveFaults() {
+	control, ok := e.control()
+	if !ok || e.highest() == 0 {
+		return
+	}
+	for _, v := range e.asked() {
+		fault := func(o outcome) bool {
+			return o.hello.version == v && o.shape == plain && o.kind == alerted && o.alert == alertInternalError
+		}
+		if e.support(v) != Unknown || !slices.ContainsFunc(e.log, fault) {
+			continue
+		}
+		e.pump(e.deadline, func() bool { return !e.shaking && len(e.pending) == 0 })
+		for range 2 {
+			o := e.askAgain(hello{version: v})
+			if o.kind == chosen {
+				e.flaky = true
+			}
+			if !fault(o) {
+				break
+			}
+			if e.sure[v] = e.askAgain(control).kind == chosen; e.sure[v] || !e.pause(limitPause) {
+				break
+			}
+		}
+	}
+}
+
 // checkShort asks the full hello again where only the short one was answered:
 // if it is answered now, something else was wrong.
 func (e *endpoint) checkShort() {

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -40,7 +41,7 @@ type endpoint struct {
 	sent    map[Version]int  // hellos sent
 	second  map[hello]bool   // second opinions that were asked for
 	flaky   bool             // a hello was lost, and the same one answered another time
-	sure    map[Version]bool // the hello was cut again and again, while others were answered
+	sure    map[Version]bool // the hello was cut, or answered with a fault, again and again, while others were answered
 	overdue bool             // the time to wait for first answers is over
 	shaking bool             // the ordinary handshake is going on
 	shook   *handshake       // how it ended, if one was tried
@@ -78,8 +79,9 @@ func (p *Prober) newEndpoint(target Target, host string) *endpoint {
 	}
 	e.verify = e.sni
 	if e.verify == "" {
-		e.verify = host
-		if _, err := netip.ParseAddr(host); err != nil {
+		if addr, err := netip.ParseAddr(host); err == nil {
+			e.verify = addr.WithZone("").String()
+		} else {
 			e.sni = trimDot(host)
 			e.verify = e.sni
 		}
@@ -108,6 +110,9 @@ func (e *endpoint) check() error {
 	}
 	if len(e.sni) > 255 {
 		return fmt.Errorf("tlsprobe: the server name has %d bytes, and 255 are the most", len(e.sni))
+	}
+	if strings.ContainsFunc(e.sni, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return fmt.Errorf("tlsprobe: the server name %.80q is not ASCII; international names begin with xn--", e.sni)
 	}
 	size := 0
 	for _, name := range e.alpn {
@@ -171,6 +176,7 @@ func (e *endpoint) ask(timeout time.Duration) {
 		}
 	}
 	e.resolveDoubts()
+	e.resolveFaults()
 	if e.wantsHandshake() {
 		e.shakeHands(0)
 	}
@@ -298,11 +304,7 @@ func (e *endpoint) followUps(o outcome) []hello {
 	case o.kind != alerted, o.alert == alertUnrecognizedName, v == SSL20:
 	case v == TLS13:
 		list = append(list, hello{version: v, shape: ordinary, flipALPN: o.alert == alertNoApplicationProt})
-	case v == SSL30:
-		if o.alert == alertInternalError {
-			list = append(list, hello{version: v, again: true})
-		}
-	default:
+	case v > SSL30:
 		if suitesAlert(o.alert) {
 			list = append(list, rareParts(v, rare)...)
 		}

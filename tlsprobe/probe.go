@@ -213,7 +213,7 @@ func splitTarget(target string) (host, port string, err error) {
 func (p *Prober) addresses(ctx context.Context, target string) (list []string, omitted int, err error) {
 	host, port, _ := splitTarget(target)
 	if _, err := netip.ParseAddr(host); err == nil {
-		return []string{target}, 0, nil
+		return []string{net.JoinHostPort(host, port)}, 0, nil
 	}
 	resolve := p.Resolve
 	if resolve == nil {

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http/httptest"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -68,6 +70,29 @@ func TestRefusalAlerts(t *testing.T) {
 	}
 }
 
+// A busy server may decline connections with the alert of a fault.
+func TestPassingFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &tlsprobetest.Server{MinVersion: tlsprobe.TLS10, Delay: 10 * time.Millisecond}
+		defer s.Close()
+		busy := &tlsprobetest.Server{OnlyAlert: 80, Delay: 20 * time.Millisecond}
+		defer busy.Close()
+		var open atomic.Int32
+		p := tlsprobe.Prober{Roots: s.Roots(), Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			server := s
+			if open.Add(1) > 2 {
+				server = busy
+			}
+			conn, err := server.Dial(ctx, network, addr)
+			return &countedConn{Conn: conn, open: &open}, err
+		}}
+		r, err := p.Probe(t.Context(), "localhost:443")
+		require.NoError(t, err)
+		assert.Equal(t, []tlsprobe.Version{tlsprobe.TLS10, tlsprobe.TLS11, tlsprobe.TLS12, tlsprobe.TLS13}, offered(r))
+		assert.Equal(t, tlsprobe.RateLimited.String(), r.Class.String())
+	})
+}
+
 // A server that wants a group with ML-KEM shows its chain, too.
 func TestPostQuantumOnly(t *testing.T) {
 	for _, group := range []tls.CurveID{tls.X25519MLKEM768, tls.SecP256r1MLKEM768, tls.SecP384r1MLKEM1024} {
@@ -81,6 +106,28 @@ func TestPostQuantumOnly(t *testing.T) {
 		assert.Equal(t, tlsprobe.Group(group), r.Versions[tlsprobe.TLS13].Group)
 		assert.Equal(t, tlsprobe.FromHandshake, r.ChainFrom, group)
 	}
+}
+
+// Odd ways to write a target, and what becomes of them.
+func TestTargets(t *testing.T) {
+	s := (&tlsprobetest.Server{Names: []string{"127.0.0.1", "fe80::1"}}).Start()
+	defer s.Close()
+	_, port, err := net.SplitHostPort(s.Addr)
+	require.NoError(t, err)
+	p := tlsprobe.Prober{Roots: s.Roots()}
+	r, err := p.Probe(t.Context(), "[127.0.0.1]:"+port)
+	require.NoError(t, err)
+	assert.Equal(t, s.Addr, r.Address)
+	assert.True(t, r.Trusted, "%v", r.Distrust)
+
+	p.Dial = s.Dial
+	r, err = p.Probe(t.Context(), "[fe80::1%eth0]:443")
+	require.NoError(t, err)
+	assert.Empty(t, r.SNI)
+	assert.True(t, r.Trusted, "the zone is not part of the name: %v", r.Distrust)
+
+	_, err = p.Probe(t.Context(), "münchen.test:443")
+	assert.ErrorContains(t, err, "xn--")
 }
 
 // Whether a server with a weak suite has a better one is asked of all suites.

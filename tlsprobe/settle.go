@@ -36,13 +36,13 @@ func (e *endpoint) settle(r *Result) {
 }
 
 // settleVersion tells what the log says about one version. If sure, the
-// hellos for it were cut again and again while others were answered.
+// hellos for it were cut, or got an alert about a fault, again and again while
+// others were answered.
 func settleVersion(v Version, log []outcome, sure bool) Answer {
 	var a Answer
 	var lower, higher, loss, alert, other outcome
 	var plainAlert, definite, plainAnswered bool
 	var declined, weakOnly int // bits for the parts of the rare suites, and of those that are not weak
-	var alerts int
 	for i := range log {
 		o := &log[i]
 		// A lower hello may be answered only with what it offers, so a
@@ -70,7 +70,6 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		case o.kind == chosen && o.answer.version != v:
 			higher = *o
 		case o.kind == alerted:
-			alerts++
 			if o.alert == alertProtocolVersion {
 				definite, alert = true, *o
 			} else if !definite && (alert.kind == nothing || o.shape == plain) {
@@ -109,9 +108,9 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 	case lower.kind == chosen:
 		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
 	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<len(rareParts(v, rare))-1 &&
-		(alerts > 1 || alert.alert != alertInternalError): // one fault may pass
+		(sure || alert.alert != alertInternalError):
 		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
-	case sure:
+	case sure && loss.loss != notLost:
 		a.Support, a.Reason = Refused, reasonOf(loss)
 	case higher.kind == chosen:
 		a.Reason, a.Negotiated = ChoseHigher, higher.answer.version
@@ -219,6 +218,9 @@ func (e *endpoint) classify(r *Result) {
 		r.Class, r.Protocol = NotTLS, "unknown"
 	case truncated.partial:
 		r.Class, r.Detail = Closed, "the answer ends in the middle"
+		if truncated.loss == lostSilent {
+			r.Class = Silent
+		}
 	case count[lostStartTLS] > 0:
 		r.Class, r.Detail = StartTLSRefused, detail(lostStartTLS)
 	case count[lostProxy] > 0:
