@@ -33,8 +33,8 @@ const MaxSize = 64 << 20
 //	[]string  REG_MULTI_SZ
 //	[]byte    any other type
 //
-// A key without values is there with an empty map. Keys and names that the
-// file deletes are not there. Windows does not tell case apart in either; Keys
+// A key without values is there with an empty map. Names that the file deletes
+// are not there, nor are keys, with all below them. Windows does not tell case apart in either; Keys
 // hold them as they are first written.
 type Keys map[string]map[string]any
 
@@ -55,7 +55,7 @@ func Parse(r io.Reader) (Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := parser{rest: text, keys: make(Keys), folded: make(map[string]string), names: make(map[string]map[string]string)}
+	p := parser{rest: text, keys: make(Keys), opened: make(map[string]opened), deleted: make(map[string]int), names: make(map[string]map[string]string)}
 	header, _ := p.line()
 	switch strings.TrimSpace(header) {
 	case "Windows Registry Editor Version 5.00":
@@ -67,6 +67,7 @@ func Parse(r io.Reader) (Keys, error) {
 	for {
 		line, ok := p.line()
 		if !ok {
+			p.drop()
 			return p.keys, nil
 		}
 		if err := p.entry(strings.TrimSpace(line)); err != nil {
@@ -111,10 +112,17 @@ type parser struct {
 	number int // of the line read last
 	ansi   bool
 	keys   Keys
-	folded map[string]string // how a key, in lower case, was first written
-	key    string            // the key that values belong to, "" if none
+	key    string // the key that values belong to, "" if none
 
-	names map[string]map[string]string // of each key: how a name, in lower case, is written
+	opened  map[string]opened            // by key in lower case
+	deleted map[string]int               // by key in lower case: the last line that deletes it
+	names   map[string]map[string]string // of each key: how a name, in lower case, is written
+}
+
+// opened tells how a key was first written, and in which line.
+type opened struct {
+	key  string
+	line int
 }
 
 func (p *parser) line() (string, bool) {
@@ -174,23 +182,47 @@ func (p *parser) keyLine(line string) error {
 	if !strings.HasPrefix(key, "HKEY_") {
 		return errors.New("a key outside every hive")
 	}
+	if strings.Count(key, `\`) > maxDepth {
+		return fmt.Errorf("a key below more than %d others", maxDepth)
+	}
 	fold := strings.ToLower(key)
 	if deleted {
-		if first, ok := p.folded[fold]; ok {
-			delete(p.keys, first)
-			delete(p.names, first)
-			delete(p.folded, fold)
+		p.key, p.deleted[fold] = "", p.number
+		return nil
+	}
+	if first, ok := p.opened[fold]; ok {
+		if !p.gone(fold, first.line) {
+			p.key = first.key
+			return nil
 		}
-		p.key = ""
-		return nil
+		delete(p.keys, first.key)
 	}
-	if first, ok := p.folded[fold]; ok {
-		p.key = first
-		return nil
-	}
-	p.key, p.folded[fold] = key, key
+	p.key, p.opened[fold] = key, opened{key, p.number}
 	p.keys[key], p.names[key] = make(map[string]any), make(map[string]string)
 	return nil
+}
+
+// maxDepth is that of Windows (Registry Element Size Limits).
+const maxDepth = 512
+
+// gone tells whether a key, in lower case, or one above it is deleted in a
+// later line than the one that opened it.
+func (p *parser) gone(fold string, line int) bool {
+	for end := len(fold); end > 0 && len(p.deleted) > 0; end = strings.LastIndexByte(fold[:end], '\\') {
+		if p.deleted[fold[:end]] > line {
+			return true
+		}
+	}
+	return false
+}
+
+// drop takes out the keys that are gone in the end.
+func (p *parser) drop() {
+	for fold, first := range p.opened {
+		if p.gone(fold, first.line) {
+			delete(p.keys, first.key)
+		}
+	}
 }
 
 // quoted reads a text in quotation marks at the beginning of line, and more
@@ -224,17 +256,18 @@ func (p *parser) quoted(line string) (text, rest string, err error) {
 	}
 }
 
-// value reads what follows the equals sign; nil stands for a deletion.
+// value reads what follows the equals sign; nil stands for a deletion. A
+// comment may follow, as it does in files that people write.
 func (p *parser) value(line string) (any, error) {
-	if line == "-" {
-		return nil, nil
-	}
 	if strings.HasPrefix(line, `"`) {
 		text, rest, err := p.quoted(line)
-		if err == nil && strings.TrimSpace(rest) != "" {
+		if err == nil && withoutComment(rest) != "" {
 			err = errors.New("something after a text")
 		}
 		return text, err
+	}
+	if line = withoutComment(line); line == "-" {
+		return nil, nil
 	}
 	kind, data, found := strings.Cut(line, ":")
 	if !found || kind != "dword" && kind != "hex" && !strings.HasPrefix(kind, "hex(") {
@@ -271,11 +304,16 @@ func (p *parser) value(line string) (any, error) {
 	return raw, nil
 }
 
+func withoutComment(s string) string {
+	s, _, _ = strings.Cut(s, ";")
+	return strings.TrimSpace(s)
+}
+
 // hex reads comma-separated bytes that go on in the next line after a backslash.
 func (p *parser) hex(data string) ([]byte, error) {
 	var digits []byte
 	for {
-		data = strings.TrimSpace(data)
+		data = withoutComment(data)
 		part, more := strings.CutSuffix(data, `\`)
 		for b := range strings.SplitSeq(strings.TrimSuffix(strings.TrimSpace(part), ","), ",") {
 			switch b = strings.TrimSpace(b); {

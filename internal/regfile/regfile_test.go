@@ -81,6 +81,37 @@ func toUTF16(order binary.AppendByteOrder, text string) []byte {
 	return b
 }
 
+// A key goes with all that is below it, as on import, and may come back empty.
+func TestDeletedKeys(t *testing.T) {
+	got, err := Parse(strings.NewReader(`Windows Registry Editor Version 5.00
+[HKEY_CURRENT_USER\A\B]
+"x"="1"
+[HKEY_CURRENT_USER\A\B\C]
+"x"="2"
+[HKEY_CURRENT_USER\AB]
+"x"="3"
+[-HKEY_CURRENT_USER\a]
+[HKEY_CURRENT_USER\A\b]
+"y"="4"
+`))
+	require.NoError(t, err)
+	assert.Equal(t, Keys{`HKEY_CURRENT_USER\A\b`: {"y": "4"}, `HKEY_CURRENT_USER\AB`: {"x": "3"}}, got)
+}
+
+func TestCommentsBehindValues(t *testing.T) {
+	got, err := Parse(strings.NewReader(`Windows Registry Editor Version 5.00
+[HKEY_CURRENT_USER\A]
+"n"=dword:00000001 ; on
+"t"="a;b" ;c
+"h"=hex:01,\ ; the first
+  02 ; the second
+"t2"="x"
+"t2"=- ; gone
+`))
+	require.NoError(t, err)
+	assert.Equal(t, Keys{`HKEY_CURRENT_USER\A`: {"n": uint32(1), "t": "a;b", "h": []byte{1, 2}}}, got)
+}
+
 func TestCaseDoesNotMatter(t *testing.T) {
 	k, err := Parse(strings.NewReader("Windows Registry Editor Version 5.00\n[HKEY_LOCAL_MACHINE\\A]\n\"N\"=\"1\"\n[HKEY_LOCAL_MACHINE\\a]\n\"n\"=\"2\"\n"))
 	require.NoError(t, err)
@@ -112,8 +143,9 @@ func TestErrorsNameTheLineAndQuoteNothing(t *testing.T) {
 		head + `"secret"=secret:1`:        "line 3: a value of no known form",
 		head + `[secret]`:                 "line 3: a key outside",
 		head + `[HKEY_secret`:             "line 3: a key without",
-		"REGEDIT4\n\"secret\"=\"a\"":      "line 2: a value before any key",
-		"\xff\xfea":                       "breaks off",
+		head + `[HKEY_` + strings.Repeat(`\a`, 513) + "]": "line 3: a key below more than 512 others",
+		"REGEDIT4\n\"secret\"=\"a\"":                      "line 2: a value before any key",
+		"\xff\xfea":                                       "breaks off",
 	} {
 		_, err := Parse(strings.NewReader(text))
 		if assert.Error(t, err, text) {
