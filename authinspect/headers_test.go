@@ -40,6 +40,58 @@ func TestReadAnswers(t *testing.T) {
 	assert.ErrorContains(t, err, "more than")
 }
 
+// Each paste says the same: 401, Negotiate and then Basic with a realm.
+func TestReadAnswersPasted(t *testing.T) {
+	pastes := map[string]string{
+		"curl -v": "* Connected to mail.contoso.test\n> GET /ews HTTP/2\n> Authorization: Basic c2VjcmV0\n>\n* sent off\n< HTTP/2 401 \n< www-authenticate: Negotiate\n" +
+			"< www-authenticate: Basic realm=\"r\"\n* left intact\n<\n{ [0 bytes data]\n",
+		"curl -I in cmd":     "HTTP/1.1 401 Unauthorized\r\r\nWWW-Authenticate: Negotiate\r\r\nWWW-Authenticate: Basic realm=\"r\"\r\r\n",
+		"with a mark":        "\ufeffHTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate, Basic realm=\"r\"\r\n",
+		"wget":               "--2026-11-22 10:00:00--  https://mail.contoso.test/ews\nHTTP request sent, awaiting response...\n  HTTP/1.1 401 Unauthorized\n  WWW-Authenticate: Negotiate\n  WWW-Authenticate: Basic realm=\"r\"\nUsername/Password Authentication Failed.\n",
+		"a trace":            "GET /ews HTTP/1.1\nHost: mail.contoso.test\nAuthorization: Basic c2VjcmV0\n\nHTTP/1.1 401 Unauthorized\nWWW-Authenticate: Negotiate\nWWW-Authenticate: Basic realm=\"r\"\n",
+		"Chrome":             "Request URL:\nhttps://mail.contoso.test/ews\nStatus Code:\n401 Unauthorized\nRemote Address:\n10.0.0.1:443\nlocation:\nhttps://contoso.test/\nwww-authenticate:\nNegotiate\nwww-authenticate:\nBasic realm=\"r\"\n:authority:\nmail.contoso.test\nauthorization:\nBasic c2VjcmV0\n",
+		"Chrome, by heading": "General\nStatus Code: 401 Unauthorized\nResponse Headers\nwww-authenticate: Negotiate\nwww-authenticate: Basic realm=\"r\"\nRequest Headers\nauthorization: Basic c2VjcmV0\nhost: x\n",
+		"Safari":             ":status: 401\nwww-authenticate: Negotiate\nwww-authenticate: Basic realm=\"r\"\ncookie: secret=1\n",
+		"RawContent":         "StatusCode        : 401\nStatusDescription : Unauthorized\nRawContent        : HTTP/1.1 401 Unauthorized\n                    WWW-Authenticate: Negotiate\n                    WWW-Authenticate: Basic realm=\"r\"\n",
+		"HttpResponse":       "StatusCode: 401, ReasonPhrase: 'Unauthorized', Version: 1.1, Headers:\r\n{\r\n  WWW-Authenticate: Negotiate\r\n  WWW-Authenticate: Basic realm=\"r\"\r\n}\r\n",
+		"a PowerShell table": "Status: 401\nKey              Value\n---              -----\nWWW-Authenticate {Negotiate, Basic realm=\"r\"}\nDate             {Sun, 22 Nov 2026 10:00:00 GMT}\n",
+		"its schemes":        "Status: 401\nScheme    Parameter\n------    ---------\nNegotiate\nBasic     realm=\"r\"\n",
+		"wrapped by a mail":  "HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Negotiate,\nBasic\nrealm=\"r\"\n",
+	}
+	pastes["Windows PowerShell's file"] = "\xff\xfe"
+	for _, c := range "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate, Basic realm=\"r\"\r\n" {
+		pastes["Windows PowerShell's file"] += string(c) + "\x00"
+	}
+	pastes["the same, turned round"] = "\xfe\xff"
+	for _, c := range "Status: 401\nWWW-Authenticate: Negotiate, Basic realm=\"r\"" {
+		pastes["the same, turned round"] += "\x00" + string(c)
+	}
+	for name, text := range pastes {
+		answers, _, err := authinspect.ReadAnswers(strings.NewReader(text))
+		require.NoError(t, err, name)
+		require.Len(t, answers, 1, name)
+		assert.Equal(t, 401, answers[0].Status, name)
+		challenges, _ := authinspect.ParseChallenges(answers[0].Header)
+		assert.Equal(t, "negotiate | basic realm=r", show(challenges), name)
+		for _, secret := range []string{"Authorization", "Cookie"} {
+			assert.NotContains(t, answers[0].Header, secret, name)
+		}
+	}
+}
+
+// A field folded a million times, and as many lines that are none, cost no
+// more than reading them.
+func TestReadAnswersIsLinear(t *testing.T) {
+	answers, warnings, err := authinspect.ReadAnswers(strings.NewReader("a: b\n" + strings.Repeat(" b\n", 1<<20)))
+	require.NoError(t, err)
+	assert.Empty(t, warnings)
+	assert.Len(t, answers[0].Header.Get("a"), 1+2<<20)
+	_, warnings, err = authinspect.ReadAnswers(strings.NewReader("a: b\n" + strings.Repeat("b\n", 1<<20)))
+	require.NoError(t, err)
+	assert.Len(t, warnings, 21)
+	assert.Equal(t, "and 1048556 more lines are no header fields", warnings[20])
+}
+
 // What was read is written down as an answer and read again the same; no line
 // of a request comes through.
 func FuzzReadAnswers(f *testing.F) {
