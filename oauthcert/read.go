@@ -244,8 +244,12 @@ func (rd *Reader) pem(text string) ([]*x509.Certificate, error) {
 	if strings.Contains(text, "PRIVATE KEY-----") {
 		return nil, ErrPrivateKey
 	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimSpace(line) // indented, as in YAML
+	}
 	var all []*x509.Certificate
-	rest := []byte(text)
+	rest := []byte(strings.Join(lines, "\n"))
 	begun := strings.Count(text, "-----BEGIN ")
 	for n := 1; ; n++ {
 		block, next := pem.Decode(rest)
@@ -288,6 +292,9 @@ func (rd *Reader) base64(text string) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: text that is neither PEM nor base64", ErrNoCertificate)
 	}
+	if bytes.HasPrefix(der, []byte("-----BEGIN ")) { // a PEM file that was taken for DER
+		return rd.pem(string(der))
+	}
 	return rd.binary(der)
 }
 
@@ -304,6 +311,9 @@ func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
 	outer := cryptobyte.String(der)
 	var body cryptobyte.String
 	if !outer.ReadASN1(&body, asn1.SEQUENCE) {
+		if outer.PeekASN1Tag(asn1.SEQUENCE) {
+			return nil, fmt.Errorf("%w: a DER structure that is cut short or damaged", ErrNoCertificate)
+		}
 		return nil, fmt.Errorf("%w: neither text nor DER", ErrNoCertificate)
 	}
 	if !outer.Empty() {
