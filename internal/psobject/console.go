@@ -67,6 +67,7 @@ func (p *parser) parseConsole(text string, line int) ([]Output, error) {
 		return nil
 	}
 	begun = line
+	text = strings.ReplaceAll(text, "\u00a0", " ") // web pages and mail put these in for blanks
 	for i, l := range strings.Split(text, "\n") {
 		l = strings.TrimSuffix(l, "\r")
 		if strings.Contains(l, "\x1b") {

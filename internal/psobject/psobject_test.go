@@ -272,6 +272,8 @@ func TestEncodings(t *testing.T) {
 		assert.Equal(t, "Zürich 🔑", got, name)
 		assert.Len(t, Objects(outputs)[0].Properties, 2, name)
 	}
+	o := one(t, "Name\u00a0 \u00a0 : x\nRealm \u00a0 : a\u00a0b\n\u00a0\n") // copied from a web page
+	assert.Equal(t, []Property{{"Name", scalarOf("x")}, {"Realm", scalarOf("a b")}}, o.Properties)
 	_, err := Parse([]byte{0xff, 0xfe, 'a', 0, 'b'})
 	assert.EqualError(t, err, "psobject: the UTF-16 text ends within a character")
 }
