@@ -192,6 +192,9 @@ func (p *challengeParser) parse() {
 		word := p.token()
 		after := p.pos
 		p.skip(" \t")
+		// Where a comma was forgotten, only a well-known name or one with a
+		// parameter is a scheme, and any other word a part of the last value.
+		stray := !separated && !known(word) && (begin == start || !p.atParam())
 		switch {
 		case word == "":
 			p.pos = begin
@@ -201,7 +204,7 @@ func (p *challengeParser) parse() {
 			if !separated {
 				p.warn(begin, after, "no comma before this parameter")
 			}
-		case after < len(p.s) && strings.IndexByte(" \t,", p.s[after]) < 0 && !known(word):
+		case stray, after < len(p.s) && strings.IndexByte(" \t,", p.s[after]) < 0 && !known(word):
 			p.pos = after
 			p.garbage(begin)
 		default:
@@ -215,7 +218,7 @@ func (p *challengeParser) parse() {
 			separated = false
 			continue
 		}
-		separated = false
+		separated = len(p.challenges) == 0 // behind "WWW-Authenticate:", say
 	}
 }
 
@@ -234,15 +237,12 @@ func (p *challengeParser) scheme(begin int, word string) {
 		return
 	}
 	// The first parameter follows a blank, not a comma.
-	from := p.pos
-	if name := p.token(); name != "" {
+	if p.atParam() {
+		from := p.pos
+		name := p.token()
 		p.skip(" \t")
-		if p.peek() == '=' {
-			p.param(from, name)
-			return
-		}
+		p.param(from, name)
 	}
-	p.pos = from
 }
 
 // token68 tells whether the text at the position is the token68 of a
@@ -258,7 +258,11 @@ func (p *challengeParser) token68(scheme Scheme) (string, bool) {
 		end++
 	}
 	rest := strings.TrimLeft(p.s[end:], " \t")
-	if bare == p.pos || rest != "" && rest[0] != ',' {
+	next := rest
+	if i := strings.IndexAny(rest, " \t,"); i >= 0 {
+		next = rest[:i]
+	}
+	if bare == p.pos || next != "" && (len(rest) == len(p.s)-end || !known(next)) {
 		return "", false
 	}
 	data := p.s[p.pos:end]
@@ -281,14 +285,11 @@ func (p *challengeParser) param(begin int, name string) {
 	if p.peek() == '"' {
 		value = p.quoted()
 	} else {
-		for p.pos < len(p.s) && strings.IndexByte(" \t,", p.s[p.pos]) < 0 {
-			p.pos++
-		}
-		value = p.s[from:p.pos]
+		value = p.unquoted()
 		if value == "" {
 			p.warn(begin, p.pos, "parameter without a value")
 		} else if strings.IndexFunc(value, func(r rune) bool { return r > 127 || !isToken(byte(r)) }) >= 0 {
-			p.warn(from, p.pos, "value without quotes; read up to the next blank or comma")
+			p.warn(from, p.pos, "value without quotes; read up to the next comma, parameter or scheme")
 		}
 	}
 	if len(p.challenges) == 0 {
@@ -306,6 +307,26 @@ func (p *challengeParser) param(begin int, name string) {
 	}
 	c.Params = append(c.Params, Param{Name: name, Value: value, Offset: begin})
 	c.End = p.pos
+}
+
+// unquoted reads a value without quotes, and with it the words that follow
+// after blanks and are neither a parameter nor a well-known scheme, as in
+// "realm=Contoso Mail".
+func (p *challengeParser) unquoted() string {
+	from := p.pos
+	for {
+		p.word()
+		end := p.pos
+		p.skip(" \t")
+		next := p.pos
+		p.word()
+		word := p.s[next:p.pos]
+		if next == end || word == "" || known(word) || strings.ContainsAny(word, `="`) || strings.HasPrefix(strings.TrimLeft(p.s[p.pos:], " \t"), "=") {
+			p.pos = end
+			return p.s[from:end]
+		}
+		p.pos = next
+	}
 }
 
 // quoted reads a quoted string and returns what it stands for.
@@ -334,10 +355,23 @@ func (p *challengeParser) garbage(begin int) {
 	if p.peek() == '"' {
 		p.quoted()
 	}
+	p.word()
+	p.warn(begin, p.pos, "neither scheme nor parameter; left out")
+}
+
+// word skips to the next blank or comma.
+func (p *challengeParser) word() {
 	for p.pos < len(p.s) && strings.IndexByte(" \t,", p.s[p.pos]) < 0 {
 		p.pos++
 	}
-	p.warn(begin, p.pos, "neither scheme nor parameter; left out")
+}
+
+// atParam tells whether a parameter begins at the position.
+func (p *challengeParser) atParam() bool {
+	rest := *p
+	name := rest.token()
+	rest.skip(" \t")
+	return name != "" && rest.peek() == '='
 }
 
 func (p *challengeParser) skip(set string) {

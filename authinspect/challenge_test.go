@@ -81,7 +81,7 @@ func TestParseChallengesTolerates(t *testing.T) {
 		}
 		assert.Equal(t, warnings, texts, field)
 	}
-	const unquoted = ": value without quotes; read up to the next blank or comma"
+	const unquoted = ": value without quotes; read up to the next comma, parameter or scheme"
 	check(`Bearer authorization_uri=https://login.contoso.test/a, resource_id=https://fhir.contoso.test`,
 		`bearer authorization_uri=https://login.contoso.test/a resource_id=https://fhir.contoso.test`,
 		`https://login.contoso.test/a`+unquoted, `https://fhir.contoso.test`+unquoted)
@@ -98,6 +98,15 @@ func TestParseChallengesTolerates(t *testing.T) {
 	check(`"Basic", NTLM`, `ntlm`, `"Basic": neither scheme nor parameter; left out`)
 	check(`<html>, NTLM`, `ntlm`, `<html>: neither scheme nor parameter; left out`)
 	check("Basic realm=\"caf\xe9\"", "basic realm=caf\xe9")
+	// No scheme is made up of what is left of something else.
+	check(`Basic realm=Contoso Mail, NTLM`, `basic realm=Contoso Mail | ntlm`, `Contoso Mail`+unquoted)
+	check(`Basic realm=Contoso Mail charset=UTF-8`, `basic realm=Contoso Mail charset=UTF-8`, `Contoso Mail`+unquoted, `charset: no comma before this parameter`)
+	check(`Basic realm=Mail Negotiate`, `basic realm=Mail | negotiate`, `Negotiate: no comma before this scheme`)
+	check(`Basic realm="a"b, NTLM`, `basic realm=a | ntlm`, `b: neither scheme nor parameter; left out`)
+	check(`Negotiate to sign in, NTLM`, `negotiate | ntlm`, `to: neither scheme nor parameter; left out`, `sign: neither scheme nor parameter; left out`, `in: neither scheme nor parameter; left out`)
+	check(`Basic realm="x" Newauth a=b`, `basic realm=x | newauth a=b`, `Newauth: no comma before this scheme`)
+	check(`NTLM TlRM== Negotiate`, `ntlm TlRM== | negotiate`, `Negotiate: no comma before this scheme`)
+	check(`WWW-Authenticate: Newauth`, `newauth`, `WWW-Authenticate:: neither scheme nor parameter; left out`)
 }
 
 // A header may be written as a literal, or come from elsewhere than net/http.
@@ -116,7 +125,7 @@ func TestChallengePositions(t *testing.T) {
 	assert.Equal(t, 15, bearer.Params[1].Offset)
 	assert.Equal(t, []int{1, 25, 40}, []int{basic.Field, basic.Offset, basic.End})
 	require.Len(t, warnings, 1)
-	assert.Equal(t, "WWW-Authenticate field 1, byte 21: value without quotes; read up to the next blank or comma", warnings[0].String())
+	assert.Equal(t, "WWW-Authenticate field 1, byte 21: value without quotes; read up to the next comma, parameter or scheme", warnings[0].String())
 	value, ok := basic.Param("REALM")
 	assert.True(t, ok)
 	assert.Equal(t, "z", value)
