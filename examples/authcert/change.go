@@ -40,7 +40,9 @@ func (o *options) change(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	for i, plan := range plans {
 		if !o.json {
-			printPlan(stdout, plan)
+			if err := printPlan(stdout, plan); err != nil {
+				return err // nobody has seen what would be done
+			}
 		}
 		switch {
 		case o.command == "verify":
@@ -236,7 +238,7 @@ func (o *options) verify(ctx context.Context, a *oauthcert.Applier, dir oauthcer
 }
 
 // printPlan prints each step on a line.
-func printPlan(w io.Writer, plan *oauthcert.Plan) {
+func printPlan(w io.Writer, plan *oauthcert.Plan) error {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s, %s:\n", plan.Target, plan.Collection)
 	for _, s := range plan.Steps {
@@ -245,7 +247,8 @@ func printPlan(w io.Writer, plan *oauthcert.Plan) {
 	if len(plan.Steps) == 0 {
 		fmt.Fprintln(&b, "  nothing is there, and nothing is to be done")
 	}
-	w.Write(b.Bytes())
+	_, err := w.Write(b.Bytes())
+	return err
 }
 
 // A lateFile is made when something is first written to it, and never

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/examples/internal/signin"
@@ -48,7 +49,7 @@ This does what ExportAuthCert.ps1 and the MSOnline module did, which is retired:
 Keys go to the dedicated application (ExchangeServerApp-…) now: the shared principal
 is refused unless -allow-keys-on names it (CVE-2025-53786).
 
-Exit codes: 0 done, or as it should be; 1 could not; 2 wrong usage; 3 refused, not shown, or findings.
+Exit codes: 0 done, or as it should be; 1 could not; 2 wrong usage; 3 refused, or not shown.
 
 Flags:
 `
@@ -95,17 +96,18 @@ type errUsage string
 func (e errUsage) Error() string { return string(e) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	out := &checkedWriter{Writer: stdout}
 	o, err := parse(args, stderr)
 	if err == nil {
-		err = o.run(ctx, stdout, stderr)
+		err = o.run(ctx, out, stderr)
+	}
+	if err == nil {
+		err = out.err
 	}
 	var usage errUsage
-	var found exitCode
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
-	case errors.As(err, &found):
-		return int(found)
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "authcert:", usage)
 		return 2
@@ -118,10 +120,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// exitCode ends the program without another word.
-type exitCode int
+// A checkedWriter remembers that something could not be written.
+type checkedWriter struct {
+	io.Writer
+	err error
+}
 
-func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+func (w *checkedWriter) Write(data []byte) (int, error) {
+	n, err := w.Writer.Write(data)
+	w.err = errors.Join(w.err, err)
+	return n, err
+}
 
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := &options{}
@@ -185,6 +194,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 			return nil, errUsage("-at: " + *at + " is not a day")
 		}
 		o.at = day
+		if o.write {
+			return nil, errUsage("-at is for looking ahead; what is written is judged by today")
+		}
 	}
 	if len(o.args) > 1 || len(o.args) == 1 && o.command != "show" {
 		return nil, errUsage("too many arguments: " + strings.Join(o.args, " "))
@@ -227,7 +239,7 @@ func (o *options) show(ctx context.Context, stdout io.Writer) error {
 		return json.NewEncoder(stdout).Encode(cert)
 	}
 	fmt.Fprintf(stdout, "Subject     %s\nValid       %s to %s\nSHA-1       %s\nSHA-256     %s\nx5t         %s\n",
-		cert.Subject(), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
+		printable(cert.Subject()), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
 	if o.out != "" {
 		fmt.Fprintf(stdout, "Written to  %s\n", o.out)
 	}
@@ -280,7 +292,7 @@ func (o *options) find(ctx context.Context, reader *oauthcert.Reader, t oauthcer
 }
 
 func (o *options) authConfig() (oauthcert.AuthConfig, error) {
-	data, err := os.ReadFile(o.config)
+	data, err := readFile(o.config)
 	if err != nil {
 		return oauthcert.AuthConfig{}, err
 	}
@@ -291,12 +303,38 @@ func (o *options) reader() (*oauthcert.Reader, error) {
 	if o.passwordFile == "" {
 		return new(oauthcert.Reader), nil
 	}
-	data, err := os.ReadFile(o.passwordFile)
+	data, err := readFile(o.passwordFile)
 	if err != nil {
 		return nil, err
 	}
 	password, _, _ := strings.Cut(string(data), "\n")
 	return &oauthcert.Reader{Password: strings.TrimSuffix(password, "\r")}, nil
+}
+
+// maxFile bounds what is read of one file. The library bounds it further.
+const maxFile = 64 << 20
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = fmt.Errorf("%s: more than %d bytes", name, maxFile)
+	}
+	return data, err
+}
+
+// printable makes one line of what a stranger wrote.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s)
 }
 
 // writeNew writes a file that must not exist yet.

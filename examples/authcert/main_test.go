@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,10 @@ func TestUsage(t *testing.T) {
 		{2, "-cloud", "plan -tenant contoso.com -shared -cloud mars"},
 		{2, "not a day", "plan -at tomorrow"},
 		{2, "needs -backup", "restore"},
+		{2, "judged by today", "apply -drop-expired -at 2035-01-01 -write"},
+		{2, "name keys with apply -drop", "cleanup -principal c0ffee12-7a3b-4d5e-8f90-1234567890ab"},
+		{2, "is not a GUID", "plan -app x"},
+		{2, "AZURE_TENANT_ID", "plan -tenant contoso.com -shared -signin environment"},
 		{1, "no such file", "show none.cer"},
 		{1, "not a thumbprint", "show -thumbprint 12"},
 	} {
@@ -125,6 +130,29 @@ func TestDemonstration(t *testing.T) {
 	assert.Zero(t, code, stderr)
 }
 
+// Where the answer cannot be written, nothing is done, and it is no success.
+func TestNobodyReads(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cert := oauthcerttest.AuthCertificate{CommonName: "a\x1b[2J\nb"}.Make()
+	require.NoError(t, os.WriteFile("auth.cer", cert.CER(), 0o600))
+	for _, args := range [][]string{{"show", "auth.cer"}, {"show", "auth.cer", "-json"}, {"plan"}, {"apply", "-write"}, {"verify"}} {
+		var errs bytes.Buffer
+		assert.Equal(t, 1, run(t.Context(), args, brokenPipe{}, &errs), args)
+		assert.Contains(t, errs.String(), "broken pipe")
+	}
+	files, err := filepath.Glob("authcert-*")
+	require.NoError(t, err)
+	assert.Empty(t, files, "no backup, for nothing was written")
+
+	code, out, _ := start(t, "show", "auth.cer")
+	assert.Zero(t, code)
+	assert.Contains(t, out, "CN=a [2J b", "what a stranger wrote does not steer the terminal")
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
+
 func TestSnapshot(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cert := oauthcerttest.AuthCertificate{}.Make()
@@ -146,6 +174,10 @@ func TestSnapshot(t *testing.T) {
 	code, _, stderr = start(t, "apply", "-snapshot", "app.json", "-cert", "auth.cer", "-write")
 	assert.Equal(t, 2, code)
 	assert.Contains(t, stderr, "a snapshot cannot be changed")
+
+	code, _, stderr = start(t, "plan", "-snapshot", "app.json", "-shared", "-host", "mail.contoso.com")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, stderr, "the snapshot holds applications(appId='c0ffee12-")
 
 	key := cert.KeyCredential()
 	key.KeyID = "cccc3333-0000-4000-8000-000000000001"

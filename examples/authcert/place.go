@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/crossprem/crossprem/examples/internal/signin"
@@ -44,6 +44,9 @@ func (o *options) open(stderr io.Writer) (*place, error) {
 		if err != nil {
 			return nil, err
 		}
+		if target != (oauthcert.Target{}) && (target.Kind != object.Kind || !strings.EqualFold(target.AppID, object.AppID)) {
+			return nil, errUsage(fmt.Sprintf("the snapshot holds %ss(appId='%s'), not %s", object.Kind, object.AppID, target))
+		}
 		return &place{dir: snapshot{object}, target: object.Target(), interval: 1, steady: 1, patience: 1}, nil
 	}
 	return demonstration(target), nil
@@ -67,8 +70,14 @@ func (o *options) target() (oauthcert.Target, error) {
 	case o.app != "" && o.command == "cleanup":
 		// The hybrid deployment lives on these keys.
 		return oauthcert.Target{}, errUsage("cleanup drops every key, and is not for the dedicated application; name keys with apply -drop")
+	case o.principal != "" && o.command == "cleanup" && !(&oauthcert.Object{AppID: o.principal}).FirstParty():
+		// The keys of other principals sign somebody's SAML tokens.
+		return oauthcert.Target{}, errUsage("cleanup is for the principals of Microsoft that had the auth certificate; name keys with apply -drop")
 	case len(targets) == 1:
-		return targets[0], targets[0].Check()
+		if err := targets[0].Check(); err != nil {
+			return oauthcert.Target{}, errUsage(strings.TrimPrefix(err.Error(), "oauthcert: "))
+		}
+		return targets[0], nil
 	case o.command == "cleanup":
 		return oauthcert.Target{Kind: oauthcert.ServicePrincipal, AppID: oauthcert.ExchangeOnline}, nil
 	}
@@ -93,7 +102,7 @@ func (o *options) signedIn(stderr io.Writer) (oauthcert.Directory, error) {
 type snapshot struct{ object *oauthcert.Object }
 
 func readSnapshot(name string) (*oauthcert.Object, error) {
-	data, err := os.ReadFile(name)
+	data, err := readFile(name)
 	if err != nil {
 		return nil, err
 	}
