@@ -298,7 +298,7 @@ type Expected struct {
 // Unknown: their labels prove nothing.
 func AssessObject(o *Object, want Expected, at time.Time) []crossprem.Finding {
 	var out []crossprem.Finding
-	subject := o.DisplayName
+	subject := oneLine(o.DisplayName, 200)
 	if subject == "" {
 		subject = o.AppID
 	}
