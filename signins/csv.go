@@ -2,6 +2,7 @@ package signins
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -47,62 +48,100 @@ var portalColumns = map[string]want{
 // minColumns is how many known columns make a table a sign-in log.
 const minColumns = 4
 
-// readCSV reads a table with a header.
-func (s *stream) readCSV() {
+// Faults of a row of which other readings have to be tried.
+var (
+	errEmptyRow = errors.New("an empty row")
+	errHeader   = errors.New("a header among the rows")
+)
+
+// readRows reads the rows below a header, those of further tables included, up
+// to a byte-order mark or a row that is JSON.
+func (s *stream) readRows() {
+	for !s.stopped {
+		for s.ahead(1) && (s.buf[s.pos] == '\r' || s.buf[s.pos] == '\n') {
+			s.pos++
+		}
+		if s.pos == s.end || s.atBOM() {
+			return
+		}
+		n, err := s.row(s.readCells)
+		switch c := s.buf[s.pos]; {
+		case err == nil:
+			s.pos += n
+			s.format = s.table
+			s.emit(s.finish())
+		case err == errEmptyRow: // as spreadsheets leave them at the end
+			s.pos += n
+		case s.inARow == 0 && (c == '{' || c == '['): // and no cell's inside
+			return
+		case s.header() != nil: // it is no other table's
+			s.fail(err)
+			s.skipLine()
+		}
+	}
+}
+
+// header reads the header of a table. On error it changes nothing.
+func (s *stream) header() error {
+	for s.ahead(6) && (hasPrefix(s.buf[s.pos:s.end], "#TYPE ") || hasPrefix(bytes.ToLower(s.buf[s.pos:s.pos+4]), "sep=")) {
+		s.skipLine() // what Export-Csv of Windows PowerShell, or Excel, writes first
+	}
 	var names []string
+	var comma byte
 	n, err := s.row(func(line []byte) (int, error) {
 		if !s.eof && bytes.IndexByte(line, '\n') < 0 {
 			return 0, errShort
 		}
-		comma := separator(line)
+		comma = separator(line)
 		names = names[:0]
-		n, err := cells(line, comma, &s.scratch, func(_ int, cell []byte) error {
+		return cells(line, comma, &s.scratch, func(_ int, cell []byte) error {
+			if bytes.IndexByte(cell, '\r') >= 0 {
+				return errors.New("lines end with a carriage return alone")
+			}
 			names = append(names, string(cell))
 			return nil
 		})
-		s.comma = comma
-		return n, err
 	})
 	if err == nil {
 		err = s.setHeader(names)
 	}
 	if err != nil {
-		s.at = s.base + int64(s.pos)
-		s.fail(fmt.Errorf("%w: %w", ErrNotLog, err))
-		s.stopped = true
-		return
+		return err
 	}
+	s.comma = comma
 	s.pos += n
-	format := s.format
-	row := func(line []byte) (int, error) {
-		last := -1
-		n, err := cells(line, s.comma, &s.scratch, func(k int, cell []byte) error {
-			last = k
-			if k < len(s.columns) && s.columns[k] != nil {
-				return s.cell(s.columns[k], cell)
+	return nil
+}
+
+// readCells is a fn for row. Spreadsheets add empty cells to some rows, and
+// leave out empty ones at the end of others: those that nobody wants are not
+// missed.
+func (s *stream) readCells(line []byte) (int, error) {
+	found, empty, more := 0, true, false
+	n, err := cells(line, s.comma, &s.scratch, func(k int, cell []byte) error {
+		found = k + 1
+		empty = empty && len(cell) == 0
+		switch {
+		case k == 0 && string(cell) == s.firstColumn && len(cell) > 0:
+			return errHeader
+		case k >= len(s.columns):
+			if len(cell) > 0 {
+				more = true
 			}
-			return nil
-		})
-		if err == nil && last+1 != len(s.columns) {
-			err = fmt.Errorf("%d cells instead of %d", last+1, len(s.columns))
+		case s.columns[k] != nil:
+			return s.cell(s.columns[k], cell)
 		}
+		return nil
+	})
+	switch {
+	case err != nil:
 		return n, err
+	case empty:
+		return n, errEmptyRow
+	case more || found <= s.lastColumn || found < len(s.columns) && line[n-1] != '\n':
+		return n, fmt.Errorf("%d cells instead of %d", found, len(s.columns))
 	}
-	for !s.stopped {
-		s.space()
-		if s.pos == s.end {
-			return
-		}
-		s.format = format
-		n, err := s.row(row)
-		if err != nil {
-			s.fail(err)
-			s.skipLine()
-			continue
-		}
-		s.pos += n
-		s.emit(s.finish())
-	}
+	return n, nil
 }
 
 // row is one for rows of a table, which end with a line but may hold line
@@ -200,8 +239,9 @@ func cells(b []byte, comma byte, scratch *[]byte, each func(k int, cell []byte) 
 
 // setHeader finds out what table this is, and which columns are wanted.
 func (s *stream) setHeader(names []string) error {
-	s.columns = s.columns[:0]
-	known, analytics, audit, users := 0, false, false, false
+	var columns []*node
+	last, format := 0, UnknownFormat
+	known, analytics, audit := 0, false, false
 	for _, name := range names {
 		audit = audit || name == "AuditData"
 	}
@@ -219,22 +259,26 @@ func (s *stream) setHeader(names []string) error {
 			w, ok = a, true
 		}
 		analytics = analytics || name == "TimeGenerated"
-		users = users || w.slot == slotUserID
 		if ok {
 			known++
 		}
-		s.columns = append(s.columns, s.column(w, name))
+		column := s.column(w, name)
+		columns = append(columns, column)
+		if column != nil {
+			last = len(columns) - 1
+		}
 	}
 	switch {
 	case known < minColumns:
 		return fmt.Errorf("%d of %d columns are known", known, len(names))
 	case audit:
-		s.format = UnifiedAuditCSV
+		format = UnifiedAuditCSV
 	case analytics:
-		s.format = LogAnalyticsCSV
+		format = LogAnalyticsCSV
 	default:
-		s.format = PortalCSV
+		format = PortalCSV
 	}
+	s.columns, s.lastColumn, s.firstColumn, s.table = columns, last, names[0], format
 	return nil
 }
 

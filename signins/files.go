@@ -185,7 +185,7 @@ func (w *walker) split(fsys fs.FS, name string) {
 			s.lines, s.eof = true, true
 			kept := s.buf
 			s.buf, s.end = block, end
-			s.readJSON()
+			s.readParts(true)
 			s.buf = kept
 		}})
 		base += int64(end)
@@ -200,7 +200,7 @@ func (w *walker) split(fsys fs.FS, name string) {
 // startsWithLine reports whether the first line of b is a JSON object, and
 // each line therefore taken for one.
 func startsWithLine(b []byte) bool {
-	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), " \t\r\n")
+	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte(bom)), " \t\r\n")
 	end := bytes.IndexByte(b, '\n')
 	return end > 0 && b[0] == '{' && json.Valid(b[:end])
 }

@@ -146,6 +146,11 @@ type stream struct {
 	eof      bool
 	err      error // why src ended, if not at its end
 
+	comma       byte   // between the cells of a table in CSV
+	firstColumn string // its name
+	lastColumn  int    // of those that somebody wants
+	table       Format
+
 	lines   bool  // a record has been found to end in the line that it began in
 	records int64 // yielded or failed
 	errors  int64 // failed, of these
@@ -164,34 +169,71 @@ func newStream(r *Reader, p *parser, yield func(SignIn, error) bool) *stream {
 	return s
 }
 
+// bom is the mark that files in UTF-8 may begin with.
+const bom = "\xef\xbb\xbf"
+
 // read reads everything.
 func (s *stream) read() {
 	s.ahead(3)
-	switch start := s.buf[s.pos:s.end]; {
-	case hasPrefix(start, "\xef\xbb\xbf"):
-		s.pos += 3
-	case hasPrefix(start, "\xff\xfe") || hasPrefix(start, "\xfe\xff"):
+	if start := s.buf[s.pos:s.end]; hasPrefix(start, "\xff\xfe") || hasPrefix(start, "\xfe\xff") {
 		// Windows PowerShell writes UTF-16. Offsets are then those in UTF-8.
 		decoder := unicode.UTF16(unicode.LittleEndian, unicode.ExpectBOM).NewDecoder()
 		s.src = transform.NewReader(io.MultiReader(bytes.NewReader(bytes.Clone(start)), s.src), decoder)
 		s.pos, s.end = 0, 0
 		s.eof = false
 	}
-	s.space()
-	if s.pos == s.end {
-		return
-	}
-	if c := s.buf[s.pos]; c == '{' || c == '[' {
-		s.readJSON()
-	} else {
-		s.readCSV()
+	s.readParts(s.startsJSON())
+}
+
+// readParts reads what may be several files one after the other, of different
+// kinds even.
+func (s *stream) readParts(isJSON bool) {
+	for !s.stopped && s.ahead(1) {
+		if isJSON {
+			s.readJSON()
+		} else if err := s.header(); err == nil {
+			s.readRows()
+		} else {
+			s.fail(fmt.Errorf("%w: %w", ErrNotLog, err))
+			s.stopped = true
+		}
+		isJSON = s.startsJSON()
 	}
 }
 
-// readJSON reads JSON values, one after the other.
+// atBOM reports whether a byte-order mark is at pos, where there is a byte.
+func (s *stream) atBOM() bool {
+	return s.buf[s.pos] == bom[0] && s.ahead(len(bom)) && hasPrefix(s.buf[s.pos:s.end], bom)
+}
+
+// startsJSON skips byte-order marks and empty lines, and reports whether a
+// bracket comes next.
+func (s *stream) startsJSON() bool {
+	tabs := 0 // which indent what follows, or are the empty cells of a table
+	for s.ahead(tabs + 1) {
+		switch c := s.buf[s.pos+tabs]; {
+		case c == '\t' && tabs < maxBlanks:
+			tabs++
+		case c == ' ' || c == '\r' || c == '\n':
+			s.pos += tabs + 1
+			tabs = 0
+		case tabs == 0 && s.atBOM():
+			s.pos += len(bom)
+		default:
+			return c == '{' || c == '['
+		}
+	}
+	s.pos = s.end
+	return false
+}
+
+// maxBlanks bounds how far to look for what comes after some blanks.
+const maxBlanks = 4096
+
+// readJSON reads JSON values, one after the other, up to a byte-order mark.
 func (s *stream) readJSON() {
 	for !s.stopped {
-		if s.space(); s.pos == s.end {
+		if s.space(); s.pos == s.end || s.atBOM() {
 			return
 		}
 		s.format, s.known = UnknownFormat, 0
@@ -213,6 +255,10 @@ func (s *stream) readJSON() {
 			s.format = PortalJSON
 			s.elements(multi, s.readRecord)
 		default:
+			if s.header() == nil {
+				s.readRows()
+				continue
+			}
 			s.failHere(unexpected(s.buf[s.pos:], 0, "instead of a record"))
 			s.nextTop(false)
 		}
@@ -268,8 +314,8 @@ func (s *stream) container(multi, isTable bool) {
 		case ',':
 			s.pos++
 			continue
-		case '{', '[':
-			if newline { // of something new, after a torn line
+		case '{', '[', bom[0]:
+			if newline || s.atBOM() { // of something new, after a torn line
 				s.failHere(errShort)
 				return
 			}
@@ -450,6 +496,11 @@ func (s *stream) elements(multi bool, fn func([]byte) (int, error)) bool {
 		case ',':
 			s.pos++
 			continue
+		case bom[0]:
+			if s.atBOM() {
+				s.failHere(errShort)
+				return false
+			}
 		}
 		s.format, s.known = format, known
 		tall := s.multiline()
@@ -581,7 +632,7 @@ func (s *stream) multiline() bool {
 	if c := s.buf[s.pos]; c != '{' && c != '[' {
 		return false
 	}
-	for n := 1; s.ahead(n + 1); n++ {
+	for n := 1; n <= maxBlanks && s.ahead(n+1); n++ {
 		switch s.buf[s.pos+n] {
 		case '\n':
 			return true
@@ -620,7 +671,7 @@ func (s *stream) skipLine() {
 func (s *stream) nextTop(multi bool) {
 	for s.ahead(1) {
 		s.skipLine()
-		if !multi || s.ahead(1) && (s.buf[s.pos] == '{' || s.buf[s.pos] == '[') {
+		if !multi || s.ahead(1) && (s.buf[s.pos] == '{' || s.buf[s.pos] == '[' || s.atBOM()) {
 			return
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -65,6 +66,57 @@ func TestSamples(t *testing.T) {
 			got.Records = len(ids)
 			got.Duplicates = got.RawRecords - got.Records
 			assert.Equal(t, want, got)
+		})
+	}
+}
+
+// TestSamplesOneAfterTheOther checks that files of all formats may come in one
+// stream, with byte-order marks or without, in UTF-16, compressed, and slowly.
+func TestSamplesOneAfterTheOther(t *testing.T) {
+	read := func(r io.Reader) (signIns []SignIn, failures int) {
+		for s, err := range Read(r) {
+			if err == nil {
+				signIns = append(signIns, s)
+			} else {
+				failures++
+			}
+		}
+		return signIns, failures
+	}
+	var names []string
+	for _, e := range readExpected(t) {
+		names = append(names, e.Files...)
+	}
+	slices.Sort(names)
+	encoder := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder()
+	var want []SignIn
+	wantFailures := 0
+	var plain, marked, wide, members bytes.Buffer
+	for _, name := range names {
+		text, err := os.ReadFile(filepath.Join(samples, name))
+		require.NoError(t, err)
+		signIns, failures := read(bytes.NewReader(text))
+		want = append(want, signIns...)
+		wantFailures += failures
+		text = append(bytes.TrimPrefix(text, []byte(bom)), "\r\n"...) // which ends the torn line
+		plain.Write(text)
+		marked.WriteString(bom)
+		marked.Write(text)
+		utf16, err := encoder.Bytes(text)
+		require.NoError(t, err)
+		wide.Write(utf16)
+		members.Write(gzipped(t, text))
+	}
+	for name, r := range map[string]io.Reader{
+		"plain": &plain, "marked": iotest.OneByteReader(&marked), "UTF-16": &wide, "compressed": &members,
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, failures := read(r)
+			assert.Equal(t, wantFailures, failures)
+			require.Len(t, got, len(want))
+			for i := range want {
+				require.Equal(t, want[i], got[i])
+			}
 		})
 	}
 }
@@ -321,6 +373,8 @@ func TestLayouts(t *testing.T) {
 		"{\r\n  \"value\": [\r\n    " + one + "\r\n  ]\r\n}\r\n": 1,
 		"{\"id\":\"1\",\n \"createdDateTime\":\"\",\"appId\":1}": 1,
 		`{"records":[` + one + `]}` + "\n" + one:                 2,
+		bom + bom + one + bom + one:                              2,
+		"\t\n\n\t" + one:                                         1,
 	} {
 		got, n := failures(&Reader{}, strings.NewReader(text))
 		assert.Empty(t, got, text)
@@ -366,6 +420,15 @@ func TestCSVColumns(t *testing.T) {
 	check(strings.ReplaceAll(head, ",", ";")+"\n\"2026-11-18T09:17:00Z\";1;\"Success\";0\n", func(s *SignIn) bool { return s.Result == Succeeded })
 	check("Date (UTC),Request ID,Service principal ID,Status\nx,1,sp,Success\n", func(s *SignIn) bool { return s.Category == ServicePrincipal })
 
+	// What spreadsheets and PowerShell make of it.
+	check("sep=;\r\n"+strings.ReplaceAll(head, ",", ";")+";Federated Token Id\r\nx;1;Success;0\r\n;;;;\r\n", func(s *SignIn) bool { return s.ID == "1" })
+	check("#TYPE Selected.System.Object\r\n\""+strings.ReplaceAll(head, ",", `","`)+"\"\r\n\"x\",\"1\",\"Success\",\"0\",\"\"\r\n", func(s *SignIn) bool { return s.ID == "1" })
+	check("Client app\tRequest ID\tStatus\tUsername\n\t1\tSuccess\tann\n", func(s *SignIn) bool { return s.ID == "1" && s.ClientAppUsed == "" })
+	check("\tDate (UTC)\tRequest ID\tStatus\tUsername\n0\tx\t1\tSuccess\tann\n", func(s *SignIn) bool { return s.ID == "1" && s.UserPrincipalName == "ann" })
+	check("\n"+head+"\n"+head+"\nRequest ID,Date (UTC),Status,Username,Client app\n1,x,Success,ann,IMAP4\n", func(s *SignIn) bool {
+		return s.ID == "1" && s.ClientAppUsed == "IMAP4" && s.UserPrincipalName == "ann" && !s.Knows(FieldErrorCode)
+	})
+
 	got, n := failures(&Reader{}, strings.NewReader(head+"\nx,1,Success,0\nx,1,Success\nx,1,\"Suc\"cess,0\nx,2,Success,0\nx,3,\"torn"))
 	assert.Equal(t, 2, n)
 	assert.Equal(t, []string{
@@ -373,6 +436,11 @@ func TestCSVColumns(t *testing.T) {
 		"signins: input: record 3 at byte 74: unexpected 'c' after a cell, 9 bytes into the record",
 		"signins: input: record 5 at byte 104: unexpected end of the record",
 	}, got)
+	got, n = failures(&Reader{}, strings.NewReader(head+",Latency\nx,1,Success,0,5,6\nx,2,Success,0\nx,3,Success,0"))
+	assert.Equal(t, 1, n, "what nobody wants is missing")
+	assert.Equal(t, []string{"signins: input: record 1 at byte 56: 6 cells instead of 5", "signins: input: record 3 at byte 88: 4 cells instead of 5"}, got)
+	got, _ = failures(&Reader{}, strings.NewReader(head+"\rx,1,Success,0\r"))
+	assert.Equal(t, []string{"signins: input: record 1 at byte 0: not a sign-in log: lines end with a carriage return alone"}, got)
 }
 
 func TestReadEndsWithTheErrorOfItsSource(t *testing.T) {

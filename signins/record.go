@@ -39,7 +39,6 @@ type parser struct {
 	record  *node   // the root of records
 	noLists bool    // do not look into unwanted lists
 	columns []*node // of the table being read; nil for those that nobody wants
-	comma   byte    // between the cells of that table
 	memory  int
 	scratch []byte
 	copied  copier // texts that come once
