@@ -179,6 +179,57 @@ func TestGatherTellsWhatItCouldNotRead(t *testing.T) {
 	assert.Equal(t, 2, unreadable, "the damaged program, and the odd build number")
 }
 
+// Two files that contradict each other leave the matter unknown, and say so.
+func TestGatherContradictions(t *testing.T) {
+	export := func(server, connect string, build string) *fstest.MapFile {
+		return file(connectversiontest.Export(connectversion.Registry{
+			`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\ComputerName\ComputerName`:     {"ComputerName": server},
+			`HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows NT\CurrentVersion`:                   {"CurrentBuildNumber": build},
+			`HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\Windows\CurrentVersion\Uninstall\{` + server: {"DisplayName": "Microsoft Azure AD Connect", "DisplayVersion": connect},
+		}))
+	}
+	m, err := connectversion.Gather(fstest.MapFS{
+		"1.reg":                         export("SYNC01", "2.6.3.0", "20348"),
+		"2.reg":                         export("SYNC02", "2.6.92.0", "17763"),
+		"3.reg":                         export("SYNC01", "2.6.3.0", "20348"),
+		"old/Get-ADSyncAutoUpgrade.txt": text("Enabled"),
+		"new/Get-ADSyncAutoUpgrade.txt": text("Disabled"),
+		"scheduler.json":                text(`{"StagingModeEnabled": true}`),
+	})
+	require.Error(t, err)
+	assert.Equal(t, "connectversion: 2.reg: tells another server than 1.reg, another build of Windows than 1.reg; neither is taken\n"+
+		"connectversion: old/Get-ADSyncAutoUpgrade.txt: tells another state of automatic upgrade than new/Get-ADSyncAutoUpgrade.txt; neither is taken", err.Error())
+	assert.Equal(t, connectversion.Facts{Staging: connectversion.Yes}, m.Facts)
+	r := connectversion.Reconcile(at("2026-11-22"), m.Evidence...)
+	require.Len(t, r.Installed, 2, "each server has its own")
+	assert.Equal(t, "SYNC02", r.Installed[1].Server)
+	assert.Equal(t, version(t, "2.6.92.0"), r.Installed[1].Version)
+}
+
+// "reg export" writes one key and what is below it: TLS takes four files.
+func TestGatherTLSFromSeveralExports(t *testing.T) {
+	crypto := map[string]any{"SystemDefaultTlsVersions": uint32(1), "SchUseStrongCrypto": uint32(1)}
+	on := map[string]any{"Enabled": uint32(1), "DisabledByDefault": uint32(0)}
+	files := fstest.MapFS{}
+	for name, r := range map[string]connectversion.Registry{
+		"net64.reg": {`HKEY_LOCAL_MACHINE\SOFTWARE\Microsoft\.NETFramework\v4.0.30319`: crypto},
+		"net32.reg": {`HKEY_LOCAL_MACHINE\SOFTWARE\WOW6432Node\Microsoft\.NETFramework\v4.0.30319`: crypto},
+		"schannel.reg": {
+			`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client`: on,
+			`HKEY_LOCAL_MACHINE\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Server`: on,
+		},
+	} {
+		files[name] = file(connectversiontest.Export(r))
+	}
+	m, err := connectversion.Gather(files)
+	require.NoError(t, err)
+	assert.Equal(t, connectversion.Facts{TLS12: connectversion.Yes, TLS12Explicit: connectversion.Yes}, m.Facts)
+	delete(files, "net32.reg")
+	m, err = connectversion.Gather(files)
+	require.NoError(t, err)
+	assert.Equal(t, connectversion.Facts{}, m.Facts, "nobody looked there")
+}
+
 func TestPasswordProtectionInTheDirectory(t *testing.T) {
 	m, err := connectversion.Gather(fstest.MapFS{"pp.txt": text(`PS C:\> Get-AzureADPasswordProtectionDCAgent
 

@@ -30,10 +30,12 @@ const maxFiles = 10_000
 //     Get-ADSyncAADConnectorImportApiVersion and …ExportApiVersion,
 //     Get-AzureADPasswordProtectionDCAgent and …Proxy
 //
-// Files of other names are not read. What cannot be read is told by the error,
-// one line a file, beside what the others gave.
+// Files of other names are not read. Registry exports may be one for each key,
+// as "reg export" makes them. What cannot be read is told by the error, one
+// line a file, beside what the others gave; so is what two files tell
+// differently of the server, which then is not known.
 func Gather(fsys fs.FS) (Machine, error) {
-	g := gathering{fsys: fsys}
+	g := gathering{fsys: fsys, reg: make(Registry), told: make(map[string]string), disputed: make(map[string]bool)}
 	files := 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -51,9 +53,12 @@ func Gather(fsys fs.FS) (Machine, error) {
 		}
 		return nil
 	})
+	if !g.disputed["server"] {
+		g.Facts.TLS12, g.Facts.TLS12Explicit = g.reg.TLS12()
+	}
 	for i := range g.Evidence { // what one file tells is true of what the others do
 		e := &g.Evidence[i]
-		if e.Origin != FromDirectory {
+		if e.Origin != FromDirectory && g.Facts.Server != "" {
 			e.Server = g.Facts.Server
 		}
 		if e.Product == ConnectSync {
@@ -67,6 +72,10 @@ type gathering struct {
 	Machine
 	fsys fs.FS
 	errs []error
+	reg  Registry // of all exports, what tells of TLS
+
+	told     map[string]string // by fact: which file told it first
+	disputed map[string]bool   // by fact
 }
 
 func (g *gathering) file(name string) error {
@@ -88,8 +97,13 @@ func (g *gathering) file(name string) error {
 			e.Where = name + ": " + e.Where
 			g.Evidence = append(g.Evidence, e)
 		}
-		g.merge(reg.Facts())
-		return nil
+		for key, values := range reg {
+			if tellsOfTLS(key) {
+				key = strings.ToLower(key) // a part of the registry that is exported twice counts once
+				g.reg[key] = joined(g.reg[key], values)
+			}
+		}
+		return g.take(name, reg.Facts())
 	case ext == ".log" && strings.HasPrefix(base, "trace-"):
 		f, err := g.fsys.Open(name)
 		if err != nil {
@@ -129,24 +143,46 @@ func (g *gathering) program(name string) error {
 	return err
 }
 
-// merge takes over what is not known yet.
-func (g *gathering) merge(f Facts) {
-	set := func(to *Answer, from Answer) {
-		if *to == NotKnown {
-			*to = from
+// take takes over what a file tells of the server. Where an earlier one tells
+// something else, it is the error, and neither counts.
+func (g *gathering) take(name string, f Facts) error {
+	to := &g.Facts
+	var differ []string
+	for _, d := range []string{
+		settle(g, name, "server", &to.Server, f.Server),
+		settle(g, name, "release of .NET Framework", &to.DotNetRelease, f.DotNetRelease),
+		settle(g, name, "build of Windows", &to.WindowsBuild, f.WindowsBuild),
+		settle(g, name, "way to sign in", &to.Authentication, f.Authentication),
+		settle(g, name, "state of automatic upgrade", &to.AutoUpgrade, f.AutoUpgrade),
+		settle(g, name, "detail of automatic upgrade", &to.AutoUpgradeDetail, f.AutoUpgradeDetail),
+		settle(g, name, "staging mode", &to.Staging, f.Staging),
+		settle(g, name, "state of the scheduler", &to.SchedulerStopped, f.SchedulerStopped),
+		settle(g, name, "API version of imports", &to.ImportAPI, f.ImportAPI),
+		settle(g, name, "API version of exports", &to.ExportAPI, f.ExportAPI),
+	} {
+		if d != "" {
+			differ = append(differ, d)
 		}
 	}
-	if g.Facts.Server == "" {
-		g.Facts.Server = f.Server
+	if len(differ) > 0 {
+		return fmt.Errorf("tells another %s; neither is taken", strings.Join(differ, ", another "))
 	}
-	if g.Facts.DotNetRelease == 0 {
-		g.Facts.DotNetRelease = f.DotNetRelease
+	return nil
+}
+
+// settle sets what is not known yet. If the file tells something else than an
+// earlier one, it returns what, and than which; then it is not known for good.
+func settle[T comparable](g *gathering, name, what string, to *T, from T) (differs string) {
+	var unknown T
+	switch {
+	case from == unknown, *to == from, g.disputed[what]:
+	case *to == unknown:
+		*to, g.told[what] = from, name
+	default:
+		*to, g.disputed[what] = unknown, true
+		return what + " than " + g.told[what]
 	}
-	if g.Facts.WindowsBuild == 0 {
-		g.Facts.WindowsBuild = f.WindowsBuild
-	}
-	set(&g.Facts.TLS12, f.TLS12)
-	set(&g.Facts.TLS12Explicit, f.TLS12Explicit)
+	return ""
 }
 
 // readTrace reads a log of the wizard, which begins with
@@ -195,17 +231,19 @@ func (g *gathering) cmdlets(name string) error {
 	if err != nil {
 		return err
 	}
+	found := gathering{}
 	for _, out := range outputs {
 		command := out.Command
 		if command == "" { // a redirected file is often named after the cmdlet
 			command = strings.TrimSuffix(path.Base(name), path.Ext(name))
 		}
-		g.plain(command, out)
+		found.plain(command, out)
 		for _, o := range out.Objects {
-			g.object(command, name, o)
+			found.object(command, name, o)
 		}
 	}
-	return nil
+	g.Evidence = append(g.Evidence, found.Evidence...)
+	return g.take(name, found.Facts)
 }
 
 // plain takes the cmdlets that print words, not objects.

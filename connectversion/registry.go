@@ -59,11 +59,31 @@ func (r Registry) number(key, name string) (uint32, bool) {
 // is not there is absent. An export holds everything below its key.
 func (r Registry) looked(key string) bool {
 	for other := range r {
-		if strings.EqualFold(other, key) || len(other) < len(key) && key[len(other)] == '\\' && strings.EqualFold(other, key[:len(other)]) {
+		if holds(other, key) {
 			return true
 		}
 	}
 	return false
+}
+
+// holds tells whether other is key or one above it.
+func holds(other, key string) bool {
+	return strings.EqualFold(other, key) || len(other) < len(key) && key[len(other)] == '\\' && strings.EqualFold(other, key[:len(other)])
+}
+
+// tellsOfTLS tells whether TLS12 looks at a key, if only to see that it is there.
+func tellsOfTLS(key string) bool {
+	return strings.EqualFold(key, keyWindows) || slices.ContainsFunc(tlsValues, func(v tlsValue) bool { return holds(key, v.key) })
+}
+
+// joined returns the values of one key from two exports; the later one counts.
+func joined(first, later map[string]any) map[string]any {
+	all := maps.Clone(first)
+	if all == nil {
+		all = make(map[string]any)
+	}
+	maps.Copy(all, later)
+	return all
 }
 
 // Facts returns what the registry tells of the server: its name, Windows, .NET
@@ -78,12 +98,14 @@ func (r Registry) Facts() Facts {
 	return f
 }
 
-// tlsValues are the values that the vendor's page lists, with what they must
-// be. A value that is absent is no fault on a system whose default is good.
-var tlsValues = []struct {
+type tlsValue struct {
 	key, name string
 	want      uint32 // 0, or anything but 0
-}{
+}
+
+// tlsValues are the values that the vendor's page lists, with what they must
+// be. A value that is absent is no fault on a system whose default is good.
+var tlsValues = []tlsValue{
 	{keySoftware + keyDotNetCrypto, "SystemDefaultTlsVersions", 1},
 	{keySoftware + keyDotNetCrypto, "SchUseStrongCrypto", 1},
 	{keySoftware32 + keyDotNetCrypto, "SystemDefaultTlsVersions", 1},
