@@ -286,6 +286,10 @@ func Conclude(target, mailbox string, answers ...Answer) *Result {
 	return r
 }
 
+// maxListed bounds each list that a stranger fills: schemes, diagnostics,
+// trusted issuers, warnings. Real servers need a handful.
+const maxListed = 100
+
 // A conclusion is a Result while answers are read into it.
 type conclusion struct {
 	*Result
@@ -299,7 +303,12 @@ func (c *conclusion) warn(step Step, format string, args ...any) {
 	if step != StepUnknown {
 		text = step.String() + ": " + text
 	}
-	c.Warnings = append(c.Warnings, text)
+	switch {
+	case len(c.Warnings) < maxListed:
+		c.Warnings = append(c.Warnings, text)
+	case len(c.Warnings) == maxListed:
+		c.Warnings = append(c.Warnings, "and more, which is left out")
+	}
 }
 
 func (c *conclusion) read(a Answer) {
@@ -317,8 +326,14 @@ func (c *conclusion) read(a Answer) {
 		}
 		c.warn(a.Step, "%v", w)
 	}
+	left := 0
 	for _, ch := range challenges {
-		c.challenge(a, ch)
+		if !c.challenge(a, ch) {
+			left++
+		}
+	}
+	if left > 0 {
+		c.warn(a.Step, "more than %d schemes; %d challenges left out", maxListed, left)
 	}
 	if a.Status == http.StatusUnauthorized && len(challenges) == 0 {
 		c.warn(a.Step, "status 401 without any challenge, which RFC 9110 §15.5.2 forbids; a proxy may have removed them")
@@ -326,7 +341,11 @@ func (c *conclusion) read(a Answer) {
 	if where := a.location(); where != "" {
 		c.warn(a.Step, "redirects to %s; not followed", where)
 	}
-	for _, field := range fieldValues(a.Header, "X-Ms-Diagnostics") {
+	for i, field := range fieldValues(a.Header, "X-Ms-Diagnostics") {
+		if i == maxListed {
+			c.warn(a.Step, "more than %d fields x-ms-diagnostics; the rest is left out", i)
+			break
+		}
 		if d, ok := ParseDiagnostic(field); ok {
 			d.Step = a.Step
 			c.Diagnostics = append(c.Diagnostics, d)
@@ -334,7 +353,11 @@ func (c *conclusion) read(a Answer) {
 			c.warn(a.Step, "x-ms-diagnostics cannot be read: %s", shorten(field))
 		}
 	}
-	for _, field := range fieldValues(a.Header, "X-Autodiscovery-Error") {
+	for i, field := range fieldValues(a.Header, "X-Autodiscovery-Error") {
+		if i == maxListed {
+			c.warn(a.Step, "more than %d fields X-AutoDiscovery-Error; the rest is left out", i)
+			break
+		}
 		d := Diagnostic{Step: a.Step, Reason: shorten(field)}
 		if why, ok := ExplainResponse(HTTP, "X-AutoDiscovery-Error: "+field); ok {
 			d.Meaning, d.Remedy = why.Cause, why.Remedy
@@ -350,7 +373,13 @@ func (c *conclusion) read(a Answer) {
 	c.readServer(a)
 }
 
-func (c *conclusion) challenge(a Answer, ch Challenge) {
+// challenge reads one challenge, and returns false if its scheme is one too
+// many. The schemes that rules are about never are.
+func (c *conclusion) challenge(a Answer, ch Challenge) bool {
+	at := slices.IndexFunc(c.Offers, func(o Offer) bool { return o.Scheme == ch.Scheme })
+	if at < 0 && len(c.Offers) >= maxListed && !known(string(ch.Scheme)) {
+		return false
+	}
 	shown := ch
 	if shown.Token68 != "" {
 		shown.Token68 = "…" // may hold the challenge that a client would sign
@@ -382,17 +411,15 @@ func (c *conclusion) challenge(a Answer, ch Challenge) {
 		offer.Strength = Observed
 		offer.Evidence = ch.Scheme.String() + " answered with the NTLM challenge of " + message.TargetName
 	}
-	for i := range c.Offers {
-		if old := &c.Offers[i]; old.Scheme == ch.Scheme {
-			if offer.Strength > old.Strength {
-				offer.Step = old.Step
-				*old = offer
-			}
-			return
-		}
+	switch {
+	case at < 0:
+		c.Schemes = append(c.Schemes, ch.Scheme)
+		c.Offers = append(c.Offers, offer)
+	case offer.Strength > c.Offers[at].Strength:
+		offer.Step = c.Offers[at].Step
+		c.Offers[at] = offer
 	}
-	c.Schemes = append(c.Schemes, ch.Scheme)
-	c.Offers = append(c.Offers, offer)
+	return true
 }
 
 // namesSignIn tells whether a Bearer challenge says where tokens come from:
@@ -465,8 +492,12 @@ func (c *conclusion) readIssuer(step Step, ch Challenge) {
 	}
 	for trusted := range strings.SplitSeq(param("trusted_issuers"), ",") {
 		trusted = strings.TrimSpace(trusted)
-		if trusted == "" || slices.Contains(c.Issuer.TrustedIssuers, trusted) {
+		if trusted == "" || slices.Contains(c.Issuer.TrustedIssuers, shorten(trusted)) {
 			continue
+		}
+		if len(c.Issuer.TrustedIssuers) == maxListed {
+			c.warn(step, "more than %d trusted issuers; the rest is left out", maxListed)
+			break
 		}
 		c.Issuer.TrustedIssuers = append(c.Issuer.TrustedIssuers, shorten(trusted))
 		application, tenant, _ := strings.Cut(trusted, "@")

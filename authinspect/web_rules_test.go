@@ -116,6 +116,33 @@ func FuzzConclude(f *testing.F) {
 	})
 }
 
+// Lists that a stranger fills have an end, and say so.
+func TestConcludeBounds(t *testing.T) {
+	var schemes, issuers strings.Builder
+	var diagnostics []string
+	for i := range 5000 {
+		fmt.Fprintf(&schemes, "X%d,", i)
+		fmt.Fprintf(&issuers, "%d@x,", i)
+		diagnostics = append(diagnostics, fmt.Sprint(i)+";")
+	}
+	r := authinspect.Conclude("x", "", authinspect.Answer{Step: authinspect.StepAnonymous, Status: 401, Header: http.Header{
+		"Www-Authenticate": {`Bearer trusted_issuers="` + issuers.String() + `"`, schemes.String() + "Basic"}, "X-Ms-Diagnostics": diagnostics}})
+	assert.Len(t, r.Schemes, 101)
+	assert.Equal(t, authinspect.Advertised, r.Strength(authinspect.Basic), "never left out")
+	assert.Len(t, r.Issuer.TrustedIssuers, 100)
+	assert.Len(t, r.Diagnostics, 100)
+	assert.Contains(t, r.Warnings, "anonymous: more than 100 schemes; 4901 challenges left out")
+	assert.Contains(t, r.Warnings, "anonymous: more than 100 trusted issuers; the rest is left out")
+
+	answers := make([]authinspect.Answer, 5000)
+	for i := range answers {
+		answers[i] = authinspect.Answer{Status: 401}
+	}
+	r = authinspect.Conclude("x", "", answers...)
+	assert.Len(t, r.Warnings, 101)
+	assert.Equal(t, "and more, which is left out", r.Warnings[100])
+}
+
 func TestConcludeIssuer(t *testing.T) {
 	check := func(params string, want *authinspect.Issuer, warnings int) {
 		t.Helper()
