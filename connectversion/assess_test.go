@@ -344,6 +344,17 @@ func TestExplainAutoUpgrade(t *testing.T) {
 	assert.Equal(t, UnknownAutoUpgrade, ExplainAutoUpgrade("Enabledd", "").State)
 }
 
+// The page lists the overviews as well as the codes, and case is nobody's promise.
+func TestExplainOverviews(t *testing.T) {
+	for detail, known := range map[string]bool{"Success": true, "UpgradeAborted": true, "upgradeabortedinsufficientdiskspace": true,
+		"SuccessPerhaps": false, "-": false, " ": false, "PreUpgradeFailure": false} {
+		assert.Equal(t, known, ExplainAutoUpgrade("Enabled", detail).Known, detail)
+	}
+	assert.Equal(t, Yes, ExplainAutoUpgrade("Suspended", "upgradeabortedinsufficientdiskspace").Temporary)
+	assert.NotContains(t, ExplainAutoUpgrade("Enabled", "Success").Meaning, "do not list")
+	assert.Contains(t, ExplainAutoUpgrade("Suspended", " ").Remedy, "-Detail")
+}
+
 func TestAutoUpgradeEvents(t *testing.T) {
 	assert.True(t, IsAutoUpgradeEvent("Microsoft Entra Connect Upgrade", 300))
 	assert.True(t, IsAutoUpgradeEvent("Azure AD Connect Upgrade", 399))
@@ -373,6 +384,9 @@ func FuzzExplainAutoUpgrade(f *testing.F) {
 				found := false
 				for _, r := range resultCodes {
 					found = found || strings.EqualFold(r.code, code)
+				}
+				for _, o := range overviews {
+					found = found || strings.EqualFold(o.prefix, code)
 				}
 				assert.True(t, found, code)
 			}

@@ -100,13 +100,27 @@ func ExplainAutoUpgrade(state, detail string) AutoUpgradeExplanation {
 		x.Remedy = "Set-ADSyncAutoUpgrade -AutoUpgradeState Enabled"
 	case AutoUpgradeSuspended:
 		x.Meaning = sentence("The system itself suspended automatic upgrade: the server is not eligible for the moment.", x.Meaning)
-		if detail == "" {
+		if strings.TrimSpace(detail) == "" {
 			x.Remedy = "Get-ADSyncAutoUpgrade -Detail tells the reason."
 		}
 	default:
 		x.Meaning = sentence("The state is not known.", x.Meaning)
 	}
 	return x
+}
+
+// An overview is what the beginning of a result code tells.
+type overview struct {
+	prefix    string
+	temporary Answer
+	meaning   string
+}
+
+var overviews = []overview{
+	{"Success", NotKnown, "The last upgrade succeeded."},
+	{"UpgradeAborted", Yes, "A passing condition stopped the upgrade; it is tried again."},
+	{"UpgradeNotSupported", No, "The configuration keeps the server from being upgraded automatically; expect to upgrade by hand."},
+	{"UpgradeFailed", NotKnown, "An upgrade was begun and failed."},
 }
 
 // maxDetail is how much of a detail is taken apart; real ones are one word.
@@ -116,15 +130,16 @@ func (x *AutoUpgradeExplanation) explainCodes(detail string) {
 	if detail == "" || len(detail) > maxDetail {
 		return
 	}
-	x.Known = true
 	for code := range strings.SplitSeq(detail, "-") {
-		if code = strings.TrimSpace(code); code == "" {
-			continue
+		if code = strings.TrimSpace(code); code != "" {
+			x.Codes = append(x.Codes, code)
 		}
-		x.Codes = append(x.Codes, code)
+	}
+	x.Known = len(x.Codes) > 0
+	for _, code := range x.Codes {
 		i := slices.IndexFunc(resultCodes, func(r resultCode) bool { return strings.EqualFold(r.code, code) })
 		if i < 0 {
-			x.Known = false
+			x.Known = x.Known && slices.ContainsFunc(overviews, func(o overview) bool { return strings.EqualFold(o.prefix, code) })
 			continue
 		}
 		r := resultCodes[i]
@@ -134,18 +149,9 @@ func (x *AutoUpgradeExplanation) explainCodes(detail string) {
 		}
 		x.Remedy = sentence(x.Remedy, r.remedy)
 	}
-	for _, p := range []struct {
-		prefix    string
-		temporary Answer
-		meaning   string
-	}{
-		{"Success", NotKnown, "The last upgrade succeeded."},
-		{"UpgradeAborted", Yes, "A passing condition stopped the upgrade; it is tried again."},
-		{"UpgradeNotSupported", No, "The configuration keeps the server from being upgraded automatically; expect to upgrade by hand."},
-		{"UpgradeFailed", NotKnown, "An upgrade was begun and failed."},
-	} {
-		if len(x.Codes) > 0 && strings.HasPrefix(x.Codes[0], p.prefix) {
-			x.Prefix, x.Temporary, x.Meaning = p.prefix, p.temporary, sentence(p.meaning, x.Meaning)
+	for _, o := range overviews {
+		if n := len(o.prefix); x.Codes != nil && len(x.Codes[0]) >= n && strings.EqualFold(x.Codes[0][:n], o.prefix) {
+			x.Prefix, x.Temporary, x.Meaning = o.prefix, o.temporary, sentence(o.meaning, x.Meaning)
 			break
 		}
 	}
