@@ -97,12 +97,13 @@ func (e *DirectoryError) Error() string {
 	}
 	b.WriteString(")")
 	switch {
-	case r != nil && e.Code == "":
-		b.WriteString("; " + r.remedy + "; the answer names no error of Microsoft Graph, so it may be that of a proxy")
 	case r != nil:
 		b.WriteString("; " + r.remedy)
 	case e.Message != "":
 		b.WriteString(": " + oneLine(e.Message, 200))
+	}
+	if e.Code == "" && e.Message == "" {
+		b.WriteString("; the answer names no error, so it may be that of a proxy")
 	}
 	return b.String()
 }

@@ -215,6 +215,41 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// What answers may be a proxy, or a network that wants a user to sign in.
+func TestAnswersOfOthers(t *testing.T) {
+	const page = "<html>Blocked. eyJhbGciOiJub25lIn0.secret</html>"
+	good := `{"id":"` + appObject + `","appId":"` + appID + `","keyCredentials":[]}`
+	for _, c := range []struct {
+		status     int
+		body, want string
+	}{
+		{200, good, ""}, // whatever it says of its type
+		{200, page, "invalid character '<'"},
+		{200, "", "unexpected end"},
+		{204, "", "unexpected end"},
+		{200, `{"value":[` + good + `]}`, "not a GUID"},
+		{200, strings.Replace(good, "[]", "null", 1), "did not show the keys"},
+		{200, strings.Replace(good, appObject, principalID, 1), "another object"},
+		{302, page, "HTTP 302"},
+		{403, page, "may be that of a proxy"},
+		{407, page, "may be that of a proxy"},
+	} {
+		dir, mock := directory(t, graphoauthcert.Options{})
+		answer := httpmock.NewStringResponse(c.status, c.body)
+		answer.Header.Set("Content-Type", "text/html; charset=iso-8859-1")
+		answer.Header.Set("Location", "http://proxy.contoso.test/")
+		mock.RegisterResponder(http.MethodGet, `=~.*`, httpmock.ResponderFromResponse(answer))
+		_, err := dir.Read(t.Context(), app)
+		assert.Equal(t, 1, mock.GetTotalCallCount(), "a redirect is not followed")
+		if c.want == "" {
+			assert.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, c.want)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, err, err), "secret")
+	}
+}
+
 // front answers requests as Microsoft Graph does, from a fake directory: it
 // replaces collections, and shows keys to a GET that selects them.
 func front(t *testing.T, dir *oauthcerttest.Directory) http.RoundTripper {
