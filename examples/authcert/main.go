@@ -169,11 +169,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		flags.Usage()
 		return nil, errUsage("a command is missing")
 	}
-	o.command, args = args[0], args[1:]
-	if strings.HasPrefix(o.command, "-") {
-		o.command, args = "", append([]string{o.command}, args...)
-	}
-	// Flags may come after the file.
+	// Flags may come anywhere.
 	for {
 		if err := flags.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
@@ -186,6 +182,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 		}
 		o.args = append(o.args, flags.Arg(0))
 		args = flags.Args()[1:]
+	}
+	if len(o.args) > 0 {
+		o.command, o.args = o.args[0], o.args[1:]
 	}
 	o.at = time.Now()
 	if *at != "" {

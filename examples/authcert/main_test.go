@@ -43,6 +43,10 @@ func TestShow(t *testing.T) {
 	assert.Len(t, shown, 7)
 	assert.Equal(t, cert.SHA1().String(), shown["sha1"])
 
+	code, again, _ := start(t, "-json", "show", "auth.txt")
+	assert.Zero(t, code)
+	assert.Equal(t, out, again)
+
 	code, out, stderr = start(t, "show", "-thumbprint", "\u200e"+strings.ToLower(cert.SHA1().String()), "-store", "store", "-o", "OAuthCert.cer")
 	require.Zero(t, code, stderr)
 	assert.Contains(t, out, "Nothing to complain of.")
@@ -66,7 +70,9 @@ func TestUsage(t *testing.T) {
 		args string
 	}{
 		{2, "a command is missing", ""},
+		{2, "a command is missing", "-json"},
 		{2, "no such command: upload", "upload"},
+		{2, "no such command: c.pem", "c.pem -json"},
 		{2, "needs a file", "show"},
 		{2, "exclude each other", "plan -shared -app c0ffee12-7a3b-4d5e-8f90-1234567890ab"},
 		{2, "not for the dedicated application", "cleanup -app c0ffee12-7a3b-4d5e-8f90-1234567890ab"},
