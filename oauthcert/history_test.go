@@ -85,6 +85,10 @@ func (w *world) entry(r *rand.Rand) oauthcert.KeyCredential {
 		k.Key = w.secret
 	case 5:
 		k.DisplayName = "test"
+	case 6: // expired before its certificate
+		k.EndDateTime = bubble.AddDate(0, -1, 0)
+	case 7: // signs SAML tokens, and its certificate is shown
+		k.Type, k.Usage = "X509CertAndPassword", "Sign"
 	}
 	return k
 }
@@ -163,10 +167,11 @@ func (h *history) onWrite(before, after *oauthcert.Object) {
 	h.stats.writes.Add(1)
 	has := func(o *oauthcert.Object, k oauthcert.KeyCredential) bool {
 		return slices.ContainsFunc(o.Keys, func(e oauthcert.KeyCredential) bool {
-			if k.Key != nil && e.Key != nil {
-				return bytes.Equal(k.Key, e.Key)
+			if k.Key == nil || e.Key == nil {
+				return e.KeyID == k.KeyID
 			}
-			return e.KeyID == k.KeyID
+			revived := !k.EndDateTime.IsZero() && !k.EndDateTime.After(time.Now()) && e.EndDateTime.After(time.Now())
+			return bytes.Equal(k.Key, e.Key) && k.Type == e.Type && k.Usage == e.Usage && !revived
 		})
 	}
 	if h.plan.Err() != nil {
