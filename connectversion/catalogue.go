@@ -304,8 +304,8 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 	}
 	for _, p := range c.policies {
 		for _, other := range []string{p.SupersededBy, p.Replaces} {
-			if other != "" && c.policy(other) == nil {
-				return nil, fmt.Errorf("connectversion: policies.json: %s: names %s, which is not there", p.ID, other)
+			if other != "" && (other == p.ID || c.policy(other) == nil) {
+				return nil, fmt.Errorf("connectversion: policies.json: %s: names %s, which is not there, or is itself", p.ID, other)
 			}
 		}
 	}
@@ -491,16 +491,24 @@ func (raw *releaseJSON) release(t *productTable) (Release, error) {
 		return r, errors.New("retires before it is released")
 	case r.Retired.IsZero() != (basisTexts[r.RetiredBasis] == ""):
 		return r, fmt.Errorf("retires without a basis, or has basis %.40q", r.RetiredBasis)
-	case r.AutoUpgrade != Yes && !r.AutoUpgradeFrom.IsZero():
+	case r.AutoUpgrade != Yes && !(r.AutoUpgradeFrom.IsZero() && r.AutoUpgradeUntil.IsZero()):
 		return r, errors.New("has days of an automatic upgrade that was not offered")
 	case !r.AutoUpgradeFrom.IsZero() && r.AutoUpgradeFrom.Before(r.Released),
 		!r.AutoUpgradeUntil.IsZero() && !r.AutoUpgradeFrom.Before(r.AutoUpgradeUntil):
 		return r, errors.New("has days of an automatic upgrade out of order")
+	case slices.ContainsFunc(r.Roles, func(role string) bool { return !slices.Contains(healthRoles, role) }):
+		return r, fmt.Errorf("roles are %.40q", r.Roles)
 	case len(r.CVEs) > 0 && !r.SecurityFix:
 		return r, errors.New("names a CVE but is no security fix")
 	}
 	return r, nil
 }
+
+// healthRoles and components are what Facts take.
+var (
+	healthRoles = []string{"adds", "adfs", "sync"}
+	components  = []string{"", "dc-agent", "proxy"}
+)
 
 type policiesJSON struct {
 	AsOf     string       `json:"asOf"`
@@ -562,6 +570,12 @@ func (raw *policyJSON) policy() (Policy, error) {
 		return p, d.err
 	case p.ID == "" || p.Product == UnknownProduct || p.Text == "" || len(p.Sources) == 0:
 		return p, errors.New("lacks an id, a product, a rule or a source")
+	case ownRules[p.ID].Title != "":
+		return p, errors.New("has the id of a rule of the package's own")
+	case !slices.Contains(components, p.Component):
+		return p, fmt.Errorf("component is %.20q", p.Component)
+	case p.Requires.TLS != "" && p.Requires.TLS != "1.2":
+		return p, fmt.Errorf("requires TLS %.20q; whether a server has it is known of 1.2 alone", p.Requires.TLS)
 	case !slices.Contains(kinds, p.Kind):
 		return p, fmt.Errorf("kind is %.20q", p.Kind)
 	case p.Kind == HardCutoff && (p.Effective.IsZero() || effectTexts[p.Effect] == ""):
@@ -572,8 +586,9 @@ func (raw *policyJSON) policy() (Policy, error) {
 		return p, errors.New("is a rolling rule without a day or a window")
 	case (p.Kind == Recall || p.Kind == Hold) && len(bounds.Versions) == 0:
 		return p, errors.New("recalls or holds no version")
-	case !bounds.Max.IsZero() && bounds.Max.Less(bounds.Min), !bounds.Below.IsZero() && !bounds.Min.IsZero() && bounds.Below.Less(bounds.Min):
-		return p, errors.New("has a range that holds nothing")
+	case !bounds.Max.IsZero() && bounds.Max.Less(bounds.Min), !bounds.Below.IsZero() && !bounds.Min.IsZero() && bounds.Below.Less(bounds.Min),
+		bounds.Below.IsZero() && !bounds.BelowOtherClouds.IsZero():
+		return p, errors.New("has a range that holds nothing, or another for other clouds alone")
 	}
 	return p, nil
 }

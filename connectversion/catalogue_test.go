@@ -203,6 +203,13 @@ func TestLoadCatalogueRefuses(t *testing.T) {
 		"a dangling name":     {good, policy(`"kind": "feature", "supersededBy": "q"`), "names q"},
 		"no source":           {good, `{"asOf": "2030-01-01", "policies": [{"id": "p", "product": "connect-sync", "rule": "r", "kind": "feature"}]}`, "lacks"},
 		"unsorted policies":   {good, strings.Replace(policy(`"kind": "feature"`), "[{", `[{"id": "z", "product": "connect-sync", "rule": "r", "sources": ["s"], "kind": "feature"}, {`, 1), "not sorted"},
+		"an end of nothing":   {row(`, "autoUpgrade": "no", "autoUpgradeUntil": "2020-02-01"`), noPolicies, "not offered"},
+		"an unknown role":     {row(`, "roles": ["ADFS"]`), noPolicies, "roles are"},
+		"itself":              {good, policy(`"kind": "feature", "supersededBy": "p"`), "is itself"},
+		"our own rule":        {good, strings.Replace(policy(`"kind": "feature"`), `"id": "p"`, `"id": "support-retired"`, 1), "own"},
+		"an unknown part":     {good, policy(`"kind": "feature", "component": "dc agent"`), "component is"},
+		"another TLS":         {good, policy(`"kind": "prerequisite", "requires": {"tls": "1.3"}`), "requires TLS"},
+		"other clouds alone":  {good, policy(`"kind": "feature", "appliesTo": {"belowOtherClouds": "1.0.0.0"}`), "other clouds alone"},
 		"far too large":       {strings.Repeat(" ", maxCatalogueFile+1), noPolicies, "larger than"},
 	} {
 		fsys := fstest.MapFS{}
