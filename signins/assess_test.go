@@ -102,6 +102,7 @@ func TestEveryRuleIsJudgedAndNothingIsFineWithoutEvidence(t *testing.T) {
 				assert.NotEmpty(t, f.Sources)
 				if name != "modern" {
 					assert.Equal(t, crossprem.Unknown, f.Status, f.Rule)
+					assert.Contains(t, f.Title, "Not known: ", f.Rule)
 				} else if f.Rule != "signins-country" {
 					assert.Equal(t, crossprem.Passed, f.Status, "%s: %s", f.Rule, f.Detail)
 				}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -95,9 +96,6 @@ func (s *stream) header() error {
 		comma = separator(line)
 		names = names[:0]
 		return cells(line, comma, &s.scratch, func(_ int, cell []byte) error {
-			if bytes.IndexByte(cell, '\r') >= 0 {
-				return errors.New("lines end with a carriage return alone")
-			}
 			names = append(names, string(cell))
 			return nil
 		})
@@ -271,6 +269,8 @@ func (s *stream) setHeader(names []string) error {
 	switch {
 	case known < minColumns:
 		return fmt.Errorf("%d of %d columns are known", known, len(names))
+	case slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "\r") }):
+		return errors.New("lines end with a carriage return alone")
 	case audit:
 		format = UnifiedAuditCSV
 	case analytics:

@@ -28,7 +28,8 @@ const (
 // does not grow with the number or size of the files.
 //
 // A file that cannot be read, or is no sign-in log, yields a [RecordError],
-// and reading goes on with the next one. If ctx ends, its error comes last.
+// and reading goes on with the next one. So does what is no file, such as a
+// pipe or a link to a folder. If ctx ends, its error comes last.
 func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, error] {
 	return func(yield func(SignIn, error) bool) {
 		workers := r.Workers
@@ -131,12 +132,24 @@ func (w *walker) walk(fsys fs.FS) {
 			if d != nil && d.IsDir() {
 				return fs.SkipDir
 			}
+		case !d.IsDir() && !isFile(fsys, name, d):
+			w.failFile(name, errors.New("not a regular file"))
 		case !d.IsDir():
 			w.split(fsys, name)
 		}
 		return nil
 	})
 	_ = err // it is that of the context
+}
+
+// isFile reports whether name is a file, or a link to one, and no pipe that
+// opening would wait for. What cannot be told is left to opening it.
+func isFile(fsys fs.FS, name string, d fs.DirEntry) bool {
+	if d.Type().IsRegular() {
+		return true
+	}
+	info, err := fs.Stat(fsys, name)
+	return err != nil || info.Mode().IsRegular()
 }
 
 // failFile makes a task that tells why a file is not read.

@@ -99,6 +99,7 @@ func TestReadFilesNamesThePlace(t *testing.T) {
 		"5-settings":     {Data: bytes.Repeat([]byte("{\"a\":1}\n"), 1000)},
 		"6-good.json":    {Data: lines(1, 1)},
 		"7-no-magic.zst": {Data: []byte("\x28\xb5\x2f\xfd")},
+		"8-pipe":         {Mode: fs.ModeNamedPipe, Data: good}, // of which opening might never end
 	}
 	got := collect(t, &Reader{MaxErrors: 3}, fsys)
 	assert.Len(t, got.ids, 2001)
@@ -112,6 +113,7 @@ func TestReadFilesNamesThePlace(t *testing.T) {
 		"signins: 5-settings: record 3 at byte 16: not a sign-in record",
 		"signins: 5-settings: record 3 at byte 0: not a sign-in log: 3 records in a row cannot be read",
 		"signins: 7-no-magic.zst: unexpected EOF",
+		"signins: 8-pipe: not a regular file",
 	}, got.errors)
 }
 

@@ -439,7 +439,7 @@ func TestCSVColumns(t *testing.T) {
 	got, n = failures(&Reader{}, strings.NewReader(head+",Latency\nx,1,Success,0,5,6\nx,2,Success,0\nx,3,Success,0"))
 	assert.Equal(t, 1, n, "what nobody wants is missing")
 	assert.Equal(t, []string{"signins: input: record 1 at byte 56: 6 cells instead of 5", "signins: input: record 3 at byte 88: 4 cells instead of 5"}, got)
-	got, _ = failures(&Reader{}, strings.NewReader(head+"\rx,1,Success,0\r"))
+	got, _ = failures(&Reader{}, strings.NewReader(head+",User\rx,1,Success,0,ann\r"))
 	assert.Equal(t, []string{"signins: input: record 1 at byte 0: not a sign-in log: lines end with a carriage return alone"}, got)
 }
 

@@ -87,10 +87,10 @@ func rule(id string) crossprem.Rule {
 // title says what it means that a rule came out like this.
 func title(id string, status crossprem.Status) string {
 	failed := rule(id).Title
-	switch {
-	case status == crossprem.Passed:
+	switch status {
+	case crossprem.Passed:
 		return passedTitles[id]
-	case status == crossprem.Unknown && id != ruleUnlisted: // which says no more than what is unknown
+	case crossprem.Unknown:
 		return "Not known: " + strings.ToLower(failed[:1]) + failed[1:]
 	}
 	return failed
@@ -430,6 +430,7 @@ func (a *Assessor) evidence(s *Summary, _ time.Time) []crossprem.Finding {
 	}
 	for _, t := range s.Unlisted {
 		f := finding(ruleUnlisted, crossprem.Unknown, t.Name)
+		f.Title = rule(ruleUnlisted).Title // which says no more than what is unknown
 		f.Detail = fmt.Sprintf("%s, of which %d succeeded. Whether it is legacy is not known as of %s.", count(t.Records, "sign-in"), t.Successes, AsOf)
 		found = append(found, f)
 	}
