@@ -63,7 +63,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.Func("until", "only sign-ins before this `day` (YYYY-MM-DD, UTC)", dayVar(&o.Until))
 	flags.Func("at", "the `day` to judge for (YYYY-MM-DD; default today)", dayVar(&o.at))
 	flags.Func("countries", "the countries where people work, such as `NL,DE`", func(s string) error {
-		o.Countries = strings.Split(s, ",")
+		o.Countries = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
 	})
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
@@ -78,7 +78,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		fmt.Fprintln(notes, "signins: -json and -csv exclude each other")
 		return wrongUsage
 	}
-	o.files = flags.Args()
+	if !o.Until.IsZero() && !o.Since.Before(o.Until) {
+		fmt.Fprintln(notes, "signins: -until has to be after -since")
+		return wrongUsage
+	}
+	if o.files = flags.Args(); len(o.files) == 0 {
+		o.files = []string{"-"}
+	}
 	if err := o.report(ctx); err != nil {
 		fmt.Fprintln(notes, "signins:", strings.TrimPrefix(err.Error(), "signins: "))
 		return couldNot
@@ -94,12 +100,17 @@ func dayVar(t *time.Time) func(string) error {
 }
 
 func (o *settings) report(ctx context.Context) error {
+	for _, name := range o.files { // of a missing one better before than after the others
+		if _, err := os.Stat(name); err != nil && name != "-" {
+			return err
+		}
+	}
 	s, err := o.Summarize(signins.Dedupe(o.read(ctx), 0))
 	if err != nil {
 		return err
 	}
 	switch {
-	case s.Records == 0 && s.Malformed > 0:
+	case s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0:
 		return errors.New(s.Errors[0])
 	case o.json:
 		return o.printJSON(s)
@@ -112,14 +123,10 @@ func (o *settings) report(ctx context.Context) error {
 // read reads what the command line names, one after the other.
 func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 	return func(yield func(signins.SignIn, error) bool) {
-		files := o.files
-		if len(files) == 0 {
-			files = []string{"-"}
-		}
 		reader := signins.Reader{}
 		var before, now int64 // bytes of the files before this one, and of this one
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			bar := progressbar.NewOptions64(size(files), progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+			bar := progressbar.NewOptions64(size(o.files), progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 			defer bar.Finish()
 			began := time.Now()
@@ -130,7 +137,7 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 			}
 		}
-		for _, name := range files {
+		for _, name := range o.files {
 			seq, closer, err := o.open(ctx, &reader, name)
 			if err != nil {
 				yield(signins.SignIn{}, err)
@@ -143,6 +150,8 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 				if e := (*signins.RecordError)(nil); errors.As(err, &e) {
 					e.File = filepath.Join(name, e.File)
+				} else if err != nil {
+					err = fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "signins: "))
 				}
 				if !yield(s, err) {
 					return

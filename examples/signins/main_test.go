@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
 	"io"
@@ -85,6 +86,9 @@ func TestPeriodAndDefinition(t *testing.T) {
 	check(78, 0, 51, "-since", "2026-11-18", "-until", "2026-11-19")
 	check(0, 78, 0, "-since", "2026-11-19")
 	check(0, 78, 0, "-until", "2026-11-18")
+	code, out, notes := call(t, nil, "-since", "2026-11-19", filepath.Join(samples, "storage")) // of which a line is torn
+	require.Equal(t, 0, code, notes)
+	assert.Contains(t, out, "0 sign-ins")
 	// Five more that are blank or unknown, one less that its user agent alone tells.
 	check(78, 0, 55, "-definition", "workbook")
 }
@@ -111,6 +115,23 @@ func TestTable(t *testing.T) {
 	assert.Less(t, strings.Index(out, "scanner@contoso.com"), strings.Index(out, "ONLY ATTACKED OR STOPPED"))
 }
 
+// What cannot be read to its end is named, and gives no half answer.
+func TestTruncated(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(samples, "graph-beta/page-1.json"))
+	require.NoError(t, err)
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err = z.Write(text)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	name := filepath.Join(t.TempDir(), "page.json.gz")
+	require.NoError(t, os.WriteFile(name, b.Bytes()[:b.Len()/2], 0o600))
+	code, out, notes := call(t, nil, name)
+	assert.Equal(t, 1, code)
+	assert.Empty(t, out)
+	assert.Regexp(t, `^signins: .*page\.json\.gz: at byte \d+: unexpected EOF\n$`, notes)
+}
+
 func TestWrongUse(t *testing.T) {
 	check := func(want int, note string, args ...string) {
 		t.Helper()
@@ -123,6 +144,8 @@ func TestWrongUse(t *testing.T) {
 	check(2, "since", "-since", "yesterday")
 	check(2, "exclude each other", "-json", "-csv")
 	check(1, "no such file", "nosuch")
+	check(1, "stat -json: no such file", "-", "-json")
+	check(2, "-until has to be after -since", "-since", "2026-11-18", "-until", "2026-11-18")
 	check(1, "not a sign-in log")
 	assert.Equal(t, "a\ufffd[31mb", printable("a\x1b[31mb"))
 }
