@@ -53,6 +53,7 @@ type asked struct {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	stderr = plain{stderr}
 	a, err := parse(args, stderr)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -60,6 +61,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err != nil {
 		fmt.Fprintln(stderr, "connect:", err)
 		return 2
+	}
+	if !a.json {
+		stdout = plain{stdout}
 	}
 	if a.tenant.tenant != "" {
 		err = a.tenant.ask(ctx, stdout, stderr)

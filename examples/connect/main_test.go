@@ -111,6 +111,16 @@ func TestFolder(t *testing.T) {
 	assert.Contains(t, errs, "not read: connectversion: broken.reg: ")
 }
 
+// What a folder holds is a stranger's: it does not reach the terminal as it is.
+func TestNamesAreHarmless(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "pp.json"), []byte(`[{"ServerFQDN": "dc1\u001b[2J\u202e", "SoftwareVersion": "1.2.125.0"}, {"ServerFQDN": "dc2", "SoftwareVersion": "\u001b[2J"}]`), 0o644))
+	_, out, errs := connect(dir, "-at", "2026-11-22")
+	assert.Contains(t, out, "dc1 [2J")
+	assert.NotContains(t, out+errs, "\x1b")
+	assert.NotContains(t, out+errs, "\u202e")
+}
+
 // The cmdlet's own words are taken as well.
 func TestAuth(t *testing.T) {
 	for auth, stops := range map[string]bool{"application": false, "Application": false, "service-account": true, "ServiceAccount": true} {

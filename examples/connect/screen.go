@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
@@ -12,6 +14,22 @@ import (
 
 // width is that of a line; more would wrap in a small window.
 const width = 100
+
+// plain makes the names that a folder or a tenant holds harmless to a terminal.
+type plain struct{ io.Writer }
+
+func (p plain) Write(b []byte) (int, error) {
+	_, err := p.Writer.Write(bytes.Map(func(r rune) rune {
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return ' '
+		}
+		return r
+	}, b))
+	if err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
 
 // screen prints to out and keeps the first error.
 type screen struct {

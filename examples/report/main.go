@@ -183,7 +183,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 	return exitRan
 }
 
-// oneLine returns the text of err without line breaks.
+// oneLine returns the text of err without line breaks, harmless to a terminal.
 func oneLine(err error) string {
-	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	return printable(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }

@@ -171,6 +171,8 @@ func TestExitCodes(t *testing.T) {
 	check(exitUsage, "-exchange", "https://bob:secret@mail.contoso.test/")
 	_, _, errs := runReport(t, "-exchange", "https://bob:secret@mail.contoso.test/")
 	assert.NotContains(t, errs, "secret")
+	_, _, errs = runReport(t, "-cert", "\x1b[2J")
+	assert.NotContains(t, errs, "\x1b")
 	check(exitCouldNot, "-signins", filepath.Join(t.TempDir(), "missing.json"))
 	check(exitCouldNot, "-signins", image)
 	check(exitCouldNot, "-cert", image)
