@@ -367,7 +367,7 @@ func (d *mailDialog) welcome(greeting string) bool {
 
 func (d *mailDialog) refused(line string) {
 	secure := d.TLS != nil
-	d.Refusals = append(d.Refusals, explain(d.protocol, line, &secure)...)
+	d.Refusals = append(d.Refusals, explain(d.protocol, line, &secure, true)...)
 }
 
 // capabilities asks for the list of capabilities, and returns nil if there

@@ -258,7 +258,7 @@ func recogniseMail(protocol Protocol, greeting string, states ...*MailState) Ser
 		}
 	}
 	meanings := map[string]bool{}
-	for _, e := range ExplainAll(protocol, text) {
+	for _, e := range explain(protocol, text, nil, false) {
 		meanings[e.Meaning] = true
 	}
 	for line := range strings.Lines(text) {

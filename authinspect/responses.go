@@ -104,40 +104,48 @@ func ExplainResponse(protocol Protocol, line string) (Explanation, bool) {
 
 // ExplainAll returns every row of the catalogue that explains a line of text,
 // the one with the most literal text first. A line such as "250-AUTH LOGIN
-// XOAUTH2" has two. Of a long text the first 64 KiB and 256 lines are read, and
-// 8 KiB of each line.
+// XOAUTH2" has two. An answer that runs over several lines, by itself or
+// because a mail or a window wrapped it, is read as one. Of a long text the
+// first 64 KiB and 256 lines are read, and 8 KiB of each answer.
 func ExplainAll(protocol Protocol, text string) []Explanation {
-	return explain(protocol.plain(), text, nil)
+	return explain(protocol.plain(), text, nil, true)
 }
 
 // explain is ExplainAll; secure, if not nil, tells whether the answer came
-// over TLS, which rows on capabilities may depend on.
-func explain(protocol Protocol, text string, secure *bool) []Explanation {
+// over TLS, which rows on capabilities may depend on. Unless wrapped, each
+// line is an answer.
+func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Explanation {
 	var hits []*response
-	lines := 0
+	add := func(line string) (found bool) {
+		for _, r := range lookUp(protocol, line, secure) {
+			found = true
+			if !slices.Contains(hits, r) {
+				hits = append(hits, r)
+			}
+		}
+		return found
+	}
+	whole, parts, lines := "", 0, 0 // the answer so far
 	for line := range strings.Lines(text[:min(len(text), maxExplainText)]) {
 		if lines++; lines > maxExplainLines {
 			break
 		}
-		line = strings.TrimSpace(line[:min(len(line), maxExplainLine)])
+		line = strings.Join(strings.Fields(line[:min(len(line), maxExplainLine)]), " ")
 		if line == "" {
 			continue
 		}
-		for _, form := range forms(protocol, line) {
-			found := false
-			for _, r := range catalogue().rows {
-				if r.protocol != protocol && r.protocol != "any" || r.weight < form.weight || !r.match(form.line, secure) {
-					continue
-				}
-				found = true
-				if !slices.Contains(hits, r) {
-					hits = append(hits, r)
-				}
-			}
-			if found {
-				break
-			}
+		more, ok := continuation(protocol, whole, line)
+		if found := add(line); wrapped && whole != "" && (ok || !found && !startsAnswer(protocol, line)) && len(whole)+len(more) < maxExplainLine {
+			whole, parts = whole+" "+more, parts+1
+			continue
 		}
+		if parts > 1 {
+			add(whole)
+		}
+		whole, parts = line, 1
+	}
+	if parts > 1 {
+		add(whole)
 	}
 	slices.SortStableFunc(hits, func(a, b *response) int { return b.weight - a.weight })
 	var all []Explanation
@@ -149,9 +157,60 @@ func explain(protocol Protocol, text string, secure *bool) []Explanation {
 	return all
 }
 
+// lookUp returns the rows that explain a line in the first form that has any.
+func lookUp(protocol Protocol, line string, secure *bool) []*response {
+	for _, form := range forms(protocol, line) {
+		var found []*response
+		for _, r := range catalogue().rows {
+			if (r.protocol == protocol || r.protocol == "any") && r.weight >= form.weight && r.match(form.line, secure) {
+				found = append(found, r)
+			}
+		}
+		if found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// smtpRefusal is a line of a refusal, which may have several (RFC 5321
+// §4.2.1), each with its codes (RFC 2034 §4).
+var smtpRefusal = regexp.MustCompile(`^([45]\d\d)([- ])([45]\.\d{1,3}\.\d{1,3} )?`)
+
+// continuation returns what line adds to the answer so far, and true if it is
+// the next line of the same reply of SMTP.
+func continuation(protocol Protocol, whole, line string) (more string, ok bool) {
+	if protocol != SMTP {
+		return line, false
+	}
+	first, next := smtpRefusal.FindStringSubmatch(cutTrace(whole)), smtpRefusal.FindStringSubmatch(cutTrace(line))
+	if first == nil || next == nil || first[1] != next[1] || first[2] != "-" || next[3] != "" && next[3] != first[3] {
+		return line, false
+	}
+	return cutTrace(line)[len(next[0]):], true
+}
+
+// answerStarts are the beginnings of what a server says, anywhere in a line.
+var answerStarts = map[Protocol]*regexp.Regexp{
+	HTTP: regexp.MustCompile(`HTTP/\d(?:\.\d)? \d{3}\b|(?i:\b(?:WWW-Authenticate|Location|Restrict-Access-Confirm|X-[A-Za-z-]+) ?:)`),
+	IMAP: regexp.MustCompile(`(?:\* |\b[A-Za-z0-9.]{1,20} )(?:OK|NO|BAD|BYE|PREAUTH|ID|CAPABILITY)\b`),
+	POP3: regexp.MustCompile(`\+OK\b|-ERR\b`),
+	SMTP: regexp.MustCompile(`\b[2-5]\d\d[ -]`),
+}
+
+// fieldStart is the beginning of any field of HTTP.
+var fieldStart = regexp.MustCompile(`^[A-Za-z0-9-]+ ?: `)
+
+// startsAnswer tells whether line begins another answer.
+func startsAnswer(protocol Protocol, line string) bool {
+	re := answerStarts[protocol]
+	return re != nil && re.MatchString(line) || protocol == HTTP && fieldStart.MatchString(line)
+}
+
 var (
-	// tracePrefix is what session logs put before what the server said.
-	tracePrefix = regexp.MustCompile(`^(?:S: ?|<{1,3} ?|<-- ?)`)
+	// tracePrefix is what session logs, swaks and mails put before what the
+	// server said.
+	tracePrefix = regexp.MustCompile(`^(?:> ?)*(?:S: ?|<{1,3}[-~*]{0,2} ?)?`)
 
 	// smtpReply finds a reply code and an enhanced status code (RFC 3463)
 	// in what mail libraries make of them: "(535, b'5.7.139 …')",
@@ -161,6 +220,9 @@ var (
 	// smtpCode is a reply code whose enhanced status code is lost.
 	smtpCode = regexp.MustCompile(`\b([245]\d\d)[^0-9A-Za-z]{1,4}(?:b['"])?(.*)`)
 )
+
+// cutTrace cuts tracePrefix off.
+func cutTrace(line string) string { return line[len(tracePrefix.FindString(line)):] }
 
 // smtpCodes are the pairs of codes in the catalogue, to be tried in front of
 // a text that lost one of them or both.
@@ -183,18 +245,26 @@ type form struct {
 // forms returns the forms in which a line is looked up, in order: as it is,
 // then as the server must have said it.
 func forms(protocol Protocol, line string) []form {
-	line = tracePrefix.ReplaceAllString(line, "")
+	line = cutTrace(line)
 	all := []form{{line: line}}
 	add := func(line string, weight int) { all = append(all, form{line, weight}) }
+	if re := answerStarts[protocol]; re != nil {
+		// Behind the time, the name of a program, a quote.
+		if at := re.FindStringIndex(line); at != nil && at[0] > 0 {
+			said := line[at[0]:]
+			if quote := line[at[0]-1]; quote == '"' || quote == '\'' {
+				said = strings.TrimRight(strings.TrimSuffix(said, ")"), `"'`)
+			}
+			line = said
+			add(line, 0)
+		}
+	}
 	switch protocol {
 	case IMAP:
 		// Client libraries cut off the tag, and then the status.
 		add("- "+line, 0)
 		add("- NO "+line, 0)
 	case POP3:
-		if i := strings.Index(line, "-ERR"); i > 0 {
-			add(line[i:], 0)
-		}
 		add("-ERR "+line, 0)
 	case SMTP:
 		if m := smtpReply.FindAllStringSubmatchIndex(line, -1); m != nil {

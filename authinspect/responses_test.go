@@ -20,7 +20,7 @@ func TestCatalogueSamples(t *testing.T) {
 		id := r.explanation.ID
 		assert.NotEmpty(t, r.samples, "%s: every row is tested with a sample", id)
 		for _, sample := range r.samples {
-			all := explain(r.sampleProtocol(), sample, r.tls)
+			all := explain(r.sampleProtocol(), sample, r.tls, true)
 			ids := make([]string, len(all))
 			for i, e := range all {
 				ids[i] = e.ID
@@ -165,6 +165,75 @@ func TestExplainAll(t *testing.T) {
 
 	// Bounded: what stands behind the first 256 lines is left out.
 	assert.Empty(t, ExplainAll(SMTP, strings.Repeat("250 ok\n", 300)+"250-AUTH LOGIN XOAUTH2"))
+}
+
+// However a sample comes out of a log, a console or a mail, it is explained by
+// the row that explains it alone.
+func TestExplainAsPasted(t *testing.T) {
+	wrap := func(width int, end string) func(string) string {
+		return func(s string) string {
+			var b strings.Builder
+			column := 0
+			for i, word := range strings.Fields(s) {
+				switch {
+				case i == 0:
+				case column+len(word) > width:
+					b.WriteString(end)
+					column = 0
+				default:
+					b.WriteString(" ")
+				}
+				b.WriteString(word)
+				column += len(word) + 1
+			}
+			return b.String()
+		}
+	}
+	before := func(prefix string) func(string) string { return func(s string) string { return prefix + s } }
+	pastes := map[string]func(string) string{
+		"wrapped": wrap(60, "\r\n"), "folded": wrap(70, "\n\t"), "blanks": func(s string) string { return strings.ReplaceAll(s, " ", "  ") + " \r\n" },
+		"hard blanks": func(s string) string { return strings.ReplaceAll(s, " ", "\u00a0") },
+		"trace":       before("S: "), "arrow": before("<- "), "swaks": before("<** "), "swaks over TLS": before("<~* "), "mail": before("> > "),
+	}
+	said := map[string]func(string) string{ // of more than a word
+		"time": before("10:00:01.123 S: "), "log": before("2026-11-22 10:00:00 ERROR the server said: "), "quoted": func(s string) string { return `said "` + s + `"` },
+		"bytes": func(s string) string { return "(b'" + s + "')" },
+	}
+	word := regexp.MustCompile(`^(?:[A-Z=0-9]+|SASL .*|IMPLEMENTATION .*)$`)
+	for _, r := range catalogue().rows {
+		for _, sample := range r.samples {
+			alone, ok := ExplainResponse(r.sampleProtocol(), sample)
+			require.True(t, ok, sample)
+			check := func(how, text string) {
+				got, _ := ExplainResponse(r.sampleProtocol(), text)
+				assert.Equal(t, alone.ID, got.ID, "%s: %q", how, text)
+			}
+			for how, paste := range pastes {
+				check(how, paste(sample))
+			}
+			for how, paste := range said {
+				if !word.MatchString(sample) {
+					check(how, paste(sample))
+				}
+			}
+			// RFC 5321 §4.2.1, with and without the enhanced code on each line.
+			if codes := smtpRefusal.FindString(sample); codes != "" {
+				code := codes[:3]
+				first, rest, found := strings.Cut(wrap(40, "\x00")(strings.TrimPrefix(sample, codes)), "\x00")
+				if !found {
+					continue
+				}
+				rest = strings.ReplaceAll(rest, "\x00", " ")
+				check("two lines", code+"-"+codes[4:]+first+"\r\n"+code+" "+rest)
+				check("two lines with codes", code+"-"+codes[4:]+first+"\r\n"+code+" "+codes[4:]+rest)
+			}
+		}
+	}
+	// Two answers are not one.
+	all := ExplainAll(SMTP, "535 5.7.139 Authentication unsuccessful, basic\n535 5.7.139 authentication is disabled")
+	require.Len(t, all, 1)
+	assert.Equal(t, "smtp-535-57139", all[0].ID)
+	assert.Empty(t, ExplainAll(HTTP, "Location: /x\nReferer: https://mail.contoso.test/owa/auth/logon.aspx"))
 }
 
 func TestParseCatalogueRefuses(t *testing.T) {
