@@ -20,7 +20,7 @@ type UpgradePlan struct {
 
 	// Target is the lowest release that is good on every axis up to the
 	// horizon: it can be the installed version itself, and it is zero if no
-	// release known at At is. Newest is the newest release at At.
+	// release known at At is known to be. Newest is the newest release at At.
 	Target Version
 	Newest Version
 
@@ -86,6 +86,11 @@ func (j *Judge) good(product Product, v Version, p UpgradePlan, facts Facts) boo
 		}
 	}
 	then := j.Assess(product, v, p.Horizon, facts)
+	for _, f := range then.On(CutoffAxis) {
+		if f.Status == crossprem.Unknown && !f.Due.After(p.Horizon) {
+			return false // another release is surely not hit
+		}
+	}
 	// An unknown end of support is that of the newest release: none is better.
 	return len(then.Stopped) == 0 && then.Support != Retired && (then.Support != SupportUnknown || v == p.Newest)
 }
@@ -149,10 +154,16 @@ func (p *UpgradePlan) automation(j *Judge, now Assessment, current Installed, fa
 	switch {
 	case p.Target == current.Version:
 		p.Automation, p.Why = crossprem.Passed, "Nothing needs to be upgraded."
+	case p.Target.IsZero() && p.Newest.Less(current.Version):
+		p.Why = fmt.Sprintf("%s is newer than every release that is known on that day.", current.Version)
 	case p.Target.IsZero():
 		p.Automation, p.Why = crossprem.Failed, "No release that is known would do."
+	case facts.Component == "dc-agent":
+		p.Automation, p.Why = crossprem.Failed, "A DC agent is never upgraded automatically."
+	case offered.IsZero():
+		p.Why = "The documents tell of no release that was offered to automatic upgrade by then."
 	case offered.Less(p.Target):
-		p.Automation, p.Why = crossprem.Failed, fmt.Sprintf("The newest release offered to automatic upgrade is %s.", orNone(offered))
+		p.Automation, p.Why = crossprem.Failed, fmt.Sprintf("The newest release offered to automatic upgrade is %s.", offered)
 	case can == No:
 		last := v.Findings[len(v.Findings)-1]
 		p.Automation, p.Why = crossprem.Failed, strings.TrimSuffix(last.Title, ".")+"."
@@ -161,11 +172,4 @@ func (p *UpgradePlan) automation(j *Judge, now Assessment, current Installed, fa
 	default:
 		p.Why = fmt.Sprintf("Automatic upgrade offers %s; whether it is on here is not known.", offered)
 	}
-}
-
-func orNone(v Version) string {
-	if v.IsZero() {
-		return "none"
-	}
-	return v.String()
 }

@@ -68,3 +68,29 @@ func TestPlanOfThePast(t *testing.T) {
 	p = plan("2.3.20.0", "2025-04-01", "2020-01-01", Facts{})
 	assert.Equal(t, p.At, p.Horizon)
 }
+
+// What is not known is neither good nor a failure.
+func TestPlanOfTheUnknown(t *testing.T) {
+	on := func(product Product, v, at string, facts Facts) UpgradePlan {
+		return Plan(Installed{Product: product, Version: version(v)}, facts, date(at), date("2027-11-22"))
+	}
+	p := on(PasswordProtection, "1.2.65.0", "2026-11-22", Facts{})
+	assert.Equal(t, version("1.2.116.0"), p.Target, "a DC agent 1.2.65.0 has stopped, and this may be one")
+	assert.Equal(t, crossprem.Unknown, p.Automation)
+	p = on(PasswordProtection, "1.2.65.0", "2026-11-22", Facts{Component: "dc-agent"})
+	assert.Equal(t, version("1.2.116.0"), p.Target)
+	assert.Equal(t, crossprem.Failed, p.Automation)
+	assert.Equal(t, version("1.2.65.0"), on(PasswordProtection, "1.2.65.0", "2026-11-22", Facts{Component: "proxy"}).Target)
+	assert.Equal(t, version("2.4.21.0"), plan("2.4.18.0", "2024-12-01", "2025-06-01", Facts{}).Target, "in another cloud than the commercial one 2.4.18.0 is too low")
+
+	p = on(HealthAgent, "4.5.2487.0", "2026-11-22", Facts{})
+	assert.Equal(t, version("4.5.2549.0"), p.Target)
+	assert.Equal(t, crossprem.Unknown, p.Automation, "no document tells what is offered to automatic upgrade")
+
+	for v, at := range map[string]string{"3.0.0.0": "2026-11-22", "2.6.3.0": "2015-01-01"} {
+		p = on(ConnectSync, v, at, Facts{})
+		assert.Zero(t, p.Target)
+		assert.Equal(t, crossprem.Unknown, p.Automation)
+		assert.Contains(t, p.Why, "newer than every release")
+	}
+}

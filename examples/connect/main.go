@@ -221,7 +221,7 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 	s := screen{out: stdout}
 	for n, i := range found.Installed {
 		s.assessment(i, all[n])
-		s.plan(i, connectversion.Plan(i, machine.FactsOf(i), a.at, a.until))
+		s.plan(i, all[n], connectversion.Plan(i, machine.FactsOf(i), a.at, a.until))
 	}
 	s.evidence(found)
 	return s.err

@@ -130,11 +130,15 @@ func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessm
 	}
 }
 
-func (s *screen) plan(i connectversion.Installed, p connectversion.UpgradePlan) {
+func (s *screen) plan(i connectversion.Installed, a connectversion.Assessment, p connectversion.UpgradePlan) {
 	s.printf("\nUntil %s: ", p.Horizon.Format(time.DateOnly))
 	switch {
+	case p.Target.IsZero() && p.Newest.Less(i.Version):
+		s.printf("nothing is known of what to do.")
 	case p.Target.IsZero():
 		s.printf("no release that is known on %s would do.", p.At.Format(time.DateOnly))
+	case p.Target == i.Version && a.Support == connectversion.Outdated && a.SupportUntil.IsZero():
+		s.printf("%s can stay, as far as any document tells.", p.Target)
 	case p.Target == i.Version:
 		s.printf("%s can stay.", p.Target)
 	default:
