@@ -46,6 +46,7 @@ func TestClassByClientApp(t *testing.T) {
 	check("other clients;  imap4", signins.Legacy, signins.IMAP, signins.ByClientApp)
 	check("Other clients", signins.Legacy, signins.OtherLegacy, signins.ByClientApp)
 	check("Other clients; Older Office clients", signins.Legacy, signins.OtherLegacy, signins.ByClientApp)
+	check("Other clients; ", signins.Legacy, signins.OtherLegacy, signins.ByClientApp)
 	check("AutoDiscover", signins.Legacy, signins.Autodiscover, signins.ByClientApp)
 	check("Autodiscover", signins.Legacy, signins.Autodiscover, signins.ByClientApp)
 	check("MAPI over HTTP", signins.Legacy, signins.MAPI, signins.ByClientApp)

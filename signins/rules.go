@@ -194,14 +194,18 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 			}
 		}
 	}
+	compromised := make(map[string]bool)
+	for _, k := range s.Attacks {
+		for _, name := range k.Compromised {
+			compromised[name] = true
+		}
+	}
 	var using, tried []crossprem.Finding
 	for p, u := range uses {
 		if len(u.with) > 0 {
 			f := finding(ruleLegacyUse, crossprem.Failed, Protocol(p).String())
 			f.Detail = fmt.Sprintf("%s signed in with it successfully: %s.", count(len(u.with), "user"), list(u.with))
-			attacked := slices.DeleteFunc(slices.Clone(u.with), func(name string) bool {
-				return !slices.ContainsFunc(s.Attacks, func(a Attack) bool { return slices.Contains(a.Compromised, name) })
-			})
+			attacked := slices.DeleteFunc(slices.Clone(u.with), func(name string) bool { return !compromised[name] })
 			if len(attacked) > 0 {
 				f.Detail += fmt.Sprintf(" An attack got in as %s.", list(attacked))
 			}
@@ -318,14 +322,19 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 	expected := func(country string) bool {
 		return slices.ContainsFunc(a.Countries, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), country) })
 	}
+	usersIn := make(map[string][]string)
+	for name, u := range s.users() {
+		for _, c := range u.Countries {
+			usersIn[c.Name] = append(usersIn[c.Name], name)
+		}
+	}
 	var found []crossprem.Finding
 	for _, c := range s.Countries {
 		if expected(c.Name) {
 			continue
 		}
-		tried := s.usersWith(func(u *User) bool {
-			return slices.ContainsFunc(u.Countries, func(t Tally) bool { return t.Name == c.Name })
-		})
+		tried := usersIn[c.Name]
+		slices.Sort(tried)
 		f := finding(ruleCountry, crossprem.Failed, c.Name)
 		f.Detail = fmt.Sprintf("%s, of which %d succeeded, as %s: %s.", count(c.Records, "legacy sign-in"), c.Successes, count(len(tried), "user"), list(tried))
 		f.Remedy = "Block legacy authentication with a Conditional Access policy."

@@ -69,7 +69,7 @@ type Summary struct {
 	// their hash, with exact counts.
 	Clients      []Tally `json:"clients"`      // family of user agents, such as "CBAInPROD"
 	Applications []Tally `json:"applications"` // display name
-	Countries    []Tally `json:"countries"`    // two letters; of interactive sign-ins alone
+	Countries    []Tally `json:"countries"`    // two letters; not of sign-ins known to be non-interactive
 	Networks     []Tally `json:"networks"`     // "AS64500", or a /16 or /32 of which the AS is not known
 	Days         []Tally `json:"days"`         // UTC, such as "2026-11-18"
 	Hours        []Tally `json:"hours"`        // UTC, "00" to "23", all days together

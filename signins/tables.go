@@ -1,6 +1,7 @@
 package signins
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"strings"
@@ -119,7 +120,7 @@ func mustUnmarshal(data []byte, v any) {
 func normalise(name string) string {
 	name = strings.ToLower(strings.Join(strings.Fields(name), " "))
 	if rest, ok := strings.CutPrefix(name, "other clients;"); ok {
-		return strings.TrimSpace(rest)
+		return cmp.Or(strings.TrimSpace(rest), "other clients")
 	}
 	return name
 }

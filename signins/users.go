@@ -19,7 +19,7 @@ type User struct {
 	LastSuccess time.Time     `json:"lastSuccess,omitzero"`
 	Protocols   []ProtocolUse `json:"protocols,omitempty"` // sorted
 	Outcomes    []OutcomeUse  `json:"outcomes,omitempty"`  // sorted
-	Countries   []Tally       `json:"countries,omitempty"` // interactive ones; 32 at most
+	Countries   []Tally       `json:"countries,omitempty"` // not of non-interactive ones; 32 at most
 	Clients     []Tally       `json:"clients,omitempty"`   // 16 at most
 
 	// Modern sign-ins that are worth knowing of, and password grants of any class.
