@@ -40,7 +40,8 @@ type Tenant struct {
 	// mistakes, second factors and the attacks come on top.
 	Events int
 
-	// Attacks of each kind, at random times. They need some sixty people.
+	// Attacks of each kind, at random times. A spray takes 12 people at least,
+	// a distributed one 20: with fewer, asking for the log panics.
 	Sprays            int
 	BruteForces       int
 	DistributedSprays int
@@ -492,6 +493,9 @@ func (m *maker) grant(n int) {
 
 // attackEvents returns the sign-ins of all attacks, attack by attack.
 func (t *Tenant) attackEvents() []event {
+	if n := t.users(); t.Sprays > 0 && n < 12 || t.DistributedSprays > 0 && n < 20 {
+		panic("signinstest: too few people for a spray")
+	}
 	var events []event
 	rng := rand.New(rand.NewPCG(t.Seed, 2))
 	number := 0
@@ -529,9 +533,6 @@ func (t *Tenant) attackEvents() []event {
 		}
 		victims := rng.Perm(t.users())
 		size := min(12+rng.IntN(40), len(victims)-2)
-		if size < 0 {
-			continue
-		}
 		for k, n := range victims[:size] {
 			o := signins.BadPassword
 			switch {

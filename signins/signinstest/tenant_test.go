@@ -158,6 +158,19 @@ func TestAttacksAreFoundAndNothingElse(t *testing.T) {
 	}
 }
 
+// An attack that is asked for takes place, or is refused.
+func TestAttacksOnFew(t *testing.T) {
+	for _, tenant := range []signinstest.Tenant{{Users: 12, Sprays: 3}, {Users: 1, BruteForces: 3}, {Users: 20, DistributedSprays: 3}} {
+		s, err := signins.Summarize(tenant.All())
+		require.NoError(t, err)
+		assert.Len(t, s.Attacks, 3)
+		tenant.Users--
+		if tenant.Users > 0 {
+			assert.Panics(t, func() { tenant.Attacks() })
+		}
+	}
+}
+
 // In a peaceful tenant, mistyped passwords, forgotten ones and old phones are
 // not attacks.
 func TestPeacefulDaysHaveNoAttacks(t *testing.T) {
