@@ -267,7 +267,8 @@ func TestRules(t *testing.T) {
 	for _, p := range Products() {
 		for _, r := range Embedded().Releases(p) {
 			for _, at := range []string{"2020-07-01", "2023-10-01", "2026-11-22", "2028-01-01"} {
-				for _, facts := range []Facts{{}, {AutoUpgrade: AutoUpgradeSuspended, ImportAPI: 1, ExportAPI: 1, Authentication: ServiceAccount, DotNetRelease: 1, WindowsBuild: 1, TLS12: No, TLS12Explicit: No, EditedConfig: Yes, Component: "dc-agent"}} {
+				for _, facts := range []Facts{{}, {AutoUpgrade: AutoUpgradeSuspended, ImportAPI: 1, ExportAPI: 1, Authentication: ServiceAccount, DotNetRelease: 1, WindowsBuild: 1, TLS12: No, TLS12Explicit: No, EditedConfig: Yes, Component: "dc-agent"},
+					{AutoUpgrade: AutoUpgradeDisabled, SchedulerStopped: Yes, Staging: Yes, Component: "proxy"}} {
 					for _, f := range Assess(p, r.Version, date(at), facts).Findings {
 						rule, ok := ids[f.Rule]
 						if assert.True(t, ok, f.Rule) {

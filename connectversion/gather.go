@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -338,8 +339,8 @@ func (g *gathering) setting(where, name, value string) {
 			g.Facts.AutoUpgradeDetail = value
 		}
 	case "Microsoft.Synchronize.SchedulerSuspended":
-		if strings.EqualFold(value, "true") {
-			g.Facts.SchedulerStopped = Yes
+		if stopped, err := strconv.ParseBool(strings.ToLower(value)); err == nil {
+			g.Facts.SchedulerStopped = answer(stopped)
 		}
 	}
 }

@@ -84,6 +84,7 @@ var ownRules = map[string]ownRule{
 	ruleReach:          {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade does not get far enough", nil},
 	ruleDisabled:       {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade is switched off", []string{pageAutoUpgrade}},
 	ruleSuspended:      {AutoUpgradeAxis, crossprem.Warning, "Automatic upgrade is suspended", []string{pageAutoUpgrade}},
+	ruleScheduler:      {AutoUpgradeAxis, crossprem.Critical, "The scheduler is suspended: nothing is synchronised", []string{pageHalfUpgrade}},
 	ruleNeverReleased:  {RecallAxis, crossprem.Warning, "The version was never released", nil},
 	ruleKnownIssues:    {RecallAxis, crossprem.Info, "The release has known issues", nil},
 	ruleV2Endpoint:     {FeatureAxis, crossprem.Warning, "The sync service V2 endpoint is not in use", []string{pageEndpointV2}},
