@@ -457,6 +457,11 @@ func TestBounds(t *testing.T) {
 	bomb.WriteString(`</Objs>`)
 	fails(bomb.String(), "psobject: line 1: too many values")
 
+	// A cell that goes on for a hundred thousand rows is cut somewhere.
+	cell := one(t, "aaa bbb\n--- ---\nx   y\n"+strings.Repeat("    y\n", 100_000)).Get("bbb")
+	assert.Equal(t, Cut, cell.State)
+	assert.Len(t, cell.Text, maxCutText+1)
+
 	_, err := Parse(make([]byte, MaxSize+1))
 	assert.EqualError(t, err, "psobject: input is larger than 64 MiB")
 }

@@ -40,6 +40,10 @@ func columnsOf(rule []rune) []column {
 	return columns
 }
 
+// maxCutText bounds the text of a cell that goes on and on: adding to it row
+// by row would take a time that grows with the square of the rows.
+const maxCutText = 4 << 10
+
 // table reads a table, the first two lines of which are its header, up to an
 // empty line, and returns how many lines it took.
 //
@@ -100,7 +104,10 @@ func (r *consoleReader) table(lines []string) (int, error) {
 			for i, c := range columns {
 				if text := cell(row, c); text != "" {
 					v := &last.Properties[i].Value
-					*v = Value{State: Cut, Text: strings.TrimSpace(v.Text + " " + text)}
+					if len(v.Text) < maxCutText {
+						v.Text = strings.TrimSpace(v.Text + " " + text)
+					}
+					*v = Value{State: Cut, Text: v.Text}
 				}
 			}
 			continue
