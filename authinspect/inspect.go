@@ -54,7 +54,8 @@ type Inspector struct {
 	Allow func(*url.URL) error
 
 	// Proxy returns the proxy for a request, as in http.Transport. If nil,
-	// there is none; the environment is not consulted.
+	// there is none; the environment is not consulted. Mail servers are not
+	// asked through it: there Dial decides.
 	Proxy func(*http.Request) (*url.URL, error)
 
 	// Timeout bounds one request with its answer. If zero, 30 seconds do:

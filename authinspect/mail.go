@@ -94,12 +94,13 @@ func (r MailResult) MarshalJSON() ([]byte, error) {
 }
 
 // safest returns the state over TLS, the one before it if the server offers
-// no TLS, or nil.
+// no TLS, or nil. Where TLS is offered and declined, or hidden on the way, the
+// state before it is no picture of the one behind.
 func (r *MailResult) safest() *MailState {
 	switch {
 	case r.Secure != nil:
 		return r.Secure
-	case r.Clear != nil && r.StartTLS == Refused:
+	case r.Clear != nil && r.StartTLS == Refused && !r.Clear.StartTLS && !slices.ContainsFunc(r.Clear.Capabilities, mangled):
 		return r.Clear
 	}
 	return nil
@@ -282,8 +283,7 @@ func (d *mailDialog) run(tlsFirst bool) error {
 	}
 	if !d.succeeded(answer) {
 		d.StartTLS = Refused
-		d.warn("STARTTLS is offered, and declined: %s", shorten(last(answer)))
-		d.refused(last(answer))
+		d.refused("STARTTLS is offered, and declined", answer...)
 		return nil
 	}
 	if n := d.lines.Buffered(); n > 0 {
@@ -354,20 +354,31 @@ func (d *mailDialog) greeting() (string, error) {
 // welcome tells whether the greeting lets the conversation go on.
 func (d *mailDialog) welcome(greeting string) bool {
 	upper := strings.ToUpper(greeting)
-	if strings.HasPrefix(upper, "* PREAUTH") {
+	if isPreauth(greeting) {
 		d.warn("the server takes the connection for signed in (PREAUTH); STARTTLS is not possible then")
 	}
-	if strings.HasPrefix(upper, "* OK") || strings.HasPrefix(upper, "* PREAUTH") || strings.HasPrefix(upper, "+OK") || strings.HasPrefix(upper, "220") {
+	if strings.HasPrefix(upper, "* OK") || isPreauth(greeting) || strings.HasPrefix(upper, "+OK") || strings.HasPrefix(upper, "220") {
 		return true
 	}
-	d.warn("the server does not want this connection: %s", shorten(greeting))
-	d.refused(greeting)
+	d.refused("the server does not want this connection", greeting)
 	return false
 }
 
-func (d *mailDialog) refused(line string) {
+// isPreauth tells whether a greeting of IMAP says that one is signed in
+// already (RFC 9051 §7.1.4).
+func isPreauth(greeting string) bool {
+	return strings.HasPrefix(strings.ToUpper(greeting), "* PREAUTH")
+}
+
+// refused explains a refusal, which a command or the server itself met with,
+// and tells it as a warning.
+func (d *mailDialog) refused(what string, answer ...string) {
+	if d.protocol != SMTP {
+		answer = answer[len(answer)-1:] // the lines before it are about something else
+	}
+	d.warn("%s: %s", what, shorten(strings.Join(answer, " ")))
 	secure := d.TLS != nil
-	d.Refusals = append(d.Refusals, explain(d.protocol, line, &secure, true)...)
+	d.Refusals = append(d.Refusals, explain(d.protocol, strings.Join(answer, "\n"), &secure, true)...)
 }
 
 // capabilities asks for the list of capabilities, and returns nil if there
@@ -379,6 +390,11 @@ func (d *mailDialog) capabilities(greeting string) *MailState {
 	if err != nil {
 		d.warn("%s: %v", verb, err)
 	}
+	for _, line := range answer {
+		if d.protocol == IMAP && strings.HasPrefix(strings.ToUpper(line), "* BYE") {
+			d.refused("the server ends the connection", line)
+		}
+	}
 	if len(answer) == 0 && greeting == "" {
 		return nil
 	}
@@ -388,9 +404,12 @@ func (d *mailDialog) capabilities(greeting string) *MailState {
 		s = ParseMailState(d.protocol, append([]string{greeting}, answer...))
 	}
 	switch {
-	case err == nil && !d.succeeded(answer):
-		d.warn("%s is declined: %s", verb, shorten(last(answer)))
-		d.refused(last(answer))
+	case isPreauth(greeting), err != nil && d.protocol != IMAP:
+		// One who is signed in is not told how to; a list that was cut short
+		// is none. In IMAP the whole list is one line.
+		s.Known = false
+	case err == nil && !d.succeeded(answer): // and has a line at least
+		d.refused(verb+" is declined", answer...)
 	case err == nil && !s.Known:
 		d.warn("the answer to %s holds no list of capabilities", verb)
 	}
@@ -532,12 +551,14 @@ func (r *MailResult) conclude() {
 	r.Server = recogniseMail(r.Protocol.plain(), r.Greeting, r.Clear, r.Secure)
 	s := r.safest()
 	if s == nil || !s.Known {
-		const reason = "no list of capabilities could be read"
-		r.ModernReason, r.PasswordReason = reason, reason
-		if r.Clear != nil && r.Clear.Known {
-			const reason = "TLS could not be set up, and before it a server need not name everything"
-			r.ModernReason, r.PasswordReason = reason, reason
+		reason := "no list of capabilities could be read"
+		switch {
+		case isPreauth(r.Greeting):
+			reason = "the server takes the connection for signed in, and does not say how one signs in"
+		case r.TLS == nil && r.Clear != nil && r.Clear.Known:
+			reason = "TLS could not be set up, and before it a server need not name everything"
 		}
+		r.ModernReason, r.PasswordReason = reason, reason
 		return
 	}
 	where := "over TLS"

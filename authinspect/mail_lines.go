@@ -49,7 +49,7 @@ var (
 func (s *MailState) Passwords() []string {
 	names := s.named(passwordMechanisms)
 	if s.Login == Advertised {
-		if slices.Contains(s.Capabilities, "USER") {
+		if slices.ContainsFunc(s.Capabilities, func(c string) bool { return strings.EqualFold(c, "USER") }) {
 			return append(names, "USER")
 		}
 		return append(names, "LOGIN command")

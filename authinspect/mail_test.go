@@ -274,6 +274,29 @@ func TestInspectMailHalfway(t *testing.T) {
 	old.Clear = []authinspecttest.MailReply{{Command: "QUIT", Answer: []string{"+OK"}}}
 	unknown(old, "CAPA is declined")
 
+	// A list without an end is none, and what it does not name may follow.
+	cut := authinspecttest.ExchangeServerMail(authinspect.POP3)
+	cut.Clear = []authinspecttest.MailReply{{Command: "CAPA", Answer: []string{"+OK", "TOP"}, Hangup: true}}
+	assert.Equal(t, authinspect.StrengthUnknown, unknown(cut, "CAPA: EOF").StartTLS)
+	cut = authinspecttest.ExchangeServerMail(authinspect.SMTP)
+	cut.Clear = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{"250-mail", "250-SIZE"}, Hangup: true}}
+	assert.Equal(t, authinspect.StrengthUnknown, unknown(cut, "EHLO: EOF").StartTLS)
+
+	// The reason is told wherever it stands.
+	many := authinspecttest.PostfixMail(authinspect.SMTP)
+	many.Clear = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{"421-4.7.0 Too many of you", "421 4.3.2 come back later"}, Hangup: true}}
+	unknown(many, "EHLO is declined: 421-4.7.0 Too many of you 421 4.3.2 come back later")
+	bye := authinspecttest.ExchangeOnlineMail(authinspect.IMAP)
+	bye.Clear = []authinspecttest.MailReply{{Command: "CAPABILITY", Answer: []string{"* BYE Connection is closed. 13"}, Hangup: true}}
+	r = unknown(bye, "the server ends the connection: * BYE Connection is closed. 13")
+	require.Len(t, r.Refusals, 1)
+	assert.Equal(t, "throttled", r.Refusals[0].Meaning)
+
+	// TLS was reached, and nothing behind it.
+	mute := authinspecttest.PostfixMail(authinspect.SMTP, "PLAIN")
+	mute.Secure = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{"503 5.5.1 bad sequence"}}}
+	assert.Equal(t, "no list of capabilities could be read", unknown(mute, "EHLO is declined").ModernReason)
+
 	endless := authinspecttest.DovecotMail(authinspect.IMAPS, "PLAIN")
 	for i := range endless.Secure {
 		if endless.Secure[i].Command == "CAPABILITY" {
@@ -305,13 +328,22 @@ func TestInspectMailDeclinesTLS(t *testing.T) {
 	missing := mailFinding(t, authinspect.AssessMail(r, november2026), "mail-tls-missing")
 	assert.Equal(t, crossprem.Failed, missing.Status)
 	assert.Contains(t, missing.Detail, "454 4.7.0")
+	// Postfix names AUTH over TLS only: that none is seen before it proves nothing.
+	assert.Equal(t, authinspect.ModernUnknown, r.Modern)
+	assert.Equal(t, authinspect.StrengthUnknown, r.Password)
 }
 
 // A connection that the server takes for signed in cannot start TLS.
 func TestInspectMailPreauthenticated(t *testing.T) {
 	host := authinspecttest.DovecotMail(authinspect.IMAP, "PLAIN")
 	host.Greeting = []string{"* PREAUTH IMAP4rev1 server logged in as bob"}
-	assert.Contains(t, strings.Join(inspectMail(t, host).Warnings, "\n"), "PREAUTH")
+	r := inspectMail(t, host)
+	assert.Contains(t, strings.Join(r.Warnings, "\n"), "PREAUTH")
+	assert.Nil(t, r.Secure)
+	assert.Equal(t, authinspect.StrengthUnknown, r.Password, "nobody is asked for one")
+	for _, f := range authinspect.AssessMail(r, november2026) {
+		assert.Equal(t, crossprem.Unknown, f.Status, f.Rule)
+	}
 }
 
 // What a server sends is bounded in every direction.
@@ -376,6 +408,14 @@ func TestInspectMailInjection(t *testing.T) {
 	}
 }
 
+// Capabilities compare without case (RFC 2449 §3).
+func TestParseMailStateAnyCase(t *testing.T) {
+	s := authinspect.ParseMailState(authinspect.POP3, []string{"+OK", "user", "sasl plain xoauth2", "stls", "."})
+	assert.Equal(t, []string{"PLAIN", "USER"}, s.Passwords())
+	assert.Equal(t, []string{"XOAUTH2"}, s.Tokens())
+	assert.True(t, s.StartTLS)
+}
+
 func TestInspectMailFirewall(t *testing.T) {
 	host := authinspecttest.PostfixMail(authinspect.SMTP, "PLAIN")
 	for i, reply := range host.Clear {
@@ -386,6 +426,7 @@ func TestInspectMailFirewall(t *testing.T) {
 	r := inspectMail(t, host)
 	assert.Equal(t, authinspect.Refused, r.StartTLS)
 	assert.Contains(t, mailFinding(t, authinspect.AssessMail(r, november2026), "mail-tls-missing").Detail, "overwritten")
+	assert.Equal(t, authinspect.ModernUnknown, r.Modern, "what is behind TLS is hidden with it")
 }
 
 // Exchange Online without STARTTLS is not what Exchange Online sent.
