@@ -174,6 +174,9 @@ func (r *Rollover) successor(current, next *Certificate, at time.Time) crossprem
 	status := crossprem.Passed
 	switch {
 	case current.NotAfter().Sub(at) > currentWindow:
+	case !staged && r.Config.NextUnknown:
+		status = crossprem.Unknown
+		detail += "; whether a next one is staged is not known"
 	case !staged:
 		status = crossprem.Failed
 		detail += ", and no next one is staged"

@@ -108,6 +108,7 @@ func TestAssessRollover(t *testing.T) {
 	check(current, nil, none, "")
 	check(current, next, day(30), "")
 	check(late, nil, none, "auth-cert-expiring auth-config-rollover")
+	check(late, nil, none, "auth-cert-expiring auth-config-rollover?", func(r *oauthcert.Rollover) { r.Config.NextUnknown = true })
 	check(late, next, day(10), "auth-cert-expiring")
 	check(late, short, day(10), "auth-cert-expiring auth-config-rollover")
 	check(gone, nil, none, "auth-cert-expired auth-config-rollover")
@@ -214,6 +215,17 @@ func TestReadAuthConfig(t *testing.T) {
 	assert.True(t, c.Next.IsZero())
 	assert.True(t, c.NextEffective.IsZero())
 	assert.Empty(t, c.NextEffectiveText)
+	assert.False(t, c.NextUnknown, "there is none")
+
+	// What was not captured is not taken for empty.
+	c, err = oauthcert.ReadAuthConfig([]byte(`{"CurrentCertificateThumbprint": "A94F2C7B18D05E63F1A2B4C6D8E0F21436587A9C"}`))
+	require.NoError(t, err)
+	assert.True(t, c.NextUnknown)
+	_, err = c.Select(oauthcert.Next)
+	assert.ErrorContains(t, err, "does not show NextCertificateThumbprint")
+	c, err = oauthcert.ReadAuthConfig([]byte("CurrentCertificateThumbprint : A94F2C7B18D05E63F1A2B4C6D8E0F21436587A9C\nNextCertificateThumbprint    : 3D7E91B05C8A426F0E1D2C3B4A59687706152433\n"))
+	require.NoError(t, err)
+	assert.Equal(t, "absent", c.NextEffectiveText)
 }
 
 // The faulty capture, as far as it is about certificates: the current one has

@@ -17,8 +17,13 @@ type AuthConfig struct {
 	Next          Thumbprint
 	NextEffective time.Time // UTC; zero if it is not set or was not understood
 
-	// NextEffectiveText is the date as it was printed, if it was not understood.
+	// NextEffectiveText is the date as it was printed, if it was not understood,
+	// or "absent" if the capture shows a next certificate and no date.
 	NextEffectiveText string
+
+	// NextUnknown tells that the capture does not show NextCertificateThumbprint,
+	// and so not whether there is a next certificate.
+	NextUnknown bool
 }
 
 // A Role names one of the three certificates of an AuthConfig.
@@ -43,6 +48,9 @@ func (c AuthConfig) Select(role Role) (Thumbprint, error) {
 		t = c.Previous
 	default:
 		return Thumbprint{}, fmt.Errorf("oauthcert: no such role: %.40q; current, next and previous are", string(role))
+	}
+	if t.IsZero() && role == Next && c.NextUnknown {
+		return Thumbprint{}, errors.New("oauthcert: the capture of the auth configuration does not show NextCertificateThumbprint")
 	}
 	if t.IsZero() {
 		return Thumbprint{}, fmt.Errorf("oauthcert: the auth configuration names no %s certificate", role)
@@ -100,11 +108,12 @@ func authConfig(o psobject.Object) (c AuthConfig, err error) {
 			return AuthConfig{}, fmt.Errorf("oauthcert: auth configuration: %s: %w", f.name, err)
 		}
 	}
+	c.NextUnknown = !o.Has("NextCertificateThumbprint")
 	date, state := o.Time("NextCertificateEffectiveDate")
-	switch state {
-	case psobject.Present:
+	switch {
+	case state == psobject.Present:
 		c.NextEffective = date
-	case psobject.Unreadable, psobject.Cut:
+	case state == psobject.Unreadable, state == psobject.Cut, state == psobject.Absent && !c.Next.IsZero():
 		c.NextEffectiveText, _ = o.String("NextCertificateEffectiveDate")
 		if c.NextEffectiveText == "" {
 			c.NextEffectiveText = state.String()
