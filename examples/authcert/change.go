@@ -145,6 +145,10 @@ func (o *options) wanted(ctx context.Context, p *place) ([]*oauthcert.Certificat
 		if err != nil {
 			return nil, err
 		}
+		if config.NextUnknown {
+			_, err := config.Select(oauthcert.Next)
+			return nil, err
+		}
 		for _, t := range []oauthcert.Thumbprint{config.Current, config.Next} {
 			if t.IsZero() {
 				continue
