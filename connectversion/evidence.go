@@ -27,6 +27,14 @@ const (
 // trust orders origins, the most trusted first.
 var trust = []Origin{FromEngineFile, FromSetupFile, FromSettings, FromUninstallKey, FromDirectory, FromTrace, FromTenant}
 
+// rank is the place in that order; an origin that is none of ours comes last.
+func (o Origin) rank() int {
+	if i := slices.Index(trust, o); i >= 0 {
+		return i
+	}
+	return len(trust)
+}
+
 // Evidence is one version, seen somewhere. It is a plain value.
 type Evidence struct {
 	Product   Product
@@ -78,7 +86,7 @@ func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 	r := Reconciliation{}
 	groups := map[string][]Evidence{}
 	var order []string
-	server := theServer(evidence)
+	server, name := theServer(evidence), serverNames(evidence)
 	for _, e := range evidence {
 		if e.Version.IsZero() && e.SyncEnabled != No {
 			r.add(ruleEvidenceCut, crossprem.Unknown, crossprem.Info, cmp.Or(e.Server, server, e.Product.Title()),
@@ -88,7 +96,7 @@ func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 		if e.Origin != FromTenant {
 			e.Server = cmp.Or(e.Server, server)
 		}
-		key := fmt.Sprintf("%d\x00%s\x00%s", e.Product, e.Component, strings.ToLower(shortName(e.Server)))
+		key := fmt.Sprintf("%d\x00%s\x00%s", e.Product, e.Component, name(e.Server))
 		if e.Origin == FromTenant {
 			key += "\x00tenant"
 		}
@@ -102,7 +110,7 @@ func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 	for _, key := range order {
 		group := groups[key]
 		slices.SortStableFunc(group, func(a, b Evidence) int {
-			return cmp.Or(cmp.Compare(slices.Index(trust, a.Origin), slices.Index(trust, b.Origin)), b.At.Compare(a.At))
+			return cmp.Or(cmp.Compare(a.Origin.rank(), b.Origin.rank()), b.At.Compare(a.At))
 		})
 		if group[0].Origin == FromTenant {
 			tenant = append(tenant, group[0])
@@ -111,6 +119,14 @@ func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 		local = append(local, group[0])
 		r.Installed = append(r.Installed, Installed{group[0].Product, group[0].Component, group[0].Version, group[0].Server, group})
 		r.halfUpgraded(group)
+		if best := group[0]; best.Origin == FromTrace {
+			day := "a day that is not known"
+			if !best.At.IsZero() {
+				day = best.At.Format(time.DateOnly)
+			}
+			r.add(ruleTraceOnly, crossprem.Unknown, crossprem.Info, cmp.Or(best.Server, best.Product.Title()), "Only a log of the wizard names the version",
+				fmt.Sprintf("The wizard of %s ran on %s; whether that is still what is installed is not known.", best.Version, day), "")
+		}
 	}
 	for _, e := range tenant {
 		r.tenant(at, e, local)
@@ -146,7 +162,32 @@ func theServer(evidence []Evidence) string {
 	return name
 }
 
-func sameServer(a, b string) bool { return strings.EqualFold(shortName(a), shortName(b)) }
+// sameServer compares names of which one may be that of DNS; two of DNS are
+// compared whole, for every domain may have its DC01.
+func sameServer(a, b string) bool {
+	return strings.EqualFold(a, b) ||
+		strings.EqualFold(shortName(a), shortName(b)) && (shortName(a) == a || shortName(b) == b)
+}
+
+// serverNames returns a function that makes names of the same server equal:
+// short ones, unless servers of several domains share one.
+func serverNames(evidence []Evidence) func(string) string {
+	full, shared := make(map[string]string), make(map[string]bool)
+	for _, e := range evidence {
+		name := strings.ToLower(e.Server)
+		if short := shortName(name); short != name {
+			shared[short] = shared[short] || full[short] != "" && full[short] != name
+			full[short] = name
+		}
+	}
+	return func(server string) string {
+		server = strings.ToLower(server)
+		if short := shortName(server); !shared[short] {
+			return short
+		}
+		return server
+	}
+}
 
 // shortName cuts a DNS name to the name of the machine.
 func shortName(server string) string {
@@ -187,6 +228,9 @@ func (r *Reconciliation) tenant(at time.Time, e Evidence, local []Evidence) {
 	case e.At.IsZero():
 		r.add(ruleStaleEvidence, crossprem.Unknown, crossprem.Warning, subject, "How old the tenant's value is, is not known",
 			said+", but when it last synchronised is not known; see onPremisesLastSyncDateTime.", "")
+	case e.At.Sub(at) > staleSync:
+		r.add(ruleStaleEvidence, crossprem.Unknown, crossprem.Warning, subject, "The tenant's value is of a later day",
+			fmt.Sprintf("%s, and last synchronised on %s. What it ran on %s is not known.", said, e.At.UTC().Format(time.DateOnly), at.Format(time.DateOnly)), "")
 	case at.Sub(e.At) > staleSync:
 		stale = true
 		r.add(ruleStaleEvidence, crossprem.Failed, crossprem.Warning, subject, "The tenant's value is history",

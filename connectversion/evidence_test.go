@@ -259,6 +259,46 @@ SoftwareVersion       : 1.2.177.1
 	assert.Equal(t, []string{"dc-agent dc1.contoso.test 1.2.125.0", "dc-agent dc2.contoso.test 1.2.177.1", "proxy sync01.contoso.test 1.2.177.1"}, got)
 }
 
+// Every domain may have its DC01, and a short name may stand for the only one.
+func TestServersOfTheSameShortName(t *testing.T) {
+	agent := func(server, v string, origin connectversion.Origin) connectversion.Evidence {
+		return connectversion.Evidence{Product: connectversion.PasswordProtection, Component: "dc-agent", Origin: origin, Server: server, Version: version(t, v)}
+	}
+	r := connectversion.Reconcile(at("2026-11-22"), agent("dc01.eu.contoso.test", "1.2.177.1", connectversion.FromDirectory),
+		agent("DC01.us.contoso.test", "1.2.125.0", connectversion.FromDirectory))
+	assert.Len(t, r.Installed, 2)
+	assert.Empty(t, r.Findings)
+	r = connectversion.Reconcile(at("2026-11-22"), agent("dc01.eu.contoso.test", "1.2.177.1", connectversion.FromDirectory),
+		agent("DC01", "1.2.177.1", connectversion.FromSetupFile))
+	assert.Len(t, r.Installed, 1)
+
+	m := connectversion.Machine{Facts: connectversion.Facts{Server: "dc01.us.contoso.test", WindowsBuild: 20348}}
+	assert.Zero(t, m.FactsOf(connectversion.Installed{Server: "dc01.eu.contoso.test"}).WindowsBuild)
+	assert.NotZero(t, m.FactsOf(connectversion.Installed{Server: "DC01"}).WindowsBuild)
+}
+
+func TestOddEvidence(t *testing.T) {
+	e := connectversion.Evidence{Product: connectversion.ConnectSync, Version: version(t, "2.6.3.0"), Server: "SYNC01", At: at("2026-11-20")}
+	reconcile := func(day string, origin connectversion.Origin, more ...connectversion.Evidence) connectversion.Reconciliation {
+		e := e
+		e.Origin = origin
+		return connectversion.Reconcile(at(day), append(more, e)...)
+	}
+	// A tenant's value of today tells nothing of 2020.
+	r := reconcile("2020-07-01", connectversion.FromTenant)
+	assert.Equal(t, "The tenant's value is of a later day", r.Findings[0].Title)
+	assert.Equal(t, crossprem.Unknown, r.Findings[0].Status)
+	// An origin of the caller's own is not trusted before the programs.
+	engine := connectversion.Evidence{Product: connectversion.ConnectSync, Version: version(t, "2.6.92.0"), Server: "SYNC01", Origin: connectversion.FromEngineFile}
+	assert.Equal(t, version(t, "2.6.92.0"), reconcile("2026-11-22", "inventory", engine).Installed[0].Version)
+	// A log alone is history, perhaps.
+	r = reconcile("2026-11-22", connectversion.FromTrace)
+	require.Len(t, r.Findings, 1)
+	assert.Equal(t, "evidence-trace-only", r.Findings[0].Rule)
+	assert.Contains(t, r.Findings[0].Detail, "2.6.3.0 ran on 2026-11-20")
+	assert.Empty(t, reconcile("2026-11-22", connectversion.FromTrace, engine).Findings)
+}
+
 // What is known of one server says nothing of another.
 func TestFactsOf(t *testing.T) {
 	m := connectversion.Machine{Facts: connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial, DotNetRelease: 528040,

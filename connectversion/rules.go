@@ -55,6 +55,7 @@ const (
 	ruleStagingUnseen = "evidence-staging-unseen"
 	ruleTenantDiffers = "evidence-tenant-differs"
 	ruleEvidenceCut   = "evidence-unreadable"
+	ruleTraceOnly     = "evidence-trace-only"
 )
 
 const (
@@ -95,6 +96,7 @@ var ownRules = map[string]ownRule{
 	ruleStagingUnseen: {EvidenceAxis, crossprem.Info, "The tenant cannot see a staging server", []string{pageGraphSync}},
 	ruleTenantDiffers: {EvidenceAxis, crossprem.Warning, "The tenant names another version than the server", []string{pageGraphSync, pageHistory}},
 	ruleEvidenceCut:   {EvidenceAxis, crossprem.Info, "A value could not be read whole", nil},
+	ruleTraceOnly:     {EvidenceAxis, crossprem.Info, "Only a log of the wizard names the version", nil},
 }
 
 var kindAxes = map[Kind]Axis{
