@@ -343,7 +343,7 @@ func (w *walker) collect(yield func(SignIn, error) bool) {
 	}
 	var progress Progress
 	told := int64(0)
-	inFile, inARow := int64(0), 0
+	inFile, inARow, at := int64(0), 0, int64(0) // at: where the last that failed is
 	for t := range w.tasks {
 		progress.File = t.name
 		for batch := range t.out {
@@ -359,6 +359,7 @@ func (w *walker) collect(yield func(SignIn, error) bool) {
 					inARow = 0
 				} else if e, ok := it.err.(*RecordError); ok {
 					e.File = t.name
+					at = e.Offset
 					if e.Record > 0 {
 						e.Record = inFile
 					}
@@ -375,7 +376,7 @@ func (w *walker) collect(yield func(SignIn, error) bool) {
 				if inARow >= maxErrors {
 					t.gaveUp.Store(true)
 					err := fmt.Errorf("%w: %d records in a row cannot be read", ErrNotLog, inARow)
-					if !yield(SignIn{}, &RecordError{File: t.name, Record: inFile, Offset: t.base, Err: err}) {
+					if !yield(SignIn{}, &RecordError{File: t.name, Record: inFile, Offset: at, Err: err}) {
 						w.stopped = true
 						return
 					}

@@ -111,7 +111,7 @@ func TestReadFilesNamesThePlace(t *testing.T) {
 		"signins: 5-settings: record 1 at byte 0: not a sign-in record",
 		"signins: 5-settings: record 2 at byte 8: not a sign-in record",
 		"signins: 5-settings: record 3 at byte 16: not a sign-in record",
-		"signins: 5-settings: record 3 at byte 0: not a sign-in log: 3 records in a row cannot be read",
+		"signins: 5-settings: record 3 at byte 16: not a sign-in log: 3 records in a row cannot be read",
 		"signins: 7-no-magic.zst: unexpected EOF",
 		"signins: 8-pipe: not a regular file",
 	}, got.errors)
