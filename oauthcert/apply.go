@@ -186,11 +186,11 @@ func Restore(ctx context.Context, dir Directory, backup io.Reader, policy Policy
 //
 // For a plan without changes the object is read once and compared.
 func (a *Applier) Apply(ctx context.Context, dir Directory, plan *Plan, backup io.Writer) (*Report, error) {
+	if plan == nil || plan.base == nil {
+		return nil, errNotMade
+	}
 	if err := plan.Err(); err != nil {
 		return nil, err
-	}
-	if plan.base == nil {
-		return nil, errNotMade
 	}
 	if !plan.Changes() {
 		report := a.report(plan)
@@ -339,6 +339,9 @@ func (a *Applier) settle(ctx context.Context, dir Directory, plan *Plan, refused
 // [*RefusedError] for a plan with refused steps, a [*DirectoryError] or that
 // of the context.
 func (a *Applier) Verify(ctx context.Context, dir Directory, plan *Plan) (*Report, error) {
+	if plan == nil || plan.base == nil {
+		return nil, errNotMade
+	}
 	if err := plan.Err(); err != nil {
 		return nil, err
 	}

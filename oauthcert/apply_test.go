@@ -263,8 +263,12 @@ func TestNamesRefused(t *testing.T) {
 		require.ErrorAs(t, err, &refused)
 		assert.ErrorContains(t, err, "no names today")
 
-		_, err = oauthcert.Apply(t.Context(), d, new(oauthcert.Plan), &d.backup)
-		assert.ErrorContains(t, err, "not made by")
+		for _, p := range []*oauthcert.Plan{nil, new(oauthcert.Plan)} {
+			_, err = oauthcert.Apply(t.Context(), d, p, &d.backup)
+			assert.ErrorContains(t, err, "not made by")
+			_, err = oauthcert.Verify(t.Context(), d, p)
+			assert.ErrorContains(t, err, "not made by")
+		}
 	})
 }
 

@@ -228,6 +228,17 @@ func TestReadAuthConfig(t *testing.T) {
 	assert.Equal(t, "absent", c.NextEffectiveText)
 }
 
+// Captures of two servers that do not tell which: what they disagree on is not known.
+func TestReadServersWithoutNames(t *testing.T) {
+	const held = "Thumbprint    : A94F2C7B18D05E63F1A2B4C6D8E0F21436587A9C\nHasPrivateKey : "
+	servers, err := oauthcert.ReadServers([]byte(held + "False\n\n" + held + "True\n"))
+	require.NoError(t, err)
+	require.Len(t, servers, 1)
+	for _, key := range servers[0].Held {
+		assert.Equal(t, oauthcert.KeyUnknown, key.Presence)
+	}
+}
+
 // The faulty capture, as far as it is about certificates: the current one has
 // no key on EX02, and the next one, overdue, is missing there.
 func TestReadServers(t *testing.T) {

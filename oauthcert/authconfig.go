@@ -156,6 +156,9 @@ func ReadServers(data []byte) ([]Server, error) {
 				key.Presence = KeyPresent
 			}
 		}
+		if other, twice := servers[i].Held[t]; twice && other != key {
+			key = Key{} // of two servers, or of two days
+		}
 		servers[i].Held[t] = key
 	}
 	return servers, nil
