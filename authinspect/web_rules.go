@@ -36,6 +36,7 @@ var webRules = []crossprem.Rule{
 	{ID: "challenge-missing", Severity: crossprem.Warning, Title: "The server refuses without saying how to sign in", Sources: []string{"RFC 9110 §15.5.2"}},
 	{ID: "digest-offered", Severity: crossprem.Info, Title: "The URL offers Digest", Sources: []string{sourcePolicies}},
 	{ID: "endpoint-tls-untrusted", Severity: crossprem.Critical, Title: "The certificate of the URL is not trusted", Sources: []string{"RFC 9110 §4.3.4", sourceHMA}},
+	{ID: "extended-protection-off", Severity: crossprem.Warning, Title: "Windows authentication is not bound to the TLS connection, and can be relayed", Sources: []string{sourceExtended}},
 	{ID: "issuer-unrecognized", Severity: crossprem.Warning, Title: "Tokens are to come from a service that is neither Entra ID nor AD FS", Sources: []string{sourceHMA}},
 	{ID: "modern-blocked-mailbox", Severity: crossprem.Warning, Title: "Modern authentication is not available for the mailbox", Sources: []string{sourceHMA, sourcePolicies}},
 	{ID: "modern-off", Severity: crossprem.Warning, Title: "The URL asks for Bearer tokens but names no sign-in service for users", Sources: []string{sourceBearer, sourceHMA}},
@@ -288,6 +289,13 @@ func (a *assessment) ntlm(r *Result) {
 	if r.Strength(NTLM) == StrengthUnknown && r.Strength(Negotiate) == StrengthUnknown {
 		return
 	}
+	// A server binds, or does not, when somebody signs in.
+	where := "on an Exchange server HealthChecker.ps1 lists it for each virtual directory"
+	if adfsTarget(r.Target) {
+		where = "on an AD FS server Get-AdfsProperties lists it as ExtendedProtectionTokenCheck"
+	}
+	a.unknown("extended-protection-off", "Whether Extended Protection binds Windows authentication to the TLS connection is not known",
+		"it cannot be seen without signing in; "+where+". Behind a proxy that ends TLS it works only if both ends have the same certificate.")
 	if r.NTLM == nil {
 		a.unknown("ntlm-internal-names", "Whether NTLM tells internal names is not known", "the server offers Windows authentication, but sent no NTLM challenge")
 		return

@@ -206,7 +206,7 @@ func TestAssess(t *testing.T) {
 	check(conclude(answer(anonymous, basic), answer(empty, basic)), "basic-offered failed", "bearer-missing failed")
 	check(conclude(answer(anonymous, basic), answer(empty, basic, bare, healthy)), "basic-offered failed", "modern-off unknown")
 	check(conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(mailbox, full)),
-		"basic-offered passed", "modern-off passed", "issuer-unrecognized passed", "ntlm-internal-names unknown")
+		"basic-offered passed", "modern-off passed", "issuer-unrecognized passed", "extended-protection-off unknown", "ntlm-internal-names unknown")
 	check(conclude(answer(empty, full)), "basic-offered unknown", "modern-off passed", "issuer-unrecognized passed")
 	check(conclude(answer(anonymous, basic), answer(mailbox, basic, bare, blocked)),
 		"basic-offered failed", "modern-blocked-mailbox failed")
@@ -224,16 +224,16 @@ func TestAssess(t *testing.T) {
 		"basic-offered failed", "modern-off unknown", "tls-offload failed")
 
 	names := conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(authinspect.StepNTLM, "WWW-Authenticate: NTLM "+exchange.Token68(noon)))
-	check(names, "basic-offered passed", "modern-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew failed")
+	check(names, "basic-offered passed", "modern-off unknown", "extended-protection-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew failed")
 	ok := exchange
 	ok.Skew = time.Minute
 	check(conclude(answer(anonymous, "WWW-Authenticate: NTLM"), answer(authinspect.StepNTLM, "WWW-Authenticate: NTLM "+ok.Token68(noon))),
-		"basic-offered passed", "modern-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew passed")
+		"basic-offered passed", "modern-off unknown", "extended-protection-off unknown", "ntlm-internal-names failed", "ntlm-clock-skew passed")
 
 	plain := authinspect.Conclude("http://mail.contoso.test/EWS/Exchange.asmx", "", answer(anonymous, basic))
 	check(plain, "basic-offered failed", "modern-off unknown", "basic-without-tls failed")
 	windows := authinspect.Conclude("https://sts.contoso.test/adfs/services/trust/13/windowstransport", "", answer(anonymous, "WWW-Authenticate: Negotiate"))
-	check(windows, "basic-offered passed", "windows-transport-public failed", "ntlm-internal-names unknown")
+	check(windows, "basic-offered passed", "windows-transport-public failed", "extended-protection-off unknown", "ntlm-internal-names unknown")
 }
 
 // The day decides: Exchange Online names Basic to this day, and took it until
