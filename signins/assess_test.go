@@ -46,6 +46,24 @@ func TestRetirementsTellWhoBreaksWhen(t *testing.T) {
 	assert.Contains(t, text("2026-12-30"), "2026-12-31 to come smtp-auth-default-off: scanner@contoso.com")
 }
 
+// A certificate outlives passwords, even if somebody tries passwords as well;
+// and where a log does not tell which it was, nobody is said to break for sure.
+func TestRetirementsOfCertificates(t *testing.T) {
+	phone := func(m signins.Methods, code int32) signins.SignIn {
+		return signins.SignIn{Known: everything, Time: day("2026-11-18"), UserPrincipalName: "ann@contoso.com", ClientAppUsed: "Exchange ActiveSync", Methods: m, ErrorCode: code}
+	}
+	hit := func(log ...signins.SignIn) (lines []string) {
+		for _, r := range signins.Retirements(summary(t, log...), day("2026-11-22")) {
+			lines = append(lines, fmt.Sprint(r.ID, r.Certain))
+		}
+		return lines
+	}
+	assert.Equal(t, []string{"activesync-16.1false"}, hit(phone(signins.MethodCertificate, 0), phone(signins.MethodPassword, 50126)))
+	assert.Equal(t, []string{"basic-authtrue", "activesync-16.1false"}, hit(phone(signins.MethodCertificate, 0), phone(signins.MethodPassword, 0)))
+	assert.Equal(t, []string{"basic-authfalse", "activesync-16.1false"}, hit(phone(0, 0)))
+	assert.Empty(t, hit(phone(signins.MethodPassword, 50126)))
+}
+
 func TestFindingsOfTheSample(t *testing.T) {
 	s := samples(t)["graph-beta"].summarize(t, signins.Summarizer{})
 	a := signins.Assessor{Countries: []string{"us", "DE"}}

@@ -68,8 +68,16 @@ func Retirements(s *Summary, at time.Time) []Retirement {
 	for _, r := range retirements() {
 		r.Past = !r.Date.After(at)
 		r.Protocols, r.Sources = slices.Clone(r.Protocols), slices.Clone(r.Sources)
+		told := true
 		for name, u := range users {
-			last, uses := u.lastSuccess(&r)
+			var last time.Time
+			uses := false
+			for _, p := range u.Protocols {
+				if r.hits(&p) {
+					last, uses = latest(last, p.LastSuccess), true
+					told = told && (p.Passwords > 0 || !r.password)
+				}
+			}
 			if !uses {
 				continue
 			}
@@ -77,6 +85,10 @@ func Retirements(s *Summary, at time.Time) []Retirement {
 			if !last.Before(r.Date) {
 				r.SucceededSince = append(r.SucceededSince, name)
 			}
+		}
+		if !told {
+			r.Certain = false
+			r.Effect += " Of some users the log does not tell whether they sent a password or a certificate, which is not hit."
 		}
 		if len(r.Users) > 0 {
 			slices.Sort(r.Users)
@@ -88,14 +100,10 @@ func Retirements(s *Summary, at time.Time) []Retirement {
 	return hit
 }
 
-// lastSuccess returns when u last signed in successfully in a way that r
-// hits, and whether u ever did.
-func (u *User) lastSuccess(r *Retirement) (last time.Time, uses bool) {
-	for _, p := range u.Protocols {
-		if !slices.Contains(r.Protocols, p.Protocol) || p.Successes == 0 || r.password && p.Records == p.Certificates {
-			continue
-		}
-		last, uses = latest(last, p.LastSuccess), true
-	}
-	return last, uses
+// hits reports whether the successful sign-ins of p are such as r ends. A
+// certificate is not hit where passwords are, however often somebody else
+// tried passwords.
+func (r *Retirement) hits(p *ProtocolUse) bool {
+	byCertificate := p.Successes == p.CertificateSuccesses || p.Records == p.Certificates
+	return p.Successes > 0 && slices.Contains(r.Protocols, p.Protocol) && !(r.password && byCertificate)
 }

@@ -49,6 +49,8 @@ type ProtocolUse struct {
 	Passwords    int64     `json:"passwords"`    // records in which a password was sent
 	Certificates int64     `json:"certificates"` // records in which a certificate was used
 	LastSuccess  time.Time `json:"lastSuccess,omitzero"`
+
+	CertificateSuccesses int64 `json:"certificateSuccesses,omitempty"` // of Certificates
 }
 
 // An OutcomeUse is how often the legacy sign-ins of a user ended in one way.
@@ -128,6 +130,7 @@ func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 		one.Passwords = 1
 	case No:
 		one.Certificates = 1
+		one.CertificateSuccesses = one.Successes
 	}
 	u.Records++
 	u.Successes += one.Successes
@@ -160,6 +163,7 @@ func (u *User) addProtocol(p ProtocolUse) {
 	e.Successes += p.Successes
 	e.Passwords += p.Passwords
 	e.Certificates += p.Certificates
+	e.CertificateSuccesses += p.CertificateSuccesses
 	e.LastSuccess = latest(e.LastSuccess, p.LastSuccess)
 }
 
