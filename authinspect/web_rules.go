@@ -129,10 +129,17 @@ func evidence(r *Result, scheme Scheme) string {
 func statuses(r *Result) string {
 	var parts []string
 	for _, answer := range r.Answers {
-		if answer.Status != 0 {
-			parts = append(parts, fmt.Sprintf("%s %d", answer.Step, answer.Status))
-		} else {
-			parts = append(parts, answer.Step.String()+" without an answer")
+		step := answer.Step.String()
+		if answer.Step == StepUnknown {
+			step = "pasted"
+		}
+		switch {
+		case answer.Status != 0:
+			parts = append(parts, fmt.Sprintf("%s %d", step, answer.Status))
+		case answer.Err == nil && answer.Header != nil:
+			parts = append(parts, step+" without its status")
+		default:
+			parts = append(parts, step+" without an answer")
 		}
 	}
 	if parts == nil {

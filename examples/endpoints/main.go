@@ -63,11 +63,18 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	timeout := flags.Duration("timeout", 0, "for one request (default 30s)")
 	day := flags.String("at", "", "the `day` to judge for, as YYYY-MM-DD (default today)")
 	demo := flags.Bool("demo", false, "show an invented organization on loopback")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitUsage
+	var targets []string
+	for { // flags may come after targets
+		switch err := flags.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case err != nil:
+			return exitUsage
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		targets, args = append(targets, flags.Arg(0)), flags.Args()[1:]
 	}
 	usage := func(text string) int {
 		fmt.Fprintln(stderr, "endpoints:", text)
@@ -80,7 +87,6 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return usage("-at takes a day such as 2026-11-22")
 		}
 	}
-	targets := flags.Args()
 	inspector := &authinspect.Inspector{Mailbox: *mailbox, Timeout: *timeout}
 	switch {
 	case *demo && (len(targets) > 0 || *headers != ""), *headers != "" && len(targets) > 0:
@@ -132,6 +138,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if err != nil {
 			fmt.Fprintln(stderr, "endpoints:", oneLine(err))
 			code = exitError
+			if unreachable := (*authinspect.UnreachableError)(nil); *asJSON && errors.As(err, &unreachable) {
+				// So that each target that can be asked has its object.
+				show(answer{facts: authinspect.Result{Target: target, Warnings: []string{oneLine(err)}}})
+			}
 			continue
 		}
 		show(a)

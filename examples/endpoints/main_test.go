@@ -65,6 +65,13 @@ func TestURLs(t *testing.T) {
 	code, _, stderr = start(t, "", "http://127.0.0.1:1/x", "ftp://x/y")
 	assert.Equal(t, exitError, code)
 	assert.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
+
+	// One object for each target that can be asked, also with the flag behind it.
+	code, out, stderr = start(t, "", "http://127.0.0.1:1/x", "ftp://x/y", "-json")
+	assert.Equal(t, exitError, code)
+	assert.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
+	assert.Equal(t, 1, strings.Count(out, "\n"), out)
+	assert.Regexp(t, `^\{"target":"http://127.0.0.1:1/x","schemes":\[\],"modern":"unknown","issuer":null,"diagnostics":\[\],"warnings":\["authinspect: http://127.0.0.1:1/x gave no answer: `, out)
 }
 
 func TestHeaders(t *testing.T) {
