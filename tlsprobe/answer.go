@@ -56,6 +56,7 @@ type answer struct {
 	alert    Alert    // if alerted
 	protocol string   // if foreign
 	certs    [][]byte // of the Certificate message, if read; DER
+	proof    *proof   // of TLS 1.2: what was signed, if read
 	asksCert bool     // there was a CertificateRequest in plain text
 	partial  bool     // there were bytes, and the end came in the middle
 }
@@ -71,6 +72,7 @@ type answerReader struct {
 	head     []byte // what could not be told apart yet: a header, or a banner
 	left     int    // bytes of the current record still to come
 	kindOf   uint8  // type of the current record
+	random   []byte // of the ServerHello
 	messages []byte // handshake bytes not yet understood
 	alerts   []byte // alert bytes not yet understood
 	warnings int
@@ -258,9 +260,12 @@ func (r *answerReader) message(number uint8, body cryptobyte.String) {
 	case messageCertificate:
 		r.certificates(body)
 	case messageKeyExchange:
+		if r.ans.version == TLS12 {
+			r.ans.proof = newProof(r.ans.suite, r.random, body)
+		}
 		var kind uint8
 		var group uint16
-		if r.suiteIsECDHE() && body.ReadUint8(&kind) && kind == 3 && body.ReadUint16(&group) { // named_curve
+		if r.suiteIsECDHE() && body.ReadUint8(&kind) && kind == namedCurve && body.ReadUint16(&group) {
 			r.ans.group = Group(group)
 		}
 	case messageAsksCert:
@@ -269,6 +274,9 @@ func (r *answerReader) message(number uint8, body cryptobyte.String) {
 		r.done = true
 	}
 }
+
+// namedCurve is the one kind of ECDHE parameters that is left, RFC 8422 §5.4.
+const namedCurve = 3
 
 func (r *answerReader) suiteIsECDHE() bool {
 	name := r.ans.suite.String()
@@ -298,6 +306,9 @@ func (r *answerReader) serverHello(body cryptobyte.String) bool {
 		return false
 	}
 	r.ans.version, r.ans.suite = Version(version), Suite(suite)
+	if r.flight {
+		r.random = bytes.Clone(random)
+	}
 	r.ans.retry = bytes.Equal(random, retryRandom)
 	for !extensions.Empty() {
 		var number uint16

@@ -73,7 +73,7 @@ func TestAnswer(t *testing.T) {
 // panics, and what is kept is bounded.
 func FuzzAnswer(f *testing.F) {
 	flight := slices.Concat(serverHello12("DOWNGRD\x01"),
-		[]byte{11, 0, 0, 9, 0, 0, 6, 0, 0, 3, 'c', 'r', 't'}, []byte{12, 0, 0, 4, 3, 0, 29, 0}, []byte{13, 0, 0, 0}, []byte{14, 0, 0, 0})
+		[]byte{11, 0, 0, 9, 0, 0, 6, 0, 0, 3, 'c', 'r', 't'}, []byte{12, 0, 0, 11, 3, 0, 29, 1, 7, 4, 3, 0, 2, 1, 2}, []byte{13, 0, 0, 0}, []byte{14, 0, 0, 0})
 	f.Add(record(recordHandshake, flight...), uint64(3), true, false)
 	f.Add(record(recordHandshake, serverHello12("")...), uint64(1), false, false)
 	f.Add(slices.Concat(record(recordAlert, 1, 112), record(recordHandshake, flight[:9]...), record(recordHandshake, flight[9:]...)), uint64(77), true, false)

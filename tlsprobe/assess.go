@@ -341,11 +341,36 @@ func (a *assessment) oddities() {
 	}
 }
 
+// noChain tells why there is nothing to judge.
+func (a *assessment) noChain() string {
+	if a.r.Distrust != nil {
+		return "the certificate could not be read: " + oneLine(a.r.Distrust)
+	}
+	return "no certificate was seen"
+}
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// besidesName returns what err says about other things than the name.
+func besidesName(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var rest []error
+		for _, one := range joined.Unwrap() {
+			rest = append(rest, besidesName(one))
+		}
+		return errors.Join(rest...)
+	}
+	if errors.As(err, new(x509.HostnameError)) {
+		return nil
+	}
+	return err
+}
+
 func (a *assessment) certificate() {
 	r := a.r
 	if len(r.Chain) == 0 {
 		for _, rule := range []crossprem.Rule{ruleExpired, ruleName, ruleUntrusted} {
-			a.add(rule, verdict{detail: "no certificate was seen"})
+			a.add(rule, verdict{detail: a.noChain()})
 		}
 		return
 	}
@@ -390,8 +415,8 @@ func (a *assessment) certificate() {
 			remedy: "Send the intermediate certificates along, or use a certificate of an authority that the clients trust; Exchange Online trusts public ones only."}
 	case errors.As(r.Distrust, &invalid) && invalid.Reason == x509.Expired:
 		trust = verdict{detail: "not judged, as a certificate of the chain is outside of its validity: " + invalid.Error()}
-	case r.Distrust != nil && nameOK.status != crossprem.Failed, errors.As(r.Distrust, &invalid):
-		trust = verdict{status: crossprem.Failed, detail: strings.ReplaceAll(r.Distrust.Error(), "\n", "; "), remedy: "Use a certificate that is meant for servers."}
+	case besidesName(r.Distrust) != nil:
+		trust = verdict{status: crossprem.Failed, detail: oneLine(besidesName(r.Distrust)), remedy: "Use a certificate that is meant for servers."}
 	}
 	if r.ChainFrom == FromPlainFlight {
 		trust.detail += " (from the plain text of the handshake: nobody proved to hold its key)"
@@ -433,7 +458,7 @@ func (a *assessment) inspection() {
 		return
 	}
 	if len(a.r.Chain) == 0 {
-		a.add(ruleInspected, verdict{detail: "no certificate was seen"})
+		a.add(ruleInspected, verdict{detail: a.noChain()})
 		return
 	}
 	issuer := a.r.Chain[0].Issuer

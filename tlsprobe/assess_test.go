@@ -96,7 +96,7 @@ func TestAssessCertificate(t *testing.T) {
 	}
 	good := probe(&tlsprobetest.Server{NotAfter: time.Now().Add(90 * day)}, "localhost:443")
 	assert.True(t, good.Trusted, "%v", good.Distrust)
-	assert.Equal(t, tlsprobe.FromHandshake, good.ChainFrom)
+	assert.Equal(t, tlsprobe.FromSignedFlight, good.ChainFrom)
 	now := time.Now()
 	find := func(r *tlsprobe.Result, role tlsprobe.Role, at time.Time, rule string) crossprem.Finding {
 		for _, f := range tlsprobe.Assess(r, role, at) {

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"sync"
 	"time"
@@ -22,16 +23,44 @@ type handshake struct {
 	err   error
 }
 
+// proved tells whether the server came as far as to prove that it holds the
+// key: before the handshake ends, or before it asks for a certificate but for
+// the key exchange RSA of TLS 1.2 and below, where nobody can without one.
+func (h *handshake) proved() bool { return h.err == nil || h.asked }
+
+// objection is why crypto/tls gave the handshake up itself, if it did: a wrong
+// signature, or a certificate that it cannot read.
+func (h *handshake) objection() error {
+	var network *net.OpError // alerts of the server among them
+	if h.proved() || errors.As(h.err, &network) || lossOf(h.err) != lostUnreachable {
+		return nil
+	}
+	return h.err
+}
+
 // lost tells whether the connection was lost before a certificate was seen.
 func (h *handshake) lost() bool {
 	l := lossOf(h.err)
 	return h.chain == nil && (l == lostClosed || l == lostReset)
 }
 
+// prove looks for a chain in o whose key is proved there, so that no handshake
+// is needed.
+func (e *endpoint) prove(o outcome) {
+	if e.proved != nil || o.proof == nil {
+		return
+	}
+	if chain, _ := parseChain(o.certs); chain != nil && o.proof.by(chain[0]) {
+		e.proved = chain
+	}
+}
+
 // wantsHandshake tells whether it is time for the ordinary handshake: a
-// version that crypto/tls knows is accepted, and no higher one is pending.
+// version that crypto/tls knows is accepted, no higher one is pending, and no
+// chain was proved without, nor may be by the answer for TLS 1.2. The choice
+// among application protocols is seen in the handshake alone.
 func (e *endpoint) wantsHandshake() bool {
-	if e.shaking || e.shook != nil || e.prober.SkipChain || e.prober.Ask == Only12 {
+	if e.shaking || e.shook != nil || e.prober.SkipChain || e.prober.Ask == Only12 || e.proved != nil && len(e.alpn) == 0 {
 		return false
 	}
 	highest := e.highest()
@@ -39,7 +68,7 @@ func (e *endpoint) wantsHandshake() bool {
 		return false
 	}
 	for h := range e.pending {
-		if h.version > highest && h.shape == plain && !e.overdue {
+		if (h.version > highest || h.version == TLS12) && h.shape == plain && !e.overdue {
 			return false
 		}
 	}
@@ -130,7 +159,7 @@ func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16, gro
 		CurvePreferences:   groups,
 		InsecureSkipVerify: true, // it is judged afterwards, in judgeChain
 		VerifyPeerCertificate: func(certs [][]byte, _ [][]*x509.Certificate) error {
-			shake.chain = parseChain(certs)
+			shake.chain, _ = parseChain(certs)
 			return nil
 		},
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -142,43 +171,68 @@ func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16, gro
 	shake.alpn = conn.ConnectionState().NegotiatedProtocol
 }
 
-// parseChain parses certificates up to the first one that cannot be.
-func parseChain(certs [][]byte) []*x509.Certificate {
+// parseChain parses certificates up to the first one that cannot be. The error
+// is that of the first, where there is no chain.
+func parseChain(certs [][]byte) ([]*x509.Certificate, error) {
 	var chain []*x509.Certificate
 	for _, der := range certs[:min(len(certs), maxChain)] {
 		cert, err := x509.ParseCertificate(der)
+		if err != nil && chain == nil {
+			return nil, err
+		}
 		if err != nil {
 			break
 		}
 		chain = append(chain, cert)
 	}
-	return chain
+	return chain, nil
 }
+
+var errTooLarge = errors.New("a key of the chain has more than 8192 bits, and is not looked at")
 
 // judgeChain fills in what r says about the chain.
 func (e *endpoint) judgeChain(r *Result) {
-	if e.shook != nil && e.shook.chain != nil {
-		r.Chain, r.ChainFrom, r.ALPN = e.shook.chain, FromHandshake, e.shook.alpn
-	} else {
+	shook := e.shook
+	if shook == nil {
+		shook = new(handshake)
+	}
+	objection := shook.objection()
+	switch {
+	case shook.chain != nil && shook.proved():
+		r.Chain, r.ChainFrom, r.ALPN = shook.chain, FromHandshake, shook.alpn
+	case e.proved != nil:
+		r.Chain, r.ChainFrom = e.proved, FromSignedFlight
+		objection = nil
+	case shook.chain != nil:
+		r.Chain, r.ChainFrom = shook.chain, FromPlainFlight
+	default:
 		for _, o := range e.log {
-			if chain := parseChain(o.certs); chain != nil && (r.Chain == nil || o.answer.version == r.Highest()) {
+			chain, err := parseChain(o.certs)
+			if chain != nil && (r.Chain == nil || o.answer.version == r.Highest()) {
 				r.Chain, r.ChainFrom = chain, FromPlainFlight
+			}
+			if err != nil && objection == nil {
+				objection = err
 			}
 		}
 	}
+	r.Distrust = objection
 	if r.Chain == nil {
 		return
 	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range r.Chain[1:] {
-		intermediates.AddCert(cert)
+	err := errTooLarge
+	if !slices.ContainsFunc(r.Chain, tooLarge) {
+		intermediates := x509.NewCertPool()
+		for _, cert := range r.Chain[1:] {
+			intermediates.AddCert(cert)
+		}
+		_, err = r.Chain[0].Verify(x509.VerifyOptions{
+			Roots:         e.prober.Roots,
+			Intermediates: intermediates,
+			CurrentTime:   r.At,
+		})
 	}
-	_, err := r.Chain[0].Verify(x509.VerifyOptions{
-		Roots:         e.prober.Roots,
-		Intermediates: intermediates,
-		CurrentTime:   r.At,
-	})
-	r.Distrust = errors.Join(err, r.Chain[0].VerifyHostname(e.verify))
+	r.Distrust = errors.Join(objection, err, r.Chain[0].VerifyHostname(e.verify))
 	r.Trusted = r.Distrust == nil
 }
 

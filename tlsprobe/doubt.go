@@ -57,22 +57,21 @@ func (o outcome) cut() bool {
 	return o.kind == nothing && (o.loss == lostClosed || o.loss == lostReset || o.loss == lostRefused)
 }
 
-// control returns a hello that the server has answered, to tell a server that
-// does not want a version from one that is not answering at all just now.
+// control returns a hello that the server has answered, with a ServerHello if
+// there was one, to tell a server that does not want a version from one that is
+// not answering at all just now.
 func (e *endpoint) control() (hello, bool) {
-	var best hello
-	found := false
+	var best outcome
 	for _, o := range e.log {
 		if !o.answered() || o.shape == rare || o.shape == strong {
 			continue
 		}
-		better := !found || o.kind == chosen && o.hello.version > best.version
-		if better {
-			best, found = o.hello, true
-			best.again = false
+		if !best.answered() || o.kind == chosen && (best.kind != chosen || o.hello.version > best.hello.version) {
+			best = o
 		}
 	}
-	return best, found
+	best.again = false
+	return best.hello, best.answered()
 }
 
 // otherShape returns another way to ask the same version.

@@ -2,6 +2,7 @@ package tlsprobe
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"maps"
 	"net"
@@ -37,14 +38,15 @@ type endpoint struct {
 	inflight int
 	pending  map[hello]bool
 
-	log     []outcome        // all that came back, in order
-	sent    map[Version]int  // hellos sent
-	second  map[hello]bool   // second opinions that were asked for
-	flaky   bool             // a hello was lost, and the same one answered another time
-	sure    map[Version]bool // the hello was cut, or answered with a fault, again and again, while others were answered
-	overdue bool             // the time to wait for first answers is over
-	shaking bool             // the ordinary handshake is going on
-	shook   *handshake       // how it ended, if one was tried
+	log     []outcome           // all that came back, in order
+	sent    map[Version]int     // hellos sent
+	second  map[hello]bool      // second opinions that were asked for
+	flaky   bool                // a hello was lost, and the same one answered another time
+	sure    map[Version]bool    // the hello was cut, or answered with a fault, again and again, while others were answered
+	overdue bool                // the time to wait for first answers is over
+	shaking bool                // the ordinary handshake is going on
+	shook   *handshake          // how it ended, if one was tried
+	proved  []*x509.Certificate // a chain from a first flight that proves the key
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // open ones, to be closed when the probe ends; nil after that
@@ -66,7 +68,8 @@ func (p *Prober) newEndpoint(target Target, host string) *endpoint {
 	e := &endpoint{
 		target: target, address: target.Addr, prober: p, proxy: p.Proxy, alpn: p.ALPN, startTLS: p.StartTLS,
 		dial: p.Dial, now: p.Now, sni: p.SNI,
-		outcomes: make(chan outcome, 8),
+		outcomes: make(chan outcome),
+		log:      make([]outcome, 0, len(fiveVersions)),
 		pending:  make(map[hello]bool), second: make(map[hello]bool),
 		sent: make(map[Version]int), sure: make(map[Version]bool),
 		conns: make(map[net.Conn]struct{}),
@@ -87,13 +90,17 @@ func (p *Prober) newEndpoint(target Target, host string) *endpoint {
 		}
 	}
 	if e.dial == nil {
-		e.dial = new(net.Dialer).DialContext
+		e.dial = dialer.DialContext
 	}
 	if e.now == nil {
 		e.now = time.Now
 	}
 	return e
 }
+
+// dialer spares the system calls that set up keep-alives, as no connection
+// lives that long.
+var dialer = net.Dialer{KeepAlive: -1}
 
 // trimDot takes off the dot of a rooted name, which RFC 6066 §3 forbids.
 func trimDot(host string) string {
@@ -265,6 +272,7 @@ func (e *endpoint) take(o outcome) {
 		return
 	}
 	e.log = append(e.log, o)
+	e.prove(o)
 	for _, h := range e.followUps(o) {
 		if !e.second[h] {
 			e.second[h] = true
@@ -356,14 +364,15 @@ var readBuffers = sync.Pool{New: func() any { return new([1024]byte) }}
 // exchange sends one hello and reads the answer.
 func (e *endpoint) exchange(h hello) outcome {
 	o := outcome{hello: h}
+	var sent []byte
 	conn, err := e.open()
 	if err == nil {
 		defer e.release(conn)
-		bytes := helloSSL2()
+		sent = helloSSL2()
 		if h.version != SSL20 {
-			bytes = h.bytes(e.sni, e.offeredALPN(h))
+			sent = h.bytes(e.sni, e.offeredALPN(h))
 		}
-		_, err = conn.Write(bytes)
+		_, err = conn.Write(sent)
 	}
 	reader := answerReader{ssl2: h.version == SSL20, flight: !e.prober.SkipChain}
 	if conn != nil {
@@ -383,6 +392,9 @@ func (e *endpoint) exchange(h hello) outcome {
 		}
 	}
 	o.answer = reader.end()
+	if o.proof != nil {
+		o.proof.client = sent[helloRandom:][:32]
+	}
 	if o.kind == nothing {
 		o.loss = lossOf(err)
 		switch { // what we closed ourselves says nothing, or that time is up

@@ -171,13 +171,16 @@ func (h hello) bytes(serverName string, alpn []string) []byte {
 		template, _ = templates.LoadOrStore(h, h.marshal("", nil))
 	}
 	raw := slices.Clone(template.([]byte))
-	const random = 5 + 4 + 2 // behind the headers of record and message, and the version
-	rand.Read(raw[random : random+28])
-	if size := int(raw[random+32]); size > 0 {
-		rand.Read(raw[random+33:][:size])
+	rand.Read(raw[helloRandom:][:28])
+	if size := int(raw[helloRandom+32]); size > 0 {
+		rand.Read(raw[helloRandom+33:][:size])
 	}
 	return raw
 }
+
+// helloRandom is where the random value begins: behind the headers of record
+// and message, and the version.
+const helloRandom = 5 + 4 + 2
 
 // marshal writes the hello as one record. serverName and alpn may be empty.
 func (h hello) marshal(serverName string, alpn []string) []byte {

@@ -13,13 +13,16 @@
 // answered another one in between; whatever may be only a rate limit stays
 // [Unknown].
 //
-// The certificate chain comes from one ordinary handshake by crypto/tls, which
-// is given up before any data; where crypto/tls cannot shake hands it comes
-// from the server's first flight.
+// The certificate chain comes from the first flight of TLS 1.2, if the server
+// signs its key exchange there with the key of the certificate, our random
+// value included; else from one ordinary handshake by crypto/tls, which is given
+// up before any data; and where crypto/tls cannot shake hands, from a first
+// flight that proves nothing. [Result.ChainFrom] tells which.
 //
 // No credential is ever sent: no client certificate, no proxy password, no
-// mail login. What leaves the machine, for each address, are six short
-// connections to a usual server, and about thirty to one that cuts connections;
+// mail login. What leaves the machine, for each address, are five or six short
+// connections to a usual server, about fifteen to one that answers with alerts
+// that may mean many things, and about thirty to one that cuts connections;
 // through STARTTLS each has its greeting.
 //
 // A [Result] holds facts. [Assess] judges them for a day.
@@ -48,7 +51,9 @@ const (
 
 	// Modern asks for TLS 1.3, for at most 1.2 and for at most 1.1. A "protocol
 	// version" alert to the last settles SSL 3.0 to TLS 1.1 at once; any other
-	// answer is followed by the hellos that are missing.
+	// answer is followed by the hellos that are missing. A few servers send that
+	// alert though they accept a lower version, such as GnuTLS with TLS 1.0 and
+	// 1.2 and without 1.1: what rests on it has the reason [Implied].
 	Modern
 
 	// Only12 asks with a single hello whether TLS 1.2 is accepted. The chain
@@ -59,7 +64,7 @@ const (
 // A Prober holds the settings of a probe. The zero value is ready to use, and
 // one Prober may serve many goroutines; it is never changed by a probe.
 type Prober struct {
-	// Dial opens the connections. If nil, a zero net.Dialer does. If set, it is
+	// Dial opens the connections. If nil, a net.Dialer does. If set, it is
 	// given the host as it stands in the target, unless Resolve is set too.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -104,7 +109,7 @@ type Prober struct {
 	// SSL20 asks about SSL 2.0 as well.
 	SSL20 bool
 
-	// SkipChain leaves out the ordinary handshake: only versions are asked.
+	// SkipChain leaves out the chain: only versions are asked.
 	SkipChain bool
 
 	// Concurrency is how many targets ProbeAll probes at a time. If 0, 64.

@@ -112,9 +112,10 @@ type Versions map[Version]Answer
 type ChainSource string
 
 const (
-	NoChain         ChainSource = ""
-	FromHandshake   ChainSource = "handshake"  // the server proved that it holds the key, or asked for a client certificate before it could
-	FromPlainFlight ChainSource = "plain-text" // of the first flight of TLS 1.2 or below; nothing proves the key
+	NoChain          ChainSource = ""
+	FromHandshake    ChainSource = "handshake"  // the server proved that it holds the key, or asked for a client certificate before it could
+	FromSignedFlight ChainSource = "signed"     // of the first flight of TLS 1.2, where a signature proved it
+	FromPlainFlight  ChainSource = "plain-text" // of a first flight, or of a handshake that was not finished; nothing proves the key
 )
 
 // A Result is what one address showed during one probe. It is a plain value:
@@ -143,7 +144,7 @@ type Result struct {
 	ChainFrom ChainSource
 	ALPN      string // the protocol that the server chose, if any was offered
 	Trusted   bool   // Chain leads to a root at the time At, and names the server
-	Distrust  error  // why not, if there is a Chain and it is not trusted: all reasons joined, those of x509
+	Distrust  error  // why not, all reasons joined, those of x509; or why certificates that were sent make no Chain
 
 	// Others are the results of the other addresses of the same name. The
 	// Result itself is the one of the address that answered best, or of the
@@ -246,9 +247,9 @@ func (r *Result) MarshalJSON() ([]byte, error) {
 	}
 	if r.Chain != nil {
 		out.Trusted = &r.Trusted
-		if r.Distrust != nil {
-			out.Distrust = strings.ReplaceAll(r.Distrust.Error(), "\n", "; ")
-		}
+	}
+	if r.Distrust != nil {
+		out.Distrust = strings.ReplaceAll(r.Distrust.Error(), "\n", "; ")
 	}
 	return json.Marshal(out)
 }

@@ -109,13 +109,13 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		a.Support, a.Reason, a.Negotiated = Refused, ChoseLower, lower.answer.version
 	case definite, alert.kind == alerted && suitesAlert(alert.alert) && plainAlert && declined == 1<<len(rareParts(v, rare))-1 &&
 		(sure || alert.alert != alertInternalError):
-		a.Support, a.Reason, a.Alert = Refused, SentAlert, &alert.alert
+		a.Support, a.Reason, a.Alert = Refused, SentAlert, new(alert.alert)
 	case sure && loss.loss != notLost:
 		a.Support, a.Reason = Refused, reasonOf(loss)
 	case higher.kind == chosen:
 		a.Reason, a.Negotiated = ChoseHigher, higher.answer.version
 	case alert.kind == alerted:
-		a.Reason, a.Alert = SentAlert, &alert.alert
+		a.Reason, a.Alert = SentAlert, new(alert.alert)
 	case other.kind != nothing:
 		a.Reason = OtherProtocol
 	case loss.loss != notLost:
