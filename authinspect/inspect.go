@@ -29,6 +29,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -223,14 +225,23 @@ func (in *Inspector) distrust(state tls.ConnectionState, host string) error {
 	return err
 }
 
+// quoteTarget makes a bad target fit to be shown. What stands before an "@"
+// may be a password.
+func quoteTarget(target string) string {
+	if i := strings.LastIndexByte(target, '@'); i >= 0 {
+		target = "…" + target[i:]
+	}
+	return shorten(strconv.Quote(target))
+}
+
 // check parses target and tells whether it may be asked.
 func (in *Inspector) check(target string) (*url.URL, error) {
 	u, err := url.Parse(target)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s is no URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
-	case u.Scheme != "https" && u.Scheme != "http" || u.Host == "":
-		return nil, fmt.Errorf("%w: %s is no http or https URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
+		return nil, fmt.Errorf("%w: %s is no URL", ErrBadTarget, quoteTarget(target))
+	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
+		return nil, fmt.Errorf("%w: %s is no http or https URL", ErrBadTarget, quoteTarget(target))
 	case u.User != nil:
 		return nil, fmt.Errorf("%w: a user name stands in the URL of %s; nobody signs in here", ErrBadTarget, shorten(u.Host))
 	}

@@ -179,16 +179,25 @@ func TestInspectWithoutTLS(t *testing.T) {
 func TestInspectRefuses(t *testing.T) {
 	server := authinspecttest.ExchangeSE().FrontEnd().Start()
 	defer server.Close()
-	for _, bad := range []string{"", "mail.contoso.test", "ftp://mail.contoso.test", "https://", "https://bob:secret@mail.contoso.test/", "http://[::1", "https://a b/"} {
+	for _, bad := range []string{"", "mail.contoso.test", "ftp://mail.contoso.test", "https://", "https://bob:secret@mail.contoso.test/", "http://[::1", "https://a b/", "https://:443/",
+		"ftp://bob:secret@mail.contoso.test/", "https://bob:secret%zz@mail.contoso.test/", "bob:secret@mail.contoso.test"} {
 		_, err := authinspect.Inspect(t.Context(), bad)
 		assert.ErrorIs(t, err, authinspect.ErrBadTarget, bad)
 		assert.NotContains(t, err.Error(), "secret")
 		assert.NotContains(t, err.Error(), "\n")
 	}
+	for _, bad := range []string{"bob:secret@contoso.test", "ftp://bob:secret@contoso.test"} {
+		_, err := authinspect.InspectOrganization(t.Context(), bad)
+		assert.ErrorIs(t, err, authinspect.ErrBadTarget, bad)
+		assert.NotContains(t, err.Error(), "secret")
+	}
+	_, err := authinspect.InspectMail(t.Context(), "bob:secret@mail.contoso.test:143", authinspect.IMAP)
+	assert.ErrorIs(t, err, authinspect.ErrBadTarget)
+	assert.NotContains(t, err.Error(), "secret")
 	picky := authinspect.Inspector{Roots: server.Roots(), Allow: func(u *url.URL) error {
 		return errors.New("not in the list: " + u.Hostname())
 	}}
-	_, err := picky.Inspect(t.Context(), server.URL)
+	_, err = picky.Inspect(t.Context(), server.URL)
 	assert.ErrorIs(t, err, authinspect.ErrNotAllowed)
 	_, err = picky.InspectOrganization(t.Context(), server.URL)
 	assert.ErrorIs(t, err, authinspect.ErrNotAllowed)
@@ -228,7 +237,7 @@ func TestInspectHostile(t *testing.T) {
 		{Path: "/header", Header: []string{`WWW-Authenticate: Basic realm="x"`}},
 		{Path: "/body", Header: []string{`WWW-Authenticate: NTLM`}, Body: strings.Repeat("x", 8<<20)},
 		{Path: "/escape", Header: []string{"WWW-Authenticate: Basic realm=\"\xff\u202e\u009b2J\"", "X-FEServer: \u009b31mEX01"}},
-		{Path: "/redirect", Status: 302, Header: []string{"Location: https://169.254.169.254/latest?secret=1"}},
+		{Path: "/redirect", Status: 302, Header: []string{"Location: https://169.254.169.254/latest#access_token=1?secret=1"}},
 	}}
 	r := inspect(t, huge, "/header", "")
 	assert.Equal(t, []authinspect.Scheme{authinspect.Basic}, r.Schemes)

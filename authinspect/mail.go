@@ -181,7 +181,7 @@ func InspectMail(ctx context.Context, addr string, protocol Protocol) (*MailResu
 func (in *Inspector) InspectMail(ctx context.Context, addr string, protocol Protocol) (*MailResult, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || host == "" || port == "" {
-		return nil, fmt.Errorf("%w: %s is no host:port", ErrBadTarget, shorten(fmt.Sprintf("%q", addr)))
+		return nil, fmt.Errorf("%w: %s is no host:port", ErrBadTarget, quoteTarget(addr))
 	}
 	if _, ok := ports[protocol]; !ok {
 		return nil, fmt.Errorf("%w: %q is no mail protocol", ErrBadTarget, protocol)

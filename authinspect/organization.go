@@ -323,7 +323,7 @@ func (in *Inspector) hosts(target string) (hosts []*url.URL, domain string, err 
 	}
 	domain = strings.ToLower(strings.TrimSuffix(target, "."))
 	if !isDomain(domain) {
-		return nil, "", fmt.Errorf("%w: %s is neither a domain nor a URL", ErrBadTarget, shorten(fmt.Sprintf("%q", target)))
+		return nil, "", fmt.Errorf("%w: %s is neither a domain nor a URL", ErrBadTarget, quoteTarget(target))
 	}
 	for _, host := range []string{"mail." + domain, "autodiscover." + domain, domain} {
 		hosts = append(hosts, &url.URL{Scheme: "https", Host: host})

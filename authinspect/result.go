@@ -194,13 +194,16 @@ func (a Answer) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
-// location returns where a redirect leads, without the query: state, nonces
-// and addresses of mailboxes travel there.
+// location returns where a redirect leads, without the query and what follows
+// it: state, nonces, tokens and addresses of mailboxes travel there.
 func (a Answer) location() string {
 	if a.Status < 300 || a.Status > 399 {
 		return ""
 	}
-	where, _, _ := strings.Cut(a.Header.Get("Location"), "?")
+	where := a.Header.Get("Location")
+	if i := strings.IndexAny(where, "?#"); i >= 0 {
+		where = where[:i]
+	}
 	return shorten(where)
 }
 
