@@ -162,6 +162,23 @@ func TestNoAttackIsRuledOutWithoutTimeAndAddress(t *testing.T) {
 	}
 }
 
+// Legacy sign-ins of which no country is known come from no expected one.
+func TestNoCountryIsNoExpectedOne(t *testing.T) {
+	status := func(country string, interactive signins.Answer) (got crossprem.Status) {
+		s := summary(t, signins.SignIn{Known: everything, ClientAppUsed: "IMAP4", UserPrincipalName: "ann@contoso.com", CountryOrRegion: country, Interactive: interactive})
+		for _, f := range (&signins.Assessor{Countries: []string{"NL"}}).Assess(s, day("2026-11-22")) {
+			if f.Rule == "signins-country" {
+				got = f.Status
+			}
+		}
+		return got
+	}
+	assert.Equal(t, crossprem.Passed, status("NL", signins.Yes))
+	assert.Equal(t, crossprem.Failed, status("RU", signins.Yes))
+	assert.Equal(t, crossprem.Unknown, status("", signins.Yes))
+	assert.Equal(t, crossprem.Unknown, status("NL", signins.No))
+}
+
 // A format that cannot say which client signed in proves nothing about
 // legacy authentication, and neither do records that name no known client.
 func TestNothingPassesWithoutEvidence(t *testing.T) {

@@ -153,7 +153,7 @@ func all(s *Summary, id, detail string, fields ...string) []crossprem.Finding {
 			missing("cannot tell "+name, n)
 		}
 	}
-	if users := s.Records - s.ByClass[NotApplicable]; slices.Contains(fields, fieldClient) && users > 0 && s.Interactive == users {
+	if users := s.Records - s.ByClass[NotApplicable]; slices.Contains(fields, unattended) && users > 0 && s.Interactive == users {
 		f.Status = crossprem.Unknown
 		f.Detail = "The log holds interactive sign-ins alone. Most of what POP, IMAP and ActiveSync do day by day is in the log of non-interactive ones."
 	}
@@ -171,6 +171,8 @@ const (
 	fieldCode    = "status.errorCode"
 	fieldTime    = "createdDateTime"
 	fieldAddress = "ipAddress"
+
+	unattended = "" // no field, but the log of non-interactive sign-ins
 )
 
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
@@ -221,10 +223,10 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 		}
 	}
 	if using == nil {
-		using = all(s, ruleLegacyUse, noneSeen, fieldClient, fieldAgent)
+		using = all(s, ruleLegacyUse, noneSeen, fieldClient, fieldAgent, unattended)
 	}
 	if tried == nil {
-		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent)
+		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent, unattended)
 	}
 	return append(using, tried...)
 }
@@ -304,7 +306,7 @@ func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 func (a *Assessor) passwords(s *Summary, _ time.Time) []crossprem.Finding {
 	users := s.PasswordRightButStopped()
 	if len(users) == 0 {
-		return all(s, rulePassword, noneSeen, fieldClient, fieldAgent, fieldCode)
+		return all(s, rulePassword, noneSeen, fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	f := finding(rulePassword, crossprem.Failed, tenant)
 	f.Detail = fmt.Sprintf("The password of %s was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: %s.",
@@ -346,10 +348,10 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleCountry, "Every legacy sign-in with a known country came from "+strings.Join(a.Countries, ", ")+".")
-		if s.NotKnowable["location"] > 0 && s.ByClass[Legacy] > 0 {
+		found = all(s, ruleCountry, "Every legacy sign-in with a known country came from "+strings.Join(a.Countries, ", ")+".", fieldClient, fieldAgent)
+		if s.ByClass[Legacy] > 0 && (s.NotKnowable["location"] > 0 || len(s.Countries) == 0) {
 			found[0] = finding(ruleCountry, crossprem.Unknown, tenant)
-			found[0].Detail = "Some of the logs do not tell countries."
+			found[0].Detail = "The logs do not tell the country of every legacy sign-in. Those of non-interactive ones are not counted: they are of where a token came from."
 		}
 	}
 	return found
@@ -376,7 +378,7 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent)
+		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent, unattended)
 	}
 	return found
 }
