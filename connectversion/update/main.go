@@ -75,6 +75,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "update: %q is not a day such as 2026-11-22\n", *asOf)
 		return 2
 	}
+	if _, err := os.Stat(*folder); err != nil {
+		fmt.Fprintln(stderr, "update: nothing is changed:", err)
+		return 1
+	}
 	changed, difference, err := compare(os.DirFS(*folder), os.DirFS(*data), *asOf)
 	if err != nil {
 		fmt.Fprintln(stderr, "update: nothing is changed:", strings.ReplaceAll(err.Error(), "\n", "\nupdate: "))

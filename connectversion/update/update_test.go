@@ -315,6 +315,9 @@ func TestRun(t *testing.T) {
 	code, _, errs = call("-pages", filepath.Join(folder, "data"))
 	assert.Equal(t, 1, code)
 	assert.Contains(t, errs, "nothing is changed")
+	code, _, errs = call("-pages", filepath.Join(folder, "nowhere"))
+	assert.Equal(t, 1, code)
+	assert.Contains(t, errs, "nowhere")
 	for _, args := range [][]string{{}, {"-nonsense"}, {"-pages", "x", "-as-of", "soon"}, {"-pages", "x", "y"}} {
 		code, _, _ = call(args...)
 		assert.Equal(t, 2, code, args)

@@ -58,8 +58,10 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 	if len(q.signins) > 0 {
 		r.SignIns, err = a.readSignIns(ctx, q.signins)
 	}
-	if q.cert != "" && err == nil {
-		r.Certificate, err = a.readCertificate(q.cert)
+	if q.cert != "" {
+		var bad error
+		r.Certificate, bad = a.readCertificate(q.cert)
+		err = errors.Join(err, bad)
 	}
 	network.Wait()
 	if err = cmp.Or(ctx.Err(), err); err != nil {
@@ -111,15 +113,16 @@ func (r *report) writeJSON(w io.Writer) error {
 }
 
 // readSignIns summarises files and folders. Records that cannot be read are
-// counted; a file that is no log at all, named by the caller, is an error.
+// counted; files named by the caller that are not there, or no log at all, are
+// an error that names them all.
 func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summary, error) {
-	var notLog error
+	var bad error
 	seq := func(yield func(signins.SignIn, error) bool) {
 		for _, name := range names {
 			read, folder, err := a.open(ctx, name)
 			if err != nil {
-				yield(signins.SignIn{}, err)
-				return
+				bad = errors.Join(bad, err)
+				continue
 			}
 			for s, err := range read {
 				if record := new(signins.RecordError); errors.As(err, &record) { // name the file as the caller did
@@ -131,7 +134,7 @@ func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summa
 					err = &at
 				}
 				if errors.Is(err, signins.ErrNotLog) && !folder {
-					notLog = cmp.Or(notLog, err)
+					bad = errors.Join(bad, err)
 				}
 				if !yield(s, err) {
 					return
@@ -140,7 +143,7 @@ func (a *asker) readSignIns(ctx context.Context, names []string) (*signins.Summa
 		}
 	}
 	summary, err := signins.Summarize(signins.Dedupe(seq, 0))
-	if err = cmp.Or(err, notLog); err != nil {
+	if err = errors.Join(err, bad); err != nil {
 		return nil, err
 	}
 	summary.Seal() // nothing will be merged into it

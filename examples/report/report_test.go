@@ -176,6 +176,13 @@ func TestExitCodes(t *testing.T) {
 	check(exitCouldNot, "-signins", filepath.Join(t.TempDir(), "missing.json"))
 	check(exitCouldNot, "-signins", image)
 	check(exitCouldNot, "-cert", image)
+	missing := filepath.Join(t.TempDir(), "missing")
+	check(exitCouldNot, "-signins", missing, "-signins", image, "-signins", torn, "-cert", missing+".cer", "-connect", "2.6.92.0")
+	_, _, errs = runReport(t, "-signins", missing, "-signins", image, "-signins", torn, "-cert", missing+".cer")
+	for _, name := range []string{missing + ":", image, missing + ".cer"} {
+		assert.Contains(t, errs, name, "every bad file is named")
+	}
+	assert.NotContains(t, errs, torn)
 	check(exitCouldNot, "-cert", filepath.Join(t.TempDir(), "missing.cer"))
 }
 
