@@ -61,10 +61,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.BoolVar(&p.SSL20, "ssl2", false, "ask about SSL 2.0 as well")
 	flags.BoolVar(&exchange, "exchange", false, "judge the targets as on-premises Exchange")
 	flags.BoolVar(&asJSON, "json", false, "print JSON, one object a line")
-	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
-		return ran
-	} else if err != nil {
-		return wrongUsage
+	var addrs []string
+	for { // flags may come after targets
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return ran
+		} else if err != nil {
+			return wrongUsage
+		}
+		if flags.NArg() == 0 {
+			break
+		}
+		addrs, args = append(addrs, flags.Arg(0)), flags.Args()[1:]
 	}
 	p.StartTLS = tlsprobe.Protocol(startTLS)
 	if startTLS != "" && !slices.Contains(tlsprobe.Protocols(), p.StartTLS) {
@@ -80,6 +87,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		p.Proxy = u
 	}
 	switch {
+	case p.Timeout <= 0:
+		fmt.Fprintln(notes, "tls: -timeout takes a time such as 5s")
+		return wrongUsage
 	case only12 && modern:
 		fmt.Fprintln(notes, "tls: -only12 and -modern exclude each other")
 		return wrongUsage
@@ -93,13 +103,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	defer cancel()
 	input := &lines{in: in}
 	targets := func(yield func(tlsprobe.Target) bool) {
-		for _, addr := range flags.Args() {
+		for _, addr := range addrs {
 			if addr != "-" && !yield(tlsprobe.Target{Addr: addr}) {
 				return
 			}
 		}
 	}
-	if flags.NArg() == 0 || slices.Contains(flags.Args(), "-") {
+	if len(addrs) == 0 || slices.Contains(addrs, "-") {
 		targets = chain(targets, input.targets(ctx))
 	}
 
@@ -108,10 +118,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	failed := false
 	for r, err := range p.ProbeAll(ctx, targets) {
 		progress.clear()
-		switch {
-		case err != nil:
+		if err != nil {
 			failed = true
 			fmt.Fprintln(notes, err)
+			r.Detail = err.Error() // so that each target has its object
+		}
+		switch {
+		case err != nil && !asJSON:
 		case asJSON:
 			if err := encoder.Encode(r); err != nil {
 				fmt.Fprintln(notes, "tls:", err)
@@ -171,14 +184,18 @@ func (l *lines) targets(ctx context.Context) iter.Seq[tlsprobe.Target] {
 		end := make(chan error, 1)
 		go func() { // it may wait for a line until the program ends
 			scanner := bufio.NewScanner(l.in)
-			for scanner.Scan() {
+			number := 1
+			for ; scanner.Scan(); number++ {
 				select {
 				case read <- scanner.Text():
 				case <-ctx.Done():
 					return
 				}
 			}
-			end <- scanner.Err()
+			if err := scanner.Err(); err != nil {
+				end <- fmt.Errorf("standard input, line %d: %w", number, err)
+			}
+			close(end)
 		}()
 		for number := 1; ; number++ {
 			select {
@@ -202,7 +219,7 @@ func (l *lines) targets(ctx context.Context) iter.Seq[tlsprobe.Target] {
 
 // parseLine reads "host:port [sni] [starttls]".
 func parseLine(line string) (tlsprobe.Target, error) {
-	fields := strings.Fields(line)
+	fields := strings.Fields(strings.TrimPrefix(line, "\ufeff")) // a mark that Windows puts before the first
 	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
 		return tlsprobe.Target{}, nil
 	}

@@ -36,14 +36,22 @@ func TestRun(t *testing.T) {
 	assert.Equal(t, "refused", versions[old.Addr]["tls12"])
 
 	out.Reset()
-	require.Equal(t, ran, run(t.Context(), []string{"-starttls", "smtp", old.Addr}, nil, &out, &notes))
+	require.Equal(t, ran, run(t.Context(), []string{old.Addr, "-starttls", "smtp"}, nil, &out, &notes))
 	assert.Contains(t, out.String(), "TLS 1.2 is not accepted, and nothing newer is [critical]")
 
-	for _, args := range [][]string{{"-starttls", "gopher", "a:1"}, {"-only12", "-modern", "a:1"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-starttls", "gopher", "a:1"}, {"-only12", "-modern", "a:1"}, {"-nonsense"}, {"a:1", "-timeout", "0s"}} {
 		assert.Equal(t, wrongUsage, run(t.Context(), args, nil, &out, &notes), args)
 	}
 	notes.Reset()
 	assert.Equal(t, couldNot, run(t.Context(), nil, strings.NewReader("a b c d\n"), &out, &notes))
 	assert.Contains(t, notes.String(), "line 1")
-	assert.Equal(t, couldNot, run(t.Context(), []string{"nonsense"}, nil, &out, &notes))
+	notes.Reset()
+	assert.Equal(t, couldNot, run(t.Context(), nil, strings.NewReader("\n"+strings.Repeat("a", 1<<17)), &out, &notes))
+	assert.Contains(t, notes.String(), "line 2")
+
+	out.Reset()
+	assert.Equal(t, couldNot, run(t.Context(), []string{"nonsense", "-json"}, nil, &out, &notes))
+	assert.Contains(t, out.String(), `"class":"unclassified","detail":"tlsprobe: target`, "each target has its object")
+	out.Reset()
+	assert.Equal(t, ran, run(t.Context(), nil, strings.NewReader("\ufeff"+modern.Addr), &out, &notes), "a mark at the beginning")
 }
