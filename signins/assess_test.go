@@ -162,6 +162,19 @@ func TestNoAttackIsRuledOutWithoutTimeAndAddress(t *testing.T) {
 	}
 }
 
+// Who does not get in, as far as the log tells, is not called attacked if the
+// log does not tell.
+func TestUntoldOutcomesAreNoFailures(t *testing.T) {
+	s := summary(t, signins.SignIn{Known: everything &^ (signins.FieldErrorCode | signins.FieldResult), ClientAppUsed: "IMAP4", UserPrincipalName: "ann@contoso.com"})
+	status := make(map[string]crossprem.Status)
+	for _, f := range signins.Assess(s, day("2026-11-22")) {
+		status[f.Rule] = f.Status
+	}
+	assert.Equal(t, crossprem.Unknown, status["signins-legacy-use"])
+	assert.Equal(t, crossprem.Unknown, status["signins-legacy-attempts"])
+	assert.Equal(t, crossprem.Unknown, status["signins-retirement"])
+}
+
 // Legacy sign-ins of which no country is known come from no expected one.
 func TestNoCountryIsNoExpectedOne(t *testing.T) {
 	status := func(country string, interactive signins.Answer) (got crossprem.Status) {

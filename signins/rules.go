@@ -176,7 +176,7 @@ const (
 )
 
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
-	type use struct{ with, without []string }
+	type use struct{ with, untold, without []string }
 	var uses [OtherLegacy + 1]use
 	users := s.users()
 	names := make([]string, 0, len(users))
@@ -189,9 +189,12 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 			if int(p.Protocol) >= len(uses) {
 				continue
 			}
-			if u := &uses[p.Protocol]; p.Successes > 0 {
+			switch u := &uses[p.Protocol]; {
+			case p.Successes > 0:
 				u.with = append(u.with, name)
-			} else {
+			case users[name].untold():
+				u.untold = append(u.untold, name)
+			default:
 				u.without = append(u.without, name)
 			}
 		}
@@ -214,6 +217,11 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 			f.Remedy = remedyFor(Protocol(p))
 			using = append(using, f)
 		}
+		if len(u.untold) > 0 {
+			f := finding(ruleLegacyUse, crossprem.Unknown, Protocol(p).String())
+			f.Detail = fmt.Sprintf("The log does not tell how every sign-in of %s ended: %s.", count(len(u.untold), "user"), list(u.untold))
+			using = append(using, f)
+		}
 		if len(u.without) > 0 {
 			f := finding(ruleLegacyAttack, crossprem.Failed, Protocol(p).String())
 			f.Detail = fmt.Sprintf("Sign-ins as %s failed, and none succeeded: %s.", count(len(u.without), "user"), list(u.without))
@@ -226,7 +234,7 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 		using = all(s, ruleLegacyUse, noneSeen, fieldClient, fieldAgent, unattended)
 	}
 	if tried == nil {
-		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent, unattended)
+		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	return append(using, tried...)
 }
@@ -378,7 +386,7 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent, unattended)
+		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	return found
 }

@@ -235,6 +235,12 @@ func (s *Summary) usersWith(has func(*User) bool) []string {
 	return found
 }
 
+// untold reports whether the log does not tell how some legacy sign-in of u
+// ended.
+func (u *User) untold() bool {
+	return slices.ContainsFunc(u.Outcomes, func(o OutcomeUse) bool { return o.Outcome == UnknownOutcome })
+}
+
 // LegacyUsers returns the users with a legacy sign-in, failed ones included,
 // sorted by name.
 func (s *Summary) LegacyUsers() []string {
@@ -243,7 +249,8 @@ func (s *Summary) LegacyUsers() []string {
 
 // LegacyUsersWithSuccess returns the users who really use legacy
 // authentication, since at least one sign-in succeeded, sorted by name. The
-// other [Summary.LegacyUsers] are merely attacked, or stopped.
+// other [Summary.LegacyUsers] are merely attacked, or stopped, or have an
+// [UnknownOutcome] among their Outcomes: then nobody knows.
 func (s *Summary) LegacyUsersWithSuccess() []string {
 	return s.usersWith(func(u *User) bool { return u.Successes > 0 })
 }

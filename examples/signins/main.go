@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -290,19 +291,23 @@ func (o *settings) printTable(s *signins.Summary) error {
 	}
 	fmt.Fprintln(w)
 
-	for _, part := range []struct {
-		title string
-		using bool
-	}{{"USE LEGACY AUTHENTICATION", true}, {"ONLY ATTACKED OR STOPPED", false}} {
-		title := part.title
-		for _, u := range s.LegacyUserList() {
-			if (u.Successes > 0) != part.using {
-				continue
-			}
-			if title != "" {
-				fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", title, "tried", "got in", "with")
-				title = ""
-			}
+	const use, untold, attacked = "USE LEGACY AUTHENTICATION", "TRIED, AND HOW IT ENDED IS UNKNOWN", "ONLY ATTACKED OR STOPPED"
+	parts := make(map[string][]signins.NamedUser)
+	for _, u := range s.LegacyUserList() {
+		part := attacked
+		switch {
+		case u.Successes > 0:
+			part = use
+		case slices.ContainsFunc(u.Outcomes, func(o signins.OutcomeUse) bool { return o.Outcome == signins.UnknownOutcome }):
+			part = untold
+		}
+		parts[part] = append(parts[part], u)
+	}
+	for _, part := range []string{use, untold, attacked} {
+		if len(parts[part]) > 0 {
+			fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", part, "tried", "got in", "with")
+		}
+		for _, u := range parts[part] {
 			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(u, ", "))
 		}
 	}

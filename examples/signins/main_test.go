@@ -115,6 +115,14 @@ func TestTable(t *testing.T) {
 	assert.Less(t, strings.Index(out, "scanner@contoso.com"), strings.Index(out, "ONLY ATTACKED OR STOPPED"))
 }
 
+func TestTableOfUntoldOutcomes(t *testing.T) {
+	in := strings.NewReader("Date (UTC),Request ID,Username,Client app\n2026-11-18T08:00:00Z,1,ann@contoso.com,IMAP4\n")
+	code, out, notes := call(t, in)
+	require.Equal(t, 0, code, notes)
+	assert.Regexp(t, `(?s)HOW IT ENDED IS UNKNOWN.*ann@contoso.com`, out)
+	assert.NotContains(t, out, "ATTACKED")
+}
+
 // What cannot be read to its end is named, and gives no half answer.
 func TestTruncated(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(samples, "graph-beta/page-1.json"))
