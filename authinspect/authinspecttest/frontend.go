@@ -199,7 +199,7 @@ func stepOf(req *http.Request) (authinspect.Step, error) {
 	}
 	for name := range req.URL.Query() {
 		switch strings.ToLower(name) {
-		case "password", "passwd", "access_token", "code":
+		case "password", "passwd", "pwd", "client_secret", "access_token", "refresh_token", "id_token", "assertion", "code":
 			return authinspect.StepUnknown, errors.New("the query parameter " + name)
 		}
 	}

@@ -139,15 +139,16 @@ func (c *mailConversation) hold(conn net.Conn) {
 	}
 	for {
 		line, ok := c.read()
+		tag, command, tagged := "", line, true
+		if wire.sasl == "AUTHENTICATE" {
+			tag, command, tagged = strings.Cut(line, " ")
+		}
+		words := strings.Fields(command)
+		c.inspect(wire, words) // whatever else is wrong with the line
 		if !ok {
 			return
 		}
-		tag, command := "", line
-		if wire.sasl == "AUTHENTICATE" {
-			tag, command, ok = strings.Cut(line, " ")
-		}
-		words := strings.Fields(command)
-		if !ok || len(words) == 0 || tag == "" && wire.sasl == "AUTHENTICATE" || command != strings.TrimSpace(command) {
+		if !tagged || len(words) == 0 || tag == "" && wire.sasl == "AUTHENTICATE" || command != strings.TrimSpace(command) {
 			if !c.say(tag, wire.malformed) {
 				return
 			}
@@ -156,6 +157,19 @@ func (c *mailConversation) hold(conn net.Conn) {
 		if !c.command(wire, tag, words) {
 			return
 		}
+	}
+}
+
+// inspect looks for a credential in a command.
+func (c *mailConversation) inspect(wire wire, words []string) {
+	if len(words) < 2 {
+		return
+	}
+	switch verb := strings.ToUpper(words[0]); {
+	case slices.Contains(wire.secret, verb):
+		c.violate("%s with %d arguments", verb, len(words)-1)
+	case verb == wire.sasl && len(words) > 2: // whether or not a row knows the mechanism
+		c.response(words[1], words[2])
 	}
 }
 
@@ -174,12 +188,6 @@ func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 	c.log.Lock()
 	c.commands = append(c.commands, shown)
 	c.log.Unlock()
-	switch {
-	case signsIn:
-		c.violate("%s with %d arguments", verb, len(words)-1)
-	case sasl && len(words) > 2: // whether or not a row knows the mechanism
-		c.response(words[1], words[2])
-	}
 	reply := c.row(strings.ToUpper(strings.Join(words, " ")))
 	if sasl && len(reply.Answer) > 0 {
 		if goOn, answered := c.sasl(wire, tag, words); answered || !goOn {
@@ -223,12 +231,15 @@ func (c *mailConversation) sasl(wire wire, tag string, words []string) (goOn, an
 		}
 		line, ok := c.read()
 		switch {
-		case !ok:
+		case line == "" && !ok:
 			return false, true
-		case line == "*":
+		case line == "*" && ok:
 			return c.say(tag, wire.cancelled), true
 		}
 		c.response(words[1], line)
+		if !ok {
+			return false, true
+		}
 	}
 	for _, prompt := range wire.followUp[strings.ToUpper(words[1])] {
 		if !c.say(tag, prompt) {
@@ -269,14 +280,12 @@ func (c *mailConversation) startTLS() bool {
 	return true
 }
 
-// read reads one line. A line that is too long, or does not end in CRLF, ends
-// the conversation: real servers differ there, so nobody should rely on one.
-func (c *mailConversation) read() (string, bool) {
-	line, err := c.lines.ReadSlice('\n')
-	if err != nil {
-		return "", false
-	}
-	return strings.CutSuffix(string(line), "\r\n")
+// read reads one line. A line that is too long, of which the beginning comes
+// back, or does not end in CRLF, ends the conversation: real servers differ
+// there, so nobody should rely on one.
+func (c *mailConversation) read() (line string, ok bool) {
+	text, _ := c.lines.ReadSlice('\n')
+	return strings.CutSuffix(string(text), "\r\n")
 }
 
 // say sends lines, in two pieces that do not end where a line ends: a client

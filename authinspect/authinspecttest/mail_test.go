@@ -99,6 +99,10 @@ func TestMailServerViolations(t *testing.T) {
 			_, err := io.WriteString(conn, dialog[i]+"\r\n")
 			require.NoError(t, err)
 			line, err := lines.ReadString('\n')
+			if dialog[i+1] == "" {
+				assert.Error(t, err, "the server ends the conversation")
+				break
+			}
 			require.NoError(t, err, dialog[i])
 			assert.Equal(t, dialog[i+1], strings.TrimRight(line, "\r\n"), dialog[i])
 		}
@@ -115,6 +119,12 @@ func TestMailServerViolations(t *testing.T) {
 	check(online, 0, "AUTH CRAM-MD5", "-ERR Protocol error. 12")
 	check(online, 1, "AUTH OAUTHBEARER c2VjcmV0", "-ERR Protocol error. 12") // no row knows it; a token it is
 	check(online, 0, "HELLO", "-ERR Protocol error. 12")
+	// A line that is no command may hold one all the same.
+	check(online, 1, "PASS secret ", "-ERR Protocol error. 10")
+	check(online, 1, " PASS secret", "-ERR Protocol error. 10")
+	check(online, 1, "PASS secret\nQUIT", "")
+	check(online, 1, "AUTH XOAUTH2 "+strings.Repeat("c2VjcmV0", 2000), "")
+	check(online, 1, "AUTH XOAUTH2", "+ ", strings.Repeat("c2VjcmV0", 2000), "")
 
 	imaps := authinspecttest.ExchangeServerMail(authinspect.IMAPS)
 	check(imaps, 1, "a LOGIN bob secret", "a NO LOGIN failed.")
