@@ -423,6 +423,9 @@ func (v *verdict) support() {
 		v.Support = Unlisted
 		f.Rule, f.Status = ruleUnlisted, crossprem.Unknown
 		f.Title = v.Version.String() + " is not listed by the vendor"
+		if v.row == nil && v.c.find(v.Product, v.Version, "") != nil {
+			f.Title = v.Version.String() + " is listed by the vendor for other roles alone"
+		}
 		f.Detail = sentence("Builds that are pushed automatically are often not listed. Rules for ranges of versions were applied, nothing else.", detail)
 	case v.Version.Less(v.Latest):
 		v.Support = Outdated

@@ -642,8 +642,8 @@ func (c *Catalogue) Lookup(p Product, v Version) (Release, bool) {
 // Lookup asks the embedded catalogue; see [Catalogue.Lookup].
 func Lookup(p Product, v Version) (Release, bool) { return Embedded().Lookup(p, v) }
 
-// find returns the row of v, and if role is not empty and v has several rows,
-// the one for that role.
+// find returns the row of v, and if role is not empty and the rows of v are of
+// roles, the one for that role.
 func (c *Catalogue) find(p Product, v Version, role string) *Release {
 	rows := c.Releases(p)
 	low, high := 0, len(rows)
@@ -661,6 +661,9 @@ func (c *Catalogue) find(p Product, v Version, role string) *Release {
 		if slices.Contains(rows[i].Roles, role) {
 			return &rows[i]
 		}
+	}
+	if role != "" && len(rows[low].Roles) > 0 {
+		return nil // a number that other roles alone have had
 	}
 	return &rows[low]
 }

@@ -156,7 +156,12 @@ func TestHealthAgentsHaveDaysByRole(t *testing.T) {
 	c := Embedded()
 	assert.Equal(t, "2018-06", c.find(HealthAgent, version("3.1.7.0"), "adds").released())
 	assert.Equal(t, "2018-08", c.find(HealthAgent, version("3.1.7.0"), "sync").released())
-	assert.NotNil(t, c.find(HealthAgent, version("3.1.7.0"), "nonsense"))
+	assert.Nil(t, c.find(HealthAgent, version("3.1.7.0"), "nonsense"))
+	w := judge(t, HealthAgent, "3.0.129.0", "2020-07-01", Facts{HealthRole: "adfs"})
+	assert.Equal(t, Unlisted, w.Support, "an agent for Sync had that number")
+	assert.Contains(t, w.find(ruleUnlisted).Title, "other roles")
+	assert.Equal(t, Outdated, judge(t, HealthAgent, "3.0.129.0", "2020-07-01", Facts{HealthRole: "sync"}).Support)
+	assert.NotNil(t, c.find(ConnectSync, version("2.6.3.0"), "sync"), "only Health agents have roles")
 }
 
 func TestLoadCatalogueRefuses(t *testing.T) {
