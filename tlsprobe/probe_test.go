@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
@@ -67,6 +68,26 @@ func TestRefusalAlerts(t *testing.T) {
 				assert.Equal(t, tlsprobe.Refused, answer.Support, "alert %d to %s: %s", alert, v, answer.Reason)
 			}
 		}
+	}
+}
+
+// Whoever answers one hello with an alert and loses the others has not declined
+// what the others asked.
+func TestPartlyDeclined(t *testing.T) {
+	for cut, class := range map[tlsprobetest.Act]tlsprobe.Class{
+		tlsprobetest.Hang: tlsprobe.Silent, tlsprobetest.Reset: tlsprobe.Reset, tlsprobetest.HangUp: tlsprobe.Closed,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &tlsprobetest.Server{Intolerant: tlsprobe.TLS10, Cut: cut, OnlyAlert: 40}
+			defer s.Close()
+			r, err := (&tlsprobe.Prober{Dial: s.Dial}).Probe(t.Context(), "localhost:443")
+			require.NoError(t, err)
+			assert.Equal(t, class.String(), r.Class.String())
+			assert.Equal(t, "handshake_failure", r.Versions[tlsprobe.SSL30].Alert.String())
+			for _, f := range tlsprobe.Assess(r, tlsprobe.AnyServer, r.At) {
+				assert.Equal(t, crossprem.Unknown, f.Status, f.Title)
+			}
+		})
 	}
 }
 

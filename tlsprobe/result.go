@@ -24,8 +24,8 @@ const (
 	ProxyRefused                        // the proxy could not be used, or did not connect
 	ConnectionRefused                   // nothing listens there
 	Unreachable                         // no way to the address
-	Reset                               // every hello is cut off with a TCP reset
-	Closed                              // every hello is hung up on
+	Reset                               // hellos are cut off with a TCP reset, and none is answered but with an alert
+	Closed                              // they are hung up on
 	Silent                              // no connection, or no answer, within the deadline
 	Declined                            // speaks TLS, and answers every hello with an alert
 	RateLimited                         // some connections were cut, and the same hello was answered later: a limit, or a flaky path

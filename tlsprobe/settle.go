@@ -185,9 +185,10 @@ func (e *endpoint) classify(r *Result) {
 			r.IntolerantOf = v
 		}
 	}
-	short := false
+	short, unheard := false, false
 	for _, a := range r.Versions {
 		short = short || a.Short
+		unheard = unheard || a.Asked > 0 && a.Asked == a.Lost
 	}
 	r.ClientCertificate = e.shook != nil && e.shook.asked
 	for _, o := range e.log {
@@ -212,7 +213,7 @@ func (e *endpoint) classify(r *Result) {
 		}
 	case names.kind == alerted: // whatever it says to the versions that it does not want anyhow
 		r.Class, r.Detail = SNINeeded, "alert "+names.alert.String()
-	case alerts.kind == alerted:
+	case alerts.kind == alerted && !unheard:
 		r.Class, r.Detail = Declined, "alert "+alerts.alert.String()
 	case broken.kind == malformed:
 		r.Class, r.Protocol = NotTLS, "unknown"
@@ -235,5 +236,8 @@ func (e *endpoint) classify(r *Result) {
 		r.Class = Silent
 	case count[lostUnreachable] > 0:
 		r.Class, r.Detail = Unreachable, detail(lostUnreachable)
+	}
+	if alerts.kind == alerted && r.Detail == "" && r.Highest() == 0 {
+		r.Detail = "some hellos are answered, with the alert " + alerts.alert.String()
 	}
 }
