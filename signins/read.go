@@ -249,7 +249,9 @@ func (s *stream) readJSON() {
 				s.container(multi, false)
 			default:
 				s.fail(err)
-				s.nextTop(multi)
+				if !s.nextInLine() {
+					s.nextTop(multi)
+				}
 			}
 		case '[':
 			s.format = PortalJSON
@@ -653,6 +655,18 @@ func (s *stream) findNewline() bool {
 	}
 	s.newline = s.end
 	return false
+}
+
+// nextInLine goes to the next record of Azure Monitor's in the line at pos, if
+// there is one. It is there if what lies in storage, where last lines are
+// torn, is put together without a line break.
+func (s *stream) nextInLine() bool {
+	s.findNewline()
+	k := bytes.Index(s.buf[s.pos+1:s.newline], []byte(`{"time":`))
+	if k >= 0 {
+		s.pos += 1 + k
+	}
+	return k >= 0
 }
 
 // skipLine goes to the beginning of the next line.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -293,6 +294,8 @@ func TestBadRecords(t *testing.T) {
 	check(good+`{"id":"\q"}`+"\n"+good, 2, "signins: input: record 2 at byte 82: invalid escape in a string, 7 bytes into the record")
 	check(good+`{"id":01}`+"\n"+good, 2, `signins: input: record 2 at byte 82: invalid value of "id", 6 bytes into the record`)
 	check(good+"[]\n"+good, 2)
+	monitor := `{"time":"2026-11-18T09:00:00Z","category":"SignInLogs","properties":{"id":"a","createdDateTime":"2026-11-18T09:00:00Z"}}` + "\r\n"
+	check(monitor+monitor[:40]+monitor, 2, fmt.Sprintf(`signins: input: record 2 at byte %d: unexpected 't' after a key, 42 bytes into the record`, len(monitor)))
 	check(good+"nonsense\n"+good, 2, `signins: input: record 2 at byte 82: unexpected 'n' instead of a record`)
 	check(good+"{\"id\":1}\n"+good, 2, "signins: input: record 2 at byte 82: not a sign-in record")
 	check(`{"value":[`+strings.TrimSpace(good)+`,{"id":1,},5,`+strings.TrimSpace(good)+`]}`, 2,
