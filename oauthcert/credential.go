@@ -131,11 +131,11 @@ func (k *KeyCredential) UnmarshalJSON(data []byte) error {
 // shows no key or one that is not a certificate.
 func (k KeyCredential) Certificate() (*Certificate, error) {
 	if k.Key == nil {
-		return nil, fmt.Errorf("oauthcert: key %s: the directory did not show its value", k.KeyID)
+		return nil, fmt.Errorf("oauthcert: key %s: the directory did not show its value", oneLine(k.KeyID, 40))
 	}
 	c, err := Parse(k.Key)
 	if err != nil {
-		return nil, fmt.Errorf("oauthcert: key %s: %w", k.KeyID, err)
+		return nil, fmt.Errorf("oauthcert: key %s: %w", oneLine(k.KeyID, 40), err)
 	}
 	return c, nil
 }

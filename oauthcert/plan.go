@@ -377,7 +377,7 @@ func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 	}
 	for _, k := range current.Keys {
 		if k.Key == nil && strings.EqualFold(k.CustomKeyIdentifier, c.SHA1().String()) {
-			return refuse(Uncertain, "key "+k.KeyID+" carries its thumbprint, but the directory did not show the value; read the single object with its keys selected")
+			return refuse(Uncertain, "key "+oneLine(k.KeyID, 40)+" carries its thumbprint, but the directory did not show the value; read the single object with its keys selected")
 		}
 	}
 	if why := c.unfit(policy.At, policy.MaxLifetime); why != "" {

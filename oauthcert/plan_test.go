@@ -107,6 +107,9 @@ func TestPlanKeys(t *testing.T) {
 	hidden.Key = nil
 	check(application(hidden), both[:1], policy, "kept/not-sorted refused/uncertain")
 	check(application(hidden), both[1:], policy, "kept/not-sorted added/missing")
+	hidden.KeyID = "a\nb\x1b[2J"
+	p = check(application(hidden), both[:1], policy, "kept/not-sorted refused/uncertain")
+	assert.NotContains(t, p.Err().Error(), "\x1b")
 	hidden.KeyID = ""
 	check(application(hidden), both[1:], policy, "refused/cannot-keep added/missing")
 	unread := application()
