@@ -74,13 +74,14 @@ func TestSignedFlight(t *testing.T) {
 // Whoever shows somebody else's certificate, which is no secret, is not trusted.
 func TestForeignKey(t *testing.T) {
 	ca := testca.New("")
+	others := keys(t)
 	for name, key := range keys(t) {
 		for _, version := range []uint16{tls.VersionTLS11, tls.VersionTLS12, tls.VersionTLS13} {
 			if version == tls.VersionTLS11 && name == "Ed25519" {
 				continue // they do not go together
 			}
 			foreign := ca.Issue(testca.Leaf{Key: key})
-			foreign.PrivateKey = keys(t)[name]
+			foreign.PrivateKey = others[name]
 			server := httptest.NewUnstartedServer(nil)
 			server.TLS = &tls.Config{Certificates: []tls.Certificate{foreign}, MinVersion: version, MaxVersion: version}
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
