@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -110,19 +111,30 @@ func (s *Site) Run(t testing.TB, pidFile string, ports []string, name string, ar
 	}
 }
 
-// FreePort returns a port of 127.0.0.1 on which nobody listens just now.
+// handedOut are the ports that FreePort has returned: a server may begin to
+// listen long after.
+var handedOut sync.Map
+
+// FreePort returns a port of 127.0.0.1 on which nobody listens just now, and
+// never the same twice.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, port, err := net.SplitHostPort(l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if _, again := handedOut.LoadOrStore(port, true); !again {
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // Root skips a test of what starts as root unless the test runs as root, or
