@@ -115,6 +115,8 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	switch {
 	case a.tenant.tenant != "" && a.subject != "":
 		return a, fmt.Errorf("a tenant or %q, not both", a.subject)
+	case a.tenant.tenant != "" && (product != "" || until != "" || a.svg != ""):
+		return a, errors.New("-product, -until and -svg do not go with -tenant")
 	case a.tenant.tenant == "" && a.tenant.connectors:
 		return a, errors.New("-connectors goes with -tenant")
 	case a.tenant.tenant == "" && a.subject == "":
@@ -153,6 +155,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	default:
 		return a, fmt.Errorf("-auth is application or service-account, not %q", auth)
 	}
+	a.tenant.auth = a.facts.Authentication
 	return a, nil
 }
 

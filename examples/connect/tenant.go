@@ -28,6 +28,8 @@ type question struct {
 	connectors bool // ask for private network connectors too
 	at         time.Time
 	json       bool
+
+	auth connectversion.Authentication // which the tenant does not tell
 }
 
 // ask signs in, asks and prints.
@@ -65,8 +67,10 @@ func (q question) answer(ctx context.Context, tenant *graphconnectversion.Tenant
 		Installed: []connectversion.Assessment{}, Findings: []crossprem.Finding{}, Missing: []string{}}
 	if failed == nil {
 		found := connectversion.Reconcile(q.at, sync.Evidence())
+		facts := sync.Facts()
+		facts.Authentication = q.auth
 		for _, i := range found.Installed {
-			r.Installed = append(r.Installed, connectversion.Assess(i.Product, i.Version, q.at, sync.Facts()))
+			r.Installed = append(r.Installed, connectversion.Assess(i.Product, i.Version, q.at, facts))
 		}
 		r.Findings = append(r.Findings, found.Findings...)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
 )
 
@@ -48,6 +49,29 @@ func TestTenantAsText(t *testing.T) {
 	}
 }
 
+// The tenant does not tell how the server signs in; the caller may.
+func TestTenantAuthentication(t *testing.T) {
+	for auth, want := range map[connectversion.Authentication]string{connectversion.UnknownAuthentication: "unknown", connectversion.Application: "passed", connectversion.ServiceAccount: "failed"} {
+		mock := httpmock.NewMockTransport()
+		mock.RegisterResponder("GET", "https://graph.microsoft.com/v1.0/organization", httpmock.NewStringResponder(200,
+			`{"value":[{"id":"12cce4b4-4ab8-40b7-be4d-f5d7742ec185","onPremisesSyncEnabled":true,"onPremisesLastSyncDateTime":"2026-11-22T18:40:03Z"}]}`))
+		mock.RegisterResponder("GET", "https://graph.microsoft.com/beta/directory/onPremisesSynchronization", httpmock.NewStringResponder(200,
+			`{"value":[{"configuration":{"synchronizationClientVersion":"2.6.92.0"}}]}`))
+		tenant, err := graphconnectversion.New(credential{}, graphconnectversion.Options{Transport: http.RoundTripper(mock)})
+		require.NoError(t, err)
+		var out bytes.Buffer
+		require.NoError(t, question{at: testDay, json: true, auth: auth}.answer(t.Context(), tenant, &out))
+		var r struct {
+			Installed []struct {
+				Findings []struct{ Rule, Status string }
+			}
+		}
+		require.NoError(t, json.Unmarshal(out.Bytes(), &r))
+		require.Len(t, r.Installed, 1)
+		assert.Contains(t, r.Installed[0].Findings, struct{ Rule, Status string }{"app-auth-2027-04-07", want})
+	}
+}
+
 // What could not be asked is said, beside what could.
 func TestTenantRefuses(t *testing.T) {
 	var out bytes.Buffer
@@ -69,7 +93,8 @@ func TestTenantRefuses(t *testing.T) {
 
 func TestTenantUsage(t *testing.T) {
 	for _, args := range [][]string{{"-tenant", "x", "2.6.3.0"}, {"-tenant", "x", "-at", "today"}, {"-tenant", "x", "-cloud", "mars"},
-		{"-tenant", "x", "-cloud", "other"}, {"-connectors", "2.6.3.0"}, {"-cloud", "mars", "2.6.3.0"}} {
+		{"-tenant", "x", "-cloud", "other"}, {"-connectors", "2.6.3.0"}, {"-tenant", "x", "-svg", "x.svg"},
+		{"-tenant", "x", "-product", "cloud-sync"}, {"-tenant", "x", "-until", "2027-01-01"}, {"-cloud", "mars", "2.6.3.0"}} {
 		var out, errs bytes.Buffer
 		assert.Equal(t, 2, run(t.Context(), args, &out, &errs), args)
 		assert.Empty(t, out.String())
