@@ -333,6 +333,8 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("{\"records\":[{\"category\":\"AuditLogs\"},{\"category\":\"SignInLogs\",\"properties\":{\"id\":\"a\"}}]}\n{\"id\":1,\n"))
 	f.Add([]byte("\"\"\t,\t"))
 	f.Add([]byte("[{\n\"id\":\"a\"},\n{\"id\":\"b\"}]{\"value\":[]}"))
+	f.Add([]byte("{\"time\":1{\"time\":\"\",\"category\":\"SignInLogs\",\"properties\":{\"id\":\"a\"}}\n"))
+	f.Add([]byte(bom + "#TYPE x\nUser,Username,Status,Request ID\na,b,c,d\n" + bom + "[{\n" + bom + "\tUser\tUsername\tStatus\tRequest ID\n1\ta\tb\tc\td\n{\"id\":1}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		whole := readAll(bytes.NewReader(text))
 		require.Equal(t, whole, readAll(iotest.OneByteReader(bytes.NewReader(text))))

@@ -661,8 +661,11 @@ func (s *stream) findNewline() bool {
 // there is one. It is there if what lies in storage, where last lines are
 // torn, is put together without a line break.
 func (s *stream) nextInLine() bool {
-	s.findNewline()
-	k := bytes.Index(s.buf[s.pos+1:s.newline], []byte(`{"time":`))
+	for !s.findNewline() && !s.eof && s.end-s.pos < s.maxRecord {
+		s.more()
+	}
+	line := s.buf[s.pos+1 : min(s.newline, s.pos+s.maxRecord)]
+	k := bytes.Index(line, []byte(`{"time":`))
 	if k >= 0 {
 		s.pos += 1 + k
 	}
