@@ -58,7 +58,16 @@ func (t *tables) client(s *SignIn) clientApp {
 			return clientApp{NotApplicable, NoProtocol, ByCategory}
 		}
 	}
-	app, ok := t.clients[s.ClientAppUsed] // most values are spelled as logged
+	var app clientApp
+	var ok bool
+	switch s.ClientAppUsed {
+	case browserName: // these two are most of any log
+		app, ok = t.browser, true
+	case mobileDesktopName:
+		app, ok = t.mobileDesktop, true
+	default:
+		app, ok = t.clients[s.ClientAppUsed] // most values are spelled as logged
+	}
 	if !ok {
 		if app, ok = t.clients[normalise(s.ClientAppUsed)]; !ok {
 			app.reason = UnlistedClient
@@ -163,9 +172,6 @@ func said(s *SignIn, f Fields, yes bool) Answer {
 
 // hasFlag reports whether flags, comma-separated, has flag in any letter case.
 func hasFlag(flags, flag string) bool {
-	if len(flags) == len(flag) {
-		return strings.EqualFold(flags, flag)
-	}
 	for len(flags) > len(flag) {
 		first, rest, _ := strings.Cut(flags, ",")
 		if strings.EqualFold(strings.TrimSpace(first), flag) {
@@ -173,5 +179,5 @@ func hasFlag(flags, flag string) bool {
 		}
 		flags = rest
 	}
-	return strings.EqualFold(strings.TrimSpace(flags), flag)
+	return len(flags) == len(flag) && strings.EqualFold(flags, flag)
 }

@@ -34,14 +34,21 @@ type code struct {
 	guess    bool
 }
 
+// What clientAppUsed says in nearly all records.
+const (
+	browserName       = "Browser"
+	mobileDesktopName = "Mobile Apps and Desktop clients"
+)
+
 // The tables are parsed once, when they are first asked. Both are ours, so
 // that a fault in them is a fault of the program; a test reads them through.
 type tables struct {
-	clients      map[string]clientApp // by name, as it is written and normalised
-	agents       []string             // of Exchange Online's front ends
-	requestTypes map[string]string    // class by request type, in lower case
-	nativeMail   map[string]bool      // ids and names of mail apps, in lower case
-	codes        map[int32]code
+	clients                map[string]clientApp // by name, as it is written and normalised
+	browser, mobileDesktop clientApp
+	agents                 []string          // of Exchange Online's front ends
+	requestTypes           map[string]string // class by request type, in lower case
+	nativeMail             map[string]bool   // ids and names of mail apps, in lower case
+	codes                  map[int32]code
 }
 
 var table = sync.OnceValue(func() *tables {
@@ -90,6 +97,7 @@ var table = sync.OnceValue(func() *tables {
 			t.clients[name], t.clients[normalise(name)] = app, app
 		}
 	}
+	t.browser, t.mobileDesktop = t.clients[browserName], t.clients[mobileDesktopName]
 	for _, a := range apps.UserAgents {
 		t.agents = append(t.agents, a.Name)
 	}
