@@ -295,9 +295,13 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 		if !wanted[k] {
 			return
 		}
-		welcome := accepted[k]
-		slices.SortFunc(welcome, func(a, b int32) int { return cmp.Compare(f.cells[a].first, f.cells[b].first) })
-		leaving := slices.SortedFunc(slices.Values(welcome), func(a, b int32) int { return cmp.Compare(f.cells[a].last, f.cells[b].last) })
+		coming, leaving := make([]visit, 0, len(accepted[k])), make([]visit, 0, len(accepted[k]))
+		for _, i := range accepted[k] {
+			c := &f.cells[i]
+			coming, leaving = append(coming, visitOf(c.first, c.account)), append(leaving, visitOf(c.last, c.account))
+		}
+		slices.Sort(coming)
+		slices.Sort(leaving)
 		accounts, ips, friends := &f.accountsIn, &f.ipsIn, &f.friendsIn
 		accounts.reset()
 		ips.reset()
@@ -318,11 +322,11 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 				ips.remove(f.cells[cells[left]].ip)
 				left++
 			}
-			for ; friendRight < len(welcome) && f.cells[welcome[friendRight]].at() <= now; friendRight++ {
-				friends.add(f.cells[welcome[friendRight]].account)
+			for ; friendRight < len(coming) && coming[friendRight].minute() <= now; friendRight++ {
+				friends.add(coming[friendRight].account())
 			}
-			for ; friendLeft < friendRight && now-int32(f.cells[leaving[friendLeft]].last/60) > window; friendLeft++ {
-				friends.remove(f.cells[leaving[friendLeft]].account)
+			for ; friendLeft < friendRight && now-leaving[friendLeft].minute() > window; friendLeft++ {
+				friends.remove(leaving[friendLeft].account())
 			}
 			if accounts.distinct >= f.p.DistributedAccounts && ips.distinct >= f.p.DistributedAddresses && accounts.distinct >= 4*friends.distinct {
 				if first >= 0 && left > last+1 {
@@ -337,6 +341,14 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 		end()
 	})
 }
+
+// A visit is when an account was let in, the first time or the last, as one
+// number: so they sort quickly.
+type visit uint64
+
+func visitOf(seconds, account uint32) visit { return visit(seconds)<<32 | visit(account) }
+func (v visit) minute() int32               { return int32(v >> 32 / 60) }
+func (v visit) account() uint32             { return uint32(v) }
 
 // report notes the attack a that consists of the guesses cells, by time.
 func (f *search) report(a Attack, cells []int32) {

@@ -39,6 +39,15 @@ func (x *index) find(h uint64, same func(uint32) bool, number uint32) uint32 {
 	}
 }
 
+// fetch returns something of the place at which find looks first for h, so
+// that the processor has it at hand.
+func (x *index) fetch(h uint64) uint32 {
+	if len(x.slots) == 0 {
+		return 0
+	}
+	return x.slots[uint32(h>>32)&uint32(len(x.slots)-1)].number
+}
+
 func (x *index) grow() {
 	old := x.slots
 	x.slots = make([]place, max(64, 2*len(old)))
@@ -91,7 +100,17 @@ type interned struct {
 
 var seed = maphash.MakeSeed() // so that nobody can choose strings that collide
 
+func hashOfText(s string) uint64 { return maphash.String(seed, s) }
+
 func (n *interned) of(s string) uint32 {
+	if s == n.at(n.last) {
+		return n.last
+	}
+	return n.ofHashed(s, hashOfText(s))
+}
+
+// ofHashed is of for a caller who has the hash.
+func (n *interned) ofHashed(s string, hash uint64) uint32 {
 	if s == "" {
 		return 0
 	}
@@ -101,7 +120,7 @@ func (n *interned) of(s string) uint32 {
 	if n.text == nil {
 		n.text, n.kept.size = []string{""}, 4<<10
 	}
-	number := n.index.find(maphash.String(seed, s), func(i uint32) bool { return n.text[i] == s }, uint32(len(n.text)))
+	number := n.index.find(hash, func(i uint32) bool { return n.text[i] == s }, uint32(len(n.text)))
 	if int(number) == len(n.text) {
 		n.text = append(n.text, n.kept.copy([]byte(s)))
 	}

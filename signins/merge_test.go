@@ -189,6 +189,34 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
+// Evidence that stays when other evidence is given up stays with its account.
+func TestEvictedEvidenceLeavesTheRestInPlace(t *testing.T) {
+	var log []signins.SignIn
+	for i := range 200 {
+		log = append(log, signins.SignIn{Known: everything, Time: day("2026-11-18").Add(time.Duration(i) * time.Minute), ClientAppUsed: "IMAP4",
+			ErrorCode: 50126, UserPrincipalName: fmt.Sprintf("user%d@contoso.com", i), IPAddress: fmt.Sprintf("203.0.113.%d", i)})
+	}
+	z := signins.Summarizer{Spray: signins.Spray{MaxEvidence: 37}}
+	s, err := z.Summarize(sequence(log))
+	require.NoError(t, err)
+	assert.Positive(t, s.Evicted)
+	var stored struct {
+		Evidence struct {
+			IPs      []struct{ IP string }
+			Accounts []string
+			Cells    [][10]int
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(text(t, s)), &stored))
+	e := stored.Evidence
+	require.Len(t, e.Cells, len(log)-int(s.Evicted))
+	for _, c := range e.Cells {
+		n := c[0] - int(day("2026-11-18").Unix()/60)
+		assert.Equal(t, fmt.Sprintf("203.0.113.%d", n), e.IPs[c[1]-1].IP)
+		assert.Equal(t, fmt.Sprintf("user%d@contoso.com", n), e.Accounts[c[2]-1])
+	}
+}
+
 // What is read back can be written again and read again, and it never panics.
 func FuzzSummaryJSON(f *testing.F) {
 	// Short ones, since the fuzzer takes long to make long ones shorter.

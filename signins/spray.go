@@ -165,6 +165,7 @@ type evidence struct {
 	ips              interned // with info
 	accounts, agents interned
 	info             []ipInfo // by ip
+	clues            []clue   // still to be added
 	found            []Attack // in evidence that has been given up
 	evicted          int64
 	sealed           bool
@@ -175,7 +176,21 @@ type ipInfo struct {
 	network uint32
 }
 
-// add takes s as evidence, if it is any.
+// A clue is a cell of one sign-in, whose texts have no numbers yet.
+type clue struct {
+	cell
+	ipText, accountText, agentText string
+	ipHash, accountHash            uint64
+	country                        string // "" if the sign-in does not tell it of the client
+	network                        uint32
+	place                          uint32 // fetched, and not used
+}
+
+// maxClues is how many clues are looked up together. Each look-up waits for
+// memory, and the processor can wait for as many at once.
+const maxClues = 16
+
+// add takes s as evidence, if it is any, once addClues is called.
 func (e *evidence) add(s *SignIn, v *Verdict) {
 	var kind evidenceKind
 	switch {
@@ -199,28 +214,64 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 	if seconds < 0 || seconds > math.MaxUint32 {
 		return
 	}
-	c := cell{
-		cellKey: cellKey{
-			ip: e.ips.of(cut(s.IPAddress)), account: e.accounts.of(userKey(s)), agent: e.agents.of(cut(s.UserAgent)),
-			kind: kind, protocol: v.Protocol, address: s.Interactive != No || basic || v.Credential == Password,
+	c := clue{
+		cell: cell{
+			cellKey: cellKey{kind: kind, protocol: v.Protocol, address: s.Interactive != No || basic || v.Credential == Password},
+			count:   1, first: uint32(seconds), last: uint32(seconds),
 		},
-		count: 1, first: uint32(seconds), last: uint32(seconds),
+		ipText: cut(s.IPAddress), accountText: userKey(s), agentText: cut(s.UserAgent), network: s.AutonomousSystemNumber,
 	}
 	if kind == guessed {
 		c.minute = int32(seconds / 60)
 	}
-	e.note(c, s)
+	if s.Interactive != No {
+		c.country = s.CountryOrRegion
+	}
+	if e.clues = append(e.clues, c); len(e.clues) == maxClues {
+		e.addClues()
+	}
 }
 
-func (e *evidence) note(c cell, s *SignIn) {
+// addClues takes the clues that add found.
+func (e *evidence) addClues() {
+	together := max(1, len(e.clues))
+	if len(e.cells)+together > e.limit { // numbers that are looked up do not outlast an eviction
+		together = 1
+	}
+	for clues := range slices.Chunk(e.clues, together) {
+		e.lookUp(clues)
+	}
+	e.clues = e.clues[:0]
+}
+
+// lookUp takes clues. It fetches what all of them look at in one step before
+// it lets any look.
+func (e *evidence) lookUp(clues []clue) {
+	for i := range clues {
+		c := &clues[i]
+		c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+		c.ip, c.account = e.ips.index.fetch(c.ipHash), e.accounts.index.fetch(c.accountHash)
+	}
+	for i := range clues {
+		c := &clues[i]
+		c.ip, c.account, c.agent = e.ips.ofHashed(c.ipText, c.ipHash), e.accounts.ofHashed(c.accountText, c.accountHash), e.agents.of(c.agentText)
+		c.place = e.index.fetch(c.hash())
+	}
+	for i := range clues {
+		c := &clues[i]
+		e.note(c.cell, c.country, c.network)
+	}
+}
+
+func (e *evidence) note(c cell, country string, network uint32) {
 	for int(c.ip) >= len(e.info) {
 		e.info = append(e.info, ipInfo{})
 	}
 	info := &e.info[c.ip]
-	if s.Interactive != No && s.CountryOrRegion > info.country { // of several, the last
-		info.country = strings.Clone(s.CountryOrRegion)
+	if country > info.country { // of several, the last
+		info.country = strings.Clone(country)
 	}
-	info.network = max(info.network, s.AutonomousSystemNumber)
+	info.network = max(info.network, network)
 	e.put(c)
 }
 
@@ -295,7 +346,7 @@ func (e *evidence) take(c cell, from *evidence) {
 	c.ip = e.ips.of(from.ips.at(c.ip))
 	c.account = e.accounts.of(from.accounts.at(c.account))
 	c.agent = e.agents.of(from.agents.at(c.agent))
-	e.note(c, &SignIn{CountryOrRegion: info.country, AutonomousSystemNumber: info.network})
+	e.note(c, info.country, info.network)
 }
 
 func (e *evidence) merge(o *evidence, attacks []Attack) {

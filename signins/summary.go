@@ -327,6 +327,8 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 
 func (m *summing) finish() {
 	s := m.s
+	s.evidence.addClues()
+	s.evidence.clues = nil
 	s.RawRecords += s.Records
 	flush(s.ByClass, m.classes[:])
 	flush(s.ByProtocol, m.protocols[:])

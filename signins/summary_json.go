@@ -162,7 +162,7 @@ func (e *evidence) read(in *evidenceJSON) error {
 			cellKey: cellKey{minute: int32(c[0]), ip: e.ips.of(ip.IP), account: e.accounts.of(text(in.Accounts, c[2])),
 				agent: e.agents.of(cut(text(in.Agents, c[3]))), kind: evidenceKind(c[4]), protocol: Protocol(c[5]), address: c[6] == 1},
 			count: uint32(c[7]), first: uint32(c[8]), last: uint32(c[9]),
-		}, &SignIn{CountryOrRegion: ip.Country, AutonomousSystemNumber: ip.Network})
+		}, ip.Country, ip.Network)
 	}
 	e.found = slices.Clone(in.Found)
 	slices.SortStableFunc(e.found, func(a, b Attack) int { return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End)) })
