@@ -356,7 +356,11 @@ type visit struct {
 	mu    sync.Mutex
 	o     *Organization
 	asked map[string]place // every URL
+	sts   []string         // the hosts of AD FS that are asked
 }
+
+// maxADFS bounds the hosts of AD FS: an answer of one may name the next.
+const maxADFS = 4
 
 // A place is where an endpoint stands in the result, whoever answers first.
 type place struct {
@@ -418,15 +422,21 @@ func (v *visit) own(host string) bool {
 // The lock is held.
 func (v *visit) adfs(address string) {
 	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || slices.Contains(v.sts, u.Host) {
+		return
+	}
+	warning := ""
 	switch {
-	case err != nil || u.Scheme != "https" || u.Host == "":
-	case v.own(u.Hostname()):
-		v.wg.Go(func() { v.visit(rankADFS, &url.URL{Scheme: "https", Host: u.Host}, adfsPaths) })
+	case !v.own(u.Hostname()):
+		warning = "AD FS at " + shorten(u.Host) + " was not asked: it lies outside of " + v.domain
+	case len(v.sts) == maxADFS:
+		warning = "AD FS at " + shorten(u.Host) + " was not asked: others were named before"
 	default:
-		warning := "AD FS at " + shorten(u.Host) + " was not asked: it lies outside of " + v.domain
-		if !slices.Contains(v.o.Warnings, warning) {
-			v.o.Warnings = append(v.o.Warnings, warning)
-		}
+		v.sts = append(v.sts, u.Host)
+		v.wg.Go(func() { v.visit(rankADFS, &url.URL{Scheme: "https", Host: u.Host}, adfsPaths) })
+	}
+	if warning != "" && !slices.Contains(v.o.Warnings, warning) {
+		v.o.Warnings = append(v.o.Warnings, warning)
 	}
 }
 

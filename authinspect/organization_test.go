@@ -209,3 +209,18 @@ func TestInspectOrganizationFollowsAutodiscover(t *testing.T) {
 	assert.Nil(t, o.Realm)
 	assert.NotEmpty(t, o.Warnings, "the sign-in service does not exist here, which is told")
 }
+
+// Whoever names another AD FS in each answer is not followed for ever.
+func TestInspectOrganizationEndlessADFS(t *testing.T) {
+	front := &authinspecttest.FrontEnd{Name: "endless", Routes: []authinspecttest.Route{
+		{Path: "/*", Header: []string{`WWW-Authenticate: Bearer authorization_uri="https://x{host}/adfs/oauth2/authorize"`}}}}
+	server := front.Start()
+	defer server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	o, err := (&authinspect.Inspector{Dial: server.Dial, Roots: server.Roots()}).InspectOrganization(ctx, "contoso.test")
+	require.NoError(t, err)
+	require.NoError(t, ctx.Err())
+	assert.Less(t, len(server.Requests()), 200)
+	assert.Contains(t, strings.Join(o.Warnings, "\n"), "AD FS at x")
+}
