@@ -96,8 +96,9 @@ var (
 
 // Read yields the sign-ins of src, in the order in which they lie there, using
 // memory that does not grow with their number. It tells the format from the
-// bytes: any [Format], plain or compressed by gzip or Zstandard, several
-// pages, batches or compressed members one after the other included.
+// bytes: any [Format], in UTF-8 or UTF-16, plain or compressed by gzip or
+// Zstandard, several pages, batches, files or compressed members one after the
+// other included.
 //
 // A record that cannot be read, or is none of a sign-in, yields a
 // [RecordError]. If src fails, its error comes last. The sequence can be
