@@ -315,11 +315,7 @@ func (in *Inspector) hosts(target string) (hosts []*url.URL, domain string, err 
 		if err != nil {
 			return nil, "", err
 		}
-		domain := u.Hostname()
-		if _, parent, ok := strings.Cut(domain, "."); ok && strings.Contains(parent, ".") && net.ParseIP(domain) == nil {
-			domain = parent
-		}
-		return []*url.URL{{Scheme: u.Scheme, Host: u.Host}}, domain, nil
+		return []*url.URL{{Scheme: u.Scheme, Host: u.Host}}, domainOf(u.Hostname()), nil
 	}
 	domain = strings.ToLower(strings.TrimSuffix(target, "."))
 	if !isDomain(domain) {
@@ -329,6 +325,22 @@ func (in *Inspector) hosts(target string) (hosts []*url.URL, domain string, err 
 		hosts = append(hosts, &url.URL{Scheme: "https", Host: host})
 	}
 	return hosts, domain, nil
+}
+
+// sharedLabels are the second labels under which countries register names:
+// what lies in co.uk belongs to many.
+var sharedLabels = []string{"ac", "co", "com", "ed", "edu", "go", "gob", "gouv", "gov", "gv", "id", "info", "ltd", "me", "mil", "muni", "ne", "net", "nhs", "nom", "or", "org", "plc", "sch"}
+
+// domainOf returns the domain that host belongs to, in lower case: that
+// without its first label, or itself if too little would be left.
+func domainOf(host string) string {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	_, parent, _ := strings.Cut(host, ".")
+	labels := strings.Split(parent, ".")
+	if net.ParseIP(host) != nil || len(labels) < 2 || len(labels) == 2 && len(labels[1]) == 2 && slices.Contains(sharedLabels, labels[0]) {
+		return host
+	}
+	return parent
 }
 
 // isDomain tells whether s, in lower case, is a domain name of at least two

@@ -210,6 +210,29 @@ func TestInspectOrganizationFollowsAutodiscover(t *testing.T) {
 	assert.NotEmpty(t, o.Warnings, "the sign-in service does not exist here, which is told")
 }
 
+// Whose domain it is, is told from the base URL, without a guess at others'.
+func TestInspectOrganizationOwnDomain(t *testing.T) {
+	check := func(base, adfs string, own bool) {
+		t.Helper()
+		front := &authinspecttest.FrontEnd{Name: "own", Routes: []authinspecttest.Route{
+			{Path: "/*", Header: []string{`WWW-Authenticate: Bearer authorization_uri="https://` + adfs + `/adfs/oauth2/authorize"`}}}}
+		server := front.Start()
+		defer server.Close()
+		o, err := (&authinspect.Inspector{Dial: server.Dial, Roots: server.Roots()}).InspectOrganization(t.Context(), base)
+		require.NoError(t, err)
+		asked := slices.ContainsFunc(o.Endpoints, func(r *authinspect.Result) bool { return strings.HasPrefix(r.Target, "https://"+adfs+"/adfs/") })
+		assert.Equal(t, own, asked, "%s names %s", base, adfs)
+		assert.Equal(t, own, o.Warnings == nil, "%q", o.Warnings)
+	}
+	check("https://Mail.Contoso.test", "sts.contoso.test", true)
+	check("https://mail.contoso.co.uk", "sts.contoso.co.uk", true)
+	check("https://contoso.co.uk", "sts.contoso.co.uk", true)
+	check("https://contoso.co.uk", "sts.fabrikam.co.uk", false)
+	check("https://contoso.test", "sts.fabrikam.test", false)
+	check("https://mail.abc.de", "sts.abc.de", true)
+	check("https://192.0.2.1", "3.0.2.1", false)
+}
+
 // Whoever names another AD FS in each answer is not followed for ever.
 func TestInspectOrganizationEndlessADFS(t *testing.T) {
 	front := &authinspecttest.FrontEnd{Name: "endless", Routes: []authinspecttest.Route{
