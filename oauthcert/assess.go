@@ -117,7 +117,7 @@ type Server struct {
 
 func (r *Rollover) find(t Thumbprint) *Certificate {
 	for _, c := range r.Certificates {
-		if c.SHA1() == t {
+		if c != nil && c.SHA1() == t {
 			return c
 		}
 	}

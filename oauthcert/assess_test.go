@@ -110,6 +110,7 @@ func TestAssessRollover(t *testing.T) {
 	check(late, nil, none, "auth-cert-expiring auth-config-rollover")
 	check(late, nil, none, "auth-cert-expiring auth-config-rollover?", func(r *oauthcert.Rollover) { r.Config.NextUnknown = true })
 	check(late, next, day(10), "auth-cert-expiring")
+	check(current, nil, none, "", func(r *oauthcert.Rollover) { r.Certificates = []*oauthcert.Certificate{nil, current} })
 	check(late, short, day(10), "auth-cert-expiring auth-config-rollover")
 	check(gone, nil, none, "auth-cert-expired auth-config-rollover")
 	check(current, next, none, "auth-config-next-date")

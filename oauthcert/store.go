@@ -119,9 +119,15 @@ func (f Folder) files() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if e.Type().IsRegular() || e.Type()&os.ModeSymlink != 0 {
-			names = append(names, filepath.Join(f.Path, e.Name()))
+		name := filepath.Join(f.Path, e.Name())
+		if e.Type()&os.ModeSymlink != 0 {
+			if info, err = os.Stat(name); err != nil || !info.Mode().IsRegular() {
+				continue // to open a pipe would be to wait for its writer
+			}
+		} else if !e.Type().IsRegular() {
+			continue
 		}
+		names = append(names, name)
 	}
 	if len(names) > maxFiles {
 		return nil, fmt.Errorf("oauthcert: %s: %d files; at most %d are looked at", f.Path, len(names), maxFiles)
