@@ -228,13 +228,13 @@ func readUTF16(b []byte) string {
 	for ; len(b) >= 2; b = b[2:] {
 		units = append(units, binary.LittleEndian.Uint16(b))
 	}
-	return printable(string(utf16.Decode(units)))
+	return shorten(string(utf16.Decode(units)))
 }
 
 // readOEM reads bytes of a code page that the message does not name: what is
 // not ASCII is replaced.
 func readOEM(b []byte) string {
-	return printable(strings.ToValidUTF8(string(b), "\uFFFD"))
+	return shorten(string(b))
 }
 
 // printable replaces what terminals would obey or hide, since a stranger's

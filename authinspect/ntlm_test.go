@@ -135,6 +135,15 @@ func FuzzParseNTLMChallenge(f *testing.F) {
 	})
 }
 
+// A name is shown to people, and has an end.
+func TestParseNTLMChallengeLongNames(t *testing.T) {
+	c, err := authinspect.ParseNTLMChallenge(authinspecttest.NTLM{NetBIOSDomain: strings.Repeat("x", 5000), DNSComputer: strings.Repeat("y", 5000)}.Message(noon))
+	require.NoError(t, err)
+	for _, name := range c.InternalNames() {
+		assert.Len(t, []rune(name), 301)
+	}
+}
+
 func isPlain(s string) bool {
 	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
 }
