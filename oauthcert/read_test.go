@@ -319,6 +319,7 @@ func TestParseThumbprint(t *testing.T) {
 	const want = "A94F2C7B18D05E63F1A2B4C6D8E0F21436587A9C"
 	for _, s := range []string{
 		want, strings.ToLower(want), "  " + want + "\r\n", "\u200e" + want, "\ufeff" + want, `"` + want + `"`,
+		"\u200e'" + want + "'\r\n", "?" + want, "?a9 4f 2c 7b 18 d0 5e 63 f1 a2 b4 c6 d8 e0 f2 14 36 58 7a 9c",
 		"a9 4f 2c 7b 18 d0 5e 63 f1 a2 b4 c6 d8 e0 f2 14 36 58 7a 9c",
 		"\u200ea9\u00a04f 2c 7b 18 d0 5e 63 f1 a2 b4 c6 d8 e0 f2 14 36 58 7a 9c\u200f",
 		"A9:4F:2C:7B:18:D0:5E:63:F1:A2:B4:C6:D8:E0:F2:14:36:58:7A:9C",
@@ -329,7 +330,7 @@ func TestParseThumbprint(t *testing.T) {
 			assert.Equal(t, want, got.String())
 		}
 	}
-	for _, s := range []string{"", want[:39], want + "0", want[:39] + "G", "０" + want[:39], want + want[:24], strings.Repeat(" ", 500), "thumbprint: " + want} {
+	for _, s := range []string{"", "?", "??" + want, want + "?", want[:39], want + "0", want[:39] + "G", "０" + want[:39], want + want[:24], strings.Repeat(" ", 500), "thumbprint: " + want} {
 		_, err := oauthcert.ParseThumbprint(s)
 		assert.ErrorIs(t, err, oauthcert.ErrThumbprint, "%q", s)
 	}

@@ -23,18 +23,21 @@ const maxThumbprintText = 400
 // ParseThumbprint reads a thumbprint however it was copied: in either case,
 // with blanks, colons or hyphens between the digits, in quotes, and with the
 // invisible marks that the certificate dialogue of Windows puts in front
-// (U+200E, U+FEFF and their kin). Everything else is [ErrThumbprint], and so
+// (U+200E, U+FEFF and their kin), or the question mark that these become where
+// the code page has no such letter. Everything else is [ErrThumbprint], and so
 // is a number of digits other than 40.
 func ParseThumbprint(s string) (Thumbprint, error) {
 	if len(s) > maxThumbprintText {
 		return Thumbprint{}, fmt.Errorf("%w: %d bytes long", ErrThumbprint, len(s))
 	}
 	var digits []byte
-	for _, r := range strings.Trim(strings.TrimSpace(s), `"'`) {
+	hidden := func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
+	text := strings.TrimFunc(s, func(r rune) bool { return hidden(r) || r == '"' || r == '\'' })
+	for _, r := range strings.TrimPrefix(text, "?") {
 		switch {
 		case '0' <= r && r <= '9', 'a' <= r && r <= 'f', 'A' <= r && r <= 'F':
 			digits = append(digits, byte(r))
-		case r == ':', r == '-', unicode.IsSpace(r), unicode.Is(unicode.Cf, r):
+		case r == ':', r == '-', hidden(r):
 		default:
 			return Thumbprint{}, fmt.Errorf("%w: %q in %.60q", ErrThumbprint, r, s)
 		}
