@@ -6,7 +6,7 @@ import (
 )
 
 // parseTime reads RFC 3339, taking a missing zone for UTC as every one of the
-// formats means it, and what [localLayouts] lists.
+// formats means it, and local forms.
 func parseTime(b []byte) (time.Time, bool) {
 	digits := func(i, n int) int {
 		v := 0
@@ -76,21 +76,30 @@ func daysIn(year, month int) int {
 	return 31
 }
 
-// localLayouts are the forms that the portal's CSV and spreadsheets give times,
-// as far as day and month cannot be mistaken for each other: with AM or PM the
-// month comes first, with dots the day.
-var localLayouts = [...]string{
-	"1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM",
-	"2.1.2006 15:04:05", "2.1.2006 15:04",
-	"2006-1-2 15:04", "2006/1/2 15:04:05", "2006/1/2 15:04",
-}
+// The forms that the portal's CSV and spreadsheets give dates and times.
+var (
+	localDates  = [...]string{"1/2/2006", "2/1/2006", "2.1.2006", "2006-1-2", "2006/1/2"}
+	localClocks = [...]string{"3:04:05 PM", "3:04 PM", "15:04:05", "15:04"}
+)
 
-// parseLocal reads "2/25/2025, 9:19:25.391 AM" and the like.
+// parseLocal reads "2/25/2025, 9:19:25.391 AM", as Log Analytics' portal has
+// it whatever the country, and what spreadsheets make of times as far as day
+// and month cannot be mistaken for each other.
 func parseLocal(b []byte) (time.Time, bool) {
-	text := strings.Replace(strings.Join(strings.Fields(string(b)), " "), ",", "", 1) // of which some blanks do not break
-	for _, layout := range localLayouts {
-		if t, err := time.Parse(layout, text); err == nil {
-			return t, true
+	text := strings.Join(strings.Fields(string(b)), " ") // some blanks do not break
+	date, clock, _ := strings.Cut(text, " ")
+	date, comma := strings.CutSuffix(date, ",")
+	portal := comma && strings.HasSuffix(clock, "M")
+	for _, c := range localClocks {
+		at, err := time.Parse(c, clock)
+		if err != nil {
+			continue
+		}
+		for _, d := range localDates {
+			day, err := time.Parse(d, date)
+			if open := strings.HasSuffix(d, "/2006") && day.Day() <= 12 && day.Day() != int(day.Month()); err == nil && (portal || !open) {
+				return day.Add(at.Sub(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC))), true
+			}
 		}
 	}
 	return time.Time{}, false
