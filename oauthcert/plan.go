@@ -320,6 +320,10 @@ func (p *Plan) form(s *Step, byValue bool) {
 	switch {
 	case canBring && (byValue || !canRefer):
 		s.ByReference = false
+		if c, err := s.Key.Certificate(); err == nil && !s.Key.EndDateTime.IsZero() && c.NotAfter().Sub(s.Key.EndDateTime) >= 24*time.Hour {
+			s.Why += fmt.Sprintf("; written anew it ends with its certificate, on %s instead of %s",
+				c.NotAfter().Format(time.DateOnly), s.Key.EndDateTime.UTC().Format(time.DateOnly))
+		}
 	case canRefer:
 		s.ByReference = true
 	default:

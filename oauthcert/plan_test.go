@@ -168,6 +168,10 @@ func TestPlanKeys(t *testing.T) {
 	check(application(lapsed, stored(current, "2")), both[:1], expired, "dropped/expired kept/wanted")
 	p = check(shared(lapsed, stored(other, "2")), nil, policy, "kept/not-ours kept/not-ours/by-value")
 	assert.True(t, p.Steps[0].ByReference)
+	short := stored(current, "1")
+	short.EndDateTime = now.AddDate(1, 0, 0)
+	p = check(shared(short), nil, policy, "kept/not-ours/by-value")
+	assert.Contains(t, p.Steps[0].Why, "instead of "+short.EndDateTime.UTC().Format(time.DateOnly))
 	lapsed.KeyID = ""
 	p = check(application(lapsed), nil, policy, "refused/cannot-keep")
 	assert.Contains(t, p.Steps[0].Why, "valid again")
