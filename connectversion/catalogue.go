@@ -289,15 +289,15 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 		return nil, err
 	}
 	if _, err := time.Parse(time.DateOnly, raw.AsOf); err != nil {
-		return nil, fmt.Errorf("connectversion: policies.json: asOf: %w", err)
+		return nil, fmt.Errorf("connectversion: policies.json: asOf is %.40q, and not a day", raw.AsOf)
 	}
 	for _, row := range raw.Policies {
 		p, err := row.policy()
 		if err != nil {
-			return nil, fmt.Errorf("connectversion: policies.json: %s: %w", row.ID, err)
+			return nil, fmt.Errorf("connectversion: policies.json: %.60q: %w", row.ID, err)
 		}
 		if n := len(c.policies); n > 0 && c.policies[n-1].ID >= p.ID {
-			return nil, fmt.Errorf("connectversion: policies.json: %s: not sorted, or twice", row.ID)
+			return nil, fmt.Errorf("connectversion: policies.json: %.60q: not sorted, or twice", row.ID)
 		}
 		c.policies = append(c.policies, p)
 		c.byProduct[p.Product] = append(c.byProduct[p.Product], p)
@@ -305,7 +305,7 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 	for _, p := range c.policies {
 		for _, other := range []string{p.SupersededBy, p.Replaces} {
 			if other != "" && (other == p.ID || c.policy(other) == nil) {
-				return nil, fmt.Errorf("connectversion: policies.json: %s: names %s, which is not there, or is itself", p.ID, other)
+				return nil, fmt.Errorf("connectversion: policies.json: %.60q: names %.60q, which is not there, or is itself", p.ID, other)
 			}
 		}
 	}
@@ -333,7 +333,7 @@ func readJSON(fsys fs.FS, name string, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(into); err != nil {
-		return fmt.Errorf("connectversion: %s: at byte %d: %w", name, dec.InputOffset(), err)
+		return fmt.Errorf("connectversion: %s: at byte %d: %.200s", name, dec.InputOffset(), err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("connectversion: %s: at byte %d: more than one value", name, dec.InputOffset())
@@ -393,8 +393,8 @@ func (d *dates) day(text string) time.Time {
 		return time.Time{}
 	}
 	t, err := time.Parse(time.DateOnly, text)
-	if err == nil && t.Year() < 2000 {
-		err = fmt.Errorf("%s is not a date of these products", text)
+	if err != nil || t.Year() < 2000 {
+		err = fmt.Errorf("%.40q is not a day of these products, such as 2026-09-23", text)
 	}
 	d.err = cmp.Or(d.err, err)
 	return t

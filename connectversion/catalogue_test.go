@@ -205,7 +205,7 @@ func TestLoadCatalogueRefuses(t *testing.T) {
 		"an empty range":      {good, policy(`"kind": "feature", "appliesTo": {"min": "2.0.0.0", "max": "1.0.0.0"}`), "holds nothing"},
 		"no window":           {good, policy(`"kind": "rolling-retirement", "effective": "2020-01-01"`), "window"},
 		"a recall of nothing": {good, policy(`"kind": "recall"`), "no version"},
-		"a dangling name":     {good, policy(`"kind": "feature", "supersededBy": "q"`), "names q"},
+		"a dangling name":     {good, policy(`"kind": "feature", "supersededBy": "q"`), `names "q"`},
 		"no source":           {good, `{"asOf": "2030-01-01", "policies": [{"id": "p", "product": "connect-sync", "rule": "r", "kind": "feature"}]}`, "lacks"},
 		"unsorted policies":   {good, strings.Replace(policy(`"kind": "feature"`), "[{", `[{"id": "z", "product": "connect-sync", "rule": "r", "sources": ["s"], "kind": "feature"}, {`, 1), "not sorted"},
 		"an end of nothing":   {row(`, "autoUpgrade": "no", "autoUpgradeUntil": "2020-02-01"`), noPolicies, "not offered"},
