@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/psobject"
 )
 
 const remedyNew = "Make a new one with New-ExchangeCertificate, then Set-AuthConfig -NewCertificateThumbprint … -NewCertificateEffectiveDate …, " +
@@ -205,7 +206,11 @@ func (r *Rollover) nextDate(current *Certificate, at time.Time) crossprem.Findin
 	subject := r.Config.Next.String()
 	if date.IsZero() {
 		detail := "NextCertificateEffectiveDate is not set"
-		if r.Config.NextEffectiveText != "" {
+		switch r.Config.NextEffectiveText {
+		case "":
+		case psobject.Absent.String():
+			return judge("auth-config-next-date", crossprem.Unknown, subject, "the capture does not show NextCertificateEffectiveDate")
+		default:
 			return judge("auth-config-next-date", crossprem.Unknown, subject, fmt.Sprintf("the date %.60q was not understood", r.Config.NextEffectiveText))
 		}
 		f := judge("auth-config-next-date", crossprem.Failed, subject, detail)
