@@ -172,6 +172,9 @@ func (a *assessment) answers() bool {
 	case Declined:
 		v.title = "The server declines every version"
 		v.remedy = "Look into the server's log for the alert; on Windows, Schannel events 36874 and 36888."
+		if r.SNI == "" {
+			v.remedy += " No server name was sent: probe again with the name that clients use."
+		}
 	}
 	a.add(ruleAnswers, v)
 	if v.status == crossprem.Failed && r.Class == Declined {

@@ -309,6 +309,8 @@ func (e *endpoint) followUps(o outcome) []hello {
 		if o.answer.version == v && o.suite.Weak() && !e.prober.SkipChain {
 			list = append(list, hello{version: v, shape: strong})
 		}
+	case o.kind == alerted && o.alert == alertUnrecognizedName && v == SSL30 && e.sni != "":
+		list = append(list, hello{version: v, shape: long})
 	case o.kind != alerted, o.alert == alertUnrecognizedName, v == SSL20:
 	case v == TLS13:
 		list = append(list, hello{version: v, shape: ordinary, flipALPN: o.alert == alertNoApplicationProt})

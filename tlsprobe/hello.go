@@ -17,7 +17,7 @@ const (
 	plain    shape = iota
 	rare           // <= 1.2: the next part of the rare suites; hello.part says which
 	short          // <= 1.2: under 256 bytes, few suites, few extensions
-	long           // 1.3: as plain, padded past 512 bytes
+	long           // 1.3: as plain, padded past 512 bytes; SSL 3.0: with the server name, which it does not have but some want
 	ordinary       // 1.3: as a usual client does it, with a key share and the versions below offered too
 	strong         // <= 1.2: without the weak suites; from part 1 on, those of the rare ones
 )
@@ -207,13 +207,13 @@ func (h hello) marshal(serverName string, alpn []string) []byte {
 	})
 	body.AddBytes([]byte{1, 0}) // no compression
 
-	if h.version > SSL30 {
+	if h.version > SSL30 || h.shape == long {
 		h.extensions(&ext, serverName, alpn)
 	}
 	extensions := ext.BytesOrPanic()
 	const header = 4 + 2 // of the message, and the length of the extensions
 	size := len(body.BytesOrPanic()) + len(extensions) + header
-	if h.version > SSL30 && (h.shape == long || size > deadZoneBegin) && size < deadZoneEnd {
+	if len(extensions) > 0 && (h.shape == long && h.version > SSL30 || size > deadZoneBegin) && size < deadZoneEnd {
 		ext.AddUint16(extPadding)
 		ext.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
 			b.AddBytes(make([]byte, max(1, deadZoneEnd-size-4)))
@@ -257,6 +257,9 @@ func (h hello) extensions(ext *cryptobyte.Builder, serverName string, alpn []str
 				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes([]byte(serverName)) })
 			})
 		})
+	}
+	if h.version == SSL30 {
+		return
 	}
 	groups, schemes := groups12, signatures12
 	switch {

@@ -151,6 +151,17 @@ func TestTargets(t *testing.T) {
 	assert.ErrorContains(t, err, "xn--")
 }
 
+// A server that answers for one name alone is asked about SSL 3.0 with it, too.
+func TestServerName(t *testing.T) {
+	s := &tlsprobetest.Server{ServerName: "mail.contoso.test"}
+	defer s.Close()
+	r, err := (&tlsprobe.Prober{Dial: s.Dial}).Probe(t.Context(), "mail.contoso.test:443")
+	require.NoError(t, err)
+	for v, answer := range r.Versions {
+		assert.NotEqual(t, tlsprobe.Unknown, answer.Support, "%s: %s", v, answer.Reason)
+	}
+}
+
 // Whether a server with a weak suite has a better one is asked of all suites.
 func TestStrong(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -72,7 +72,7 @@ func settleVersion(v Version, log []outcome, sure bool) Answer {
 		case o.kind == alerted:
 			if o.alert == alertProtocolVersion {
 				definite, alert = true, *o
-			} else if !definite && (alert.kind == nothing || o.shape == plain) {
+			} else if !definite && (alert.kind == nothing || o.shape == plain || alert.alert == alertUnrecognizedName) {
 				alert = *o
 			}
 			if o.shape == rare {
