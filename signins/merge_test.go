@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,25 @@ func stored(t testing.TB, s *signins.Summary) *signins.Summary {
 	var back signins.Summary
 	require.NoError(t, json.Unmarshal([]byte(text(t, s)), &back))
 	return &back
+}
+
+// A summary that was stored by an earlier version, in the file's month, can
+// still be read, tells the same, and can be merged.
+func TestStoredSummariesStayReadable(t *testing.T) {
+	fresh := samples(t)["portal-csv-interactive"].summarize(t, signins.Summarizer{})
+	for _, name := range []string{"testdata/summary-2026-11.json"} {
+		data, err := os.ReadFile(name)
+		require.NoError(t, err)
+		var old signins.Summary
+		require.NoError(t, json.Unmarshal(data, &old), name)
+		assert.Equal(t, fresh.Records, old.Records)
+		assert.Equal(t, fresh.ByOutcome, old.ByOutcome)
+		assert.Equal(t, fresh.LegacyUsersWithSuccess(), old.LegacyUsersWithSuccess())
+		assert.Equal(t, fresh.Attacks, old.Attacks)
+		require.NoError(t, old.Merge(fresh))
+		assert.Equal(t, 2*fresh.Records, old.Records)
+		assert.Len(t, old.Attacks, len(fresh.Attacks))
+	}
 }
 
 // However a log is cut into parts, and in whatever order these are merged,
