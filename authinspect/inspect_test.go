@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -329,6 +330,38 @@ func TestResultJSON(t *testing.T) {
 	assert.NotEmpty(t, got.Diagnostics[0].Meaning)
 	assert.True(t, got.TLS.Trusted)
 	assert.Len(t, got.Answers, 3)
+}
+
+// A certificate may hold anything, and errors repeat it.
+func TestCertificateNamesAreHarmless(t *testing.T) {
+	const name = "evil\x1b[2J\n.test"
+	front := authinspecttest.ExchangeSE().FrontEnd()
+	front.Names = []string{name}
+	server := front.Start()
+	defer server.Close()
+	in := &authinspect.Inspector{Roots: server.Roots(), Dial: server.Dial, Mailbox: "bob@contoso.test"}
+	o, err := in.InspectOrganization(t.Context(), "https://mail.contoso.test")
+	require.NoError(t, err)
+	host := authinspecttest.PostfixMail(authinspect.SMTPS)
+	host.Names = front.Names
+	mail := host.Start()
+	defer mail.Close()
+	m, err := (&authinspect.Inspector{Roots: mail.Roots(), Dial: mail.Dial}).InspectMail(t.Context(), "mail.contoso.test:465", authinspect.SMTPS)
+	require.NoError(t, err)
+
+	findings := append(authinspect.AssessOrganization(o, time.Now()), authinspect.AssessMail(m, time.Now())...)
+	texts := slices.Concat(o.Warnings, o.Endpoints[0].Warnings, m.Warnings)
+	for _, l := range o.Located {
+		texts = append(texts, l.Error)
+	}
+	for _, f := range findings {
+		texts = append(texts, f.Detail)
+	}
+	assert.Contains(t, strings.Join(texts, "\n"), "valid for evil\uFFFD[2J")
+	for _, text := range texts {
+		assert.NotContains(t, text, "\x1b")
+		assert.NotContains(t, text, "\n")
+	}
 }
 
 // A host that is an IP address is compared with the certificate as well, and

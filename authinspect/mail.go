@@ -243,7 +243,7 @@ func (d *mailDialog) use(conn net.Conn) {
 }
 
 func (d *mailDialog) warn(format string, args ...any) {
-	d.Warnings = append(d.Warnings, fmt.Sprintf(format, args...))
+	d.Warnings = append(d.Warnings, printable(fmt.Sprintf(format, args...))) // errors repeat what a certificate holds
 }
 
 // run holds the whole conversation. Its error means that there is no result.

@@ -179,7 +179,7 @@ func (a *mailAssessment) tlsUntrusted() {
 	case t == nil:
 		a.add(rule, crossprem.Unknown, "TLS was not reached: "+strings.Join(a.r.Warnings, "; "), "")
 	case !t.Trusted:
-		a.add(rule, crossprem.Failed, fmt.Sprintf("The chain is not to be trusted: %v.", t.Distrust),
+		a.add(rule, crossprem.Failed, printable(fmt.Sprintf("The chain is not to be trusted: %v.", t.Distrust)),
 			"Install a certificate that names this host, with its intermediates, and assign it to the service (Enable-ExchangeCertificate -Services IMAP,POP,SMTP).")
 	default:
 		a.add(rule, crossprem.Passed, "The chain leads to a known root and names the host.", "")

@@ -481,7 +481,7 @@ func (v *visit) locate(base *url.URL) {
 			var answer struct{ URL, ErrorCode string }
 			switch {
 			case err != nil:
-				found.Error = err.Error()
+				found.Error = printable(err.Error())
 			case json.Unmarshal(body, &answer) != nil || answer.URL == "" && answer.ErrorCode == "":
 				found.Error = fmt.Sprintf("status %d without an answer of Autodiscover", status)
 			case answer.URL == "":
@@ -511,7 +511,7 @@ func (v *visit) realm() {
 	warn := func(format string, args ...any) {
 		v.mu.Lock()
 		defer v.mu.Unlock()
-		v.o.Warnings = append(v.o.Warnings, fmt.Sprintf(format, args...))
+		v.o.Warnings = append(v.o.Warnings, printable(fmt.Sprintf(format, args...)))
 	}
 	var answer struct {
 		NameSpaceType       string
@@ -611,7 +611,7 @@ func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
 	}
 	for _, u := range o.Unanswered {
 		a := assessment{subject: u.Target}
-		a.unknown("basic-offered", "Whether Basic is offered is not known", fmt.Sprint(u.Err))
+		a.unknown("basic-offered", "Whether Basic is offered is not known", printable(fmt.Sprint(u.Err)))
 		findings = append(findings, a.findings...)
 	}
 	return findings

@@ -302,7 +302,7 @@ type conclusion struct {
 }
 
 func (c *conclusion) warn(step Step, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	text := printable(fmt.Sprintf(format, args...)) // errors repeat what a certificate holds
 	if step != StepUnknown {
 		text = step.String() + ": " + text
 	}

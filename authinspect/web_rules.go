@@ -334,7 +334,7 @@ func (a *assessment) tls(r *Result) {
 	default:
 		detail := "no reason known"
 		if r.TLS.Distrust != nil {
-			detail = r.TLS.Distrust.Error()
+			detail = printable(r.TLS.Distrust.Error())
 		}
 		f := a.failed("endpoint-tls-untrusted", detail, "Install a certificate that names this host and leads to an authority that clients trust. Who answers here need not be your server.")
 		if named := (x509.HostnameError{}); r.Server.Kind == KindExchangeOnline && errors.As(r.TLS.Distrust, &named) {
