@@ -222,7 +222,7 @@ func (e *endpoint) resolveFaults() {
 		fault := func(o outcome) bool {
 			return o.hello.version == v && o.shape == plain && o.kind == alerted && o.alert == alertInternalError
 		}
-		if e.support(v) != Unknown || !slices.ContainsFunc(e.log, fault) {
+		if e.ctx.Err() != nil || e.support(v) != Unknown || !slices.ContainsFunc(e.log, fault) {
 			continue
 		}
 		e.pump(e.deadline, func() bool { return !e.shaking && len(e.pending) == 0 })
