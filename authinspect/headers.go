@@ -99,6 +99,9 @@ const (
 	notField    = ":"
 )
 
+// offset is what curl's trace puts before each field: at which byte it begins.
+const offset = "0000:"
+
 var (
 	requestLine = regexp.MustCompile(`^[A-Z]{3,10} \S+ HTTP/\d`)
 	headings    = regexp.MustCompile(`(?i)^(request|response) headers\b[^:]*:?$`)
@@ -119,6 +122,9 @@ func (p *pasted) read(number int, line string) {
 	}
 	text := strings.TrimLeft(line, " \t")
 	blanks := line[:len(line)-len(text)]
+	if traced, ok := strings.CutPrefix(text, offset); ok {
+		text = strings.TrimLeft(traced, " \t")
+	}
 	if status, ok := statusLine(text); ok {
 		p.begin(blanks)
 		p.answers[len(p.answers)-1].Status = status
@@ -220,7 +226,7 @@ func (p *pasted) field(number int, name, value string) {
 
 // isName tells whether name can be that of a field.
 func isName(name string) bool {
-	return name != "" && strings.IndexFunc(name, func(c rune) bool { return c > 127 || !isToken(byte(c)) }) < 0
+	return name != "" && name+":" != offset && strings.IndexFunc(name, func(c rune) bool { return c > 127 || !isToken(byte(c)) }) < 0
 }
 
 // row reads a line of a table.

@@ -45,6 +45,8 @@ func TestReadAnswersPasted(t *testing.T) {
 	pastes := map[string]string{
 		"curl -v": "* Connected to mail.contoso.test\n> GET /ews HTTP/2\n> Authorization: Basic c2VjcmV0\n>\n* sent off\n< HTTP/2 401 \n< www-authenticate: Negotiate\n" +
 			"< www-authenticate: Basic realm=\"r\"\n* left intact\n<\n{ [0 bytes data]\n",
+		"curl --trace-ascii": "=> Send header, 80 bytes (0x50)\n0000: GET /ews HTTP/1.1\n0012: Authorization: Basic c2VjcmV0\n0032: \n<= Recv header, 27 bytes (0x1b)\n0000: HTTP/1.1 401 Unauthorized\n" +
+			"<= Recv header, 29 bytes (0x1d)\n0000: WWW-Authenticate: Negotiate\n<= Recv header, 35 bytes (0x23)\n0000: WWW-Authenticate: Basic realm=\"r\"\n<= Recv header, 2 bytes (0x2)\n0000: \n",
 		"curl -I in cmd":     "HTTP/1.1 401 Unauthorized\r\r\nWWW-Authenticate: Negotiate\r\r\nWWW-Authenticate: Basic realm=\"r\"\r\r\n",
 		"with a mark":        "\ufeffHTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Negotiate, Basic realm=\"r\"\r\n",
 		"wget":               "--2026-11-22 10:00:00--  https://mail.contoso.test/ews\nHTTP request sent, awaiting response...\n  HTTP/1.1 401 Unauthorized\n  WWW-Authenticate: Negotiate\n  WWW-Authenticate: Basic realm=\"r\"\nUsername/Password Authentication Failed.\n",

@@ -223,7 +223,10 @@ func (p page) findings(findings []crossprem.Finding) {
 			p.line("    from %s", g.first.Due.Format("2 January 2006"))
 		}
 	}
-	if unknown > 0 {
+	switch {
+	case unknown == 1:
+		p.line("\n  1 check could not be evaluated, which does not mean that all is well there.")
+	case unknown > 1:
 		p.line("\n  %d checks could not be evaluated, which does not mean that all is well there.", unknown)
 	}
 }
