@@ -18,7 +18,7 @@ import (
 	"unicode"
 
 	"github.com/crossprem/crossprem"
-	"github.com/crossprem/crossprem/examples/internal/signin"
+	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
@@ -150,7 +150,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.passwordFile, "password-file", "", "a file with the password of a PFX file, of which the public part is read")
 	flags.StringVar(&o.tenant, "tenant", "", "the tenant, by id or domain")
 	flags.StringVar(&o.cloud, "cloud", "global", "global, gcchigh, dod, china, bleu or delos")
-	flags.StringVar(&o.signIn, "signin", "browser", "how to sign in: "+signin.Ways)
+	flags.StringVar(&o.signIn, "signin", "browser", "how to sign in: "+graphsignin.Ways)
 	flags.StringVar(&o.snapshot, "snapshot", "", "a file with an object as Microsoft Graph sent it")
 	flags.StringVar(&o.app, "app", "", "the dedicated hybrid application")
 	flags.BoolVar(&o.shared, "shared", false, "the shared Exchange Online principal")

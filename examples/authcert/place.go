@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crossprem/crossprem/examples/internal/signin"
+	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/oauthcert/graphoauthcert"
 	"github.com/crossprem/crossprem/oauthcert/oauthcerttest"
@@ -91,7 +91,7 @@ func (o *options) signedIn(stderr io.Writer) (oauthcert.Directory, error) {
 	if err := c.UnmarshalText([]byte(o.cloud)); err != nil {
 		return nil, errUsage("-cloud: " + err.Error())
 	}
-	credential, err := signin.New(o.signIn, o.tenant, c.Authority(), stderr)
+	credential, err := graphsignin.New(o.signIn, o.tenant, c.Authority(), stderr)
 	if err != nil {
 		return nil, errUsage(err.Error())
 	}

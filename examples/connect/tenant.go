@@ -12,7 +12,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
-	"github.com/crossprem/crossprem/examples/internal/signin"
+	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 )
 
 // A question to a tenant: which Entra Connect synchronises into it? The tenant
@@ -34,7 +34,7 @@ type question struct {
 
 // ask signs in, asks and prints.
 func (q question) ask(ctx context.Context, stdout, stderr io.Writer) error {
-	credential, err := signin.New(q.signIn, q.tenant, q.cloud.Authority(), stderr)
+	credential, err := graphsignin.New(q.signIn, q.tenant, q.cloud.Authority(), stderr)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
-// Package signin makes the credential with which an example signs in to a
+// Package graphsignin makes the credential with which an example signs in to a
 // tenant.
-package signin
+package graphsignin
 
 import (
 	"context"
