@@ -86,7 +86,10 @@ var (
 // it whatever the country, and what spreadsheets make of times as far as day
 // and month cannot be mistaken for each other.
 func parseLocal(b []byte) (time.Time, bool) {
-	text := strings.Join(strings.Fields(string(b)), " ") // some blanks do not break
+	text := strings.TrimSpace(string(b))
+	for _, blank := range [...]string{"\u202f", "\u00a0"} { // that do not break
+		text = strings.Replace(text, blank, " ", 1)
+	}
 	date, clock, _ := strings.Cut(text, " ")
 	date, comma := strings.CutSuffix(date, ",")
 	portal := comma && strings.HasSuffix(clock, "M")
