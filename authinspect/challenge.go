@@ -297,8 +297,11 @@ func (p *challengeParser) param(begin int, name string) {
 		return
 	}
 	c := &p.challenges[len(p.challenges)-1]
-	if c.Token68 != "" {
+	switch {
+	case c.Token68 != "":
 		p.warn(begin, p.pos, "parameter after token68")
+	case len(c.Params) == 0 && p.s[c.End] == ',':
+		p.warn(begin, p.pos, "a comma, and no blank, between the scheme and its parameter")
 	}
 	if lower := strings.ToLower(name); p.seen[lower] {
 		p.warn(begin, p.pos, "parameter given twice; the first one counts")
@@ -332,7 +335,7 @@ func (p *challengeParser) unquoted() string {
 // quoted reads a quoted string and returns what it stands for.
 func (p *challengeParser) quoted() string {
 	var b strings.Builder
-	from := p.pos
+	from, control := p.pos, false // control characters are told once
 	for p.pos++; p.pos < len(p.s); p.pos++ {
 		switch ch := p.s[p.pos]; {
 		case ch == '"':
@@ -340,8 +343,13 @@ func (p *challengeParser) quoted() string {
 			return b.String()
 		case ch == '\\' && p.pos+1 < len(p.s):
 			p.pos++
-			b.WriteByte(p.s[p.pos])
+			ch = p.s[p.pos]
+			fallthrough
 		default:
+			if !control && (ch < ' ' && ch != '\t' || ch == 0x7f) {
+				control = true
+				p.warn(p.pos, p.pos+1, "control character in a quoted value")
+			}
 			b.WriteByte(ch)
 		}
 	}

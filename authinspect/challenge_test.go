@@ -98,6 +98,9 @@ func TestParseChallengesTolerates(t *testing.T) {
 	check(`"Basic", NTLM`, `ntlm`, `"Basic": neither scheme nor parameter; left out`)
 	check(`<html>, NTLM`, `ntlm`, `<html>: neither scheme nor parameter; left out`)
 	check("Basic realm=\"caf\xe9\"", "basic realm=caf\xe9")
+	check("Basic realm=\"a\x01\\\x7f\"", "basic realm=a\x01\x7f", "\x01: control character in a quoted value")
+	check(`Bearer,realm="x"`, `bearer realm=x`, `realm="x": a comma, and no blank, between the scheme and its parameter`)
+	check(`Bearer , realm="x"`, `bearer realm=x`)
 	// No scheme is made up of what is left of something else.
 	check(`Basic realm=Contoso Mail, NTLM`, `basic realm=Contoso Mail | ntlm`, `Contoso Mail`+unquoted)
 	check(`Basic realm=Contoso Mail charset=UTF-8`, `basic realm=Contoso Mail charset=UTF-8`, `Contoso Mail`+unquoted, `charset: no comma before this parameter`)
