@@ -46,8 +46,10 @@ var portalColumns = map[string]want{
 	"conditional access":            {slot: slotConditionalAccess, fields: FieldConditionalAccess},
 }
 
-// minColumns is how many known columns make a table a sign-in log.
-const minColumns = 4
+const (
+	minColumns = 4    // known ones that make a table a sign-in log
+	maxColumns = 1024 // Log Analytics has 500 at most
+)
 
 // Faults of a row of which other readings have to be tried.
 var (
@@ -95,7 +97,10 @@ func (s *stream) header() error {
 		}
 		comma = separator(line)
 		names = names[:0]
-		return cells(line, comma, &s.scratch, func(_ int, cell []byte) error {
+		return cells(line, comma, &s.scratch, func(k int, cell []byte) error {
+			if k == maxColumns {
+				return errors.New("too many columns")
+			}
 			names = append(names, string(cell))
 			return nil
 		})

@@ -431,6 +431,9 @@ func TestCSVColumns(t *testing.T) {
 	check(strings.ReplaceAll(head, ",", ";")+"\n\"2026-11-18T09:17:00Z\";1;\"Success\";0\n", func(s *SignIn) bool { return s.Result == Succeeded })
 	check("Date (UTC),Request ID,Service principal ID,Status\nx,1,sp,Success\n", func(s *SignIn) bool { return s.Category == ServicePrincipal })
 
+	many, _ := failures(&Reader{}, strings.NewReader(head+strings.Repeat(",", 2000)+"\n"))
+	assert.Equal(t, []string{"signins: input: record 1 at byte 0: not a sign-in log: too many columns"}, many)
+
 	// What spreadsheets and PowerShell make of it.
 	check("sep=;\r\n"+strings.ReplaceAll(head, ",", ";")+";Federated Token Id\r\nx;1;Success;0\r\n;;;;\r\n", func(s *SignIn) bool { return s.ID == "1" })
 	check("#TYPE Selected.System.Object\r\n\""+strings.ReplaceAll(head, ",", `","`)+"\"\r\n\"x\",\"1\",\"Success\",\"0\",\"\"\r\n", func(s *SignIn) bool { return s.ID == "1" })
