@@ -90,6 +90,7 @@ type pasted struct {
 	name         string
 	lines        []string
 	size, quotes int
+	bare         int // the line of the name if it has no colon, as Firefox copies it: the value is folded then
 }
 
 // Names of fields that are none: the status as browsers and PowerShell show
@@ -150,11 +151,16 @@ func (p *pasted) read(number int, line string) {
 	if !strings.HasPrefix(blanks, p.indent) {
 		p.indent = ""
 	}
-	if folded := len(blanks) > len(p.indent); folded && p.name != "" {
+	folded := len(blanks) > len(p.indent)
+	if folded && p.name != "" {
+		p.bare = 0
 		p.more(text)
 		return
 	} else if folded {
 		p.indent = blanks
+	}
+	if p.bare > 0 {
+		p.end()
 	}
 	if head := tableHead.FindStringSubmatch(text); head != nil {
 		p.end()
@@ -188,6 +194,9 @@ func (p *pasted) read(number int, line string) {
 		p.answers[len(p.answers)-1].Status = status
 	case isField:
 		p.field(number, name, value)
+	case isName(text):
+		p.field(number, text, "")
+		p.bare = number
 	default:
 		p.end()
 		p.unread(number)
@@ -258,6 +267,10 @@ func (p *pasted) unread(number int) {
 
 // end ends the field that is being read, if any.
 func (p *pasted) end() {
+	if p.bare > 0 {
+		p.unread(p.bare)
+		p.name, p.bare = "", 0
+	}
 	name, value := http.CanonicalHeaderKey(p.name), strings.Trim(strings.Join(p.lines, " "), " \t")
 	p.name, p.lines, p.size, p.quotes = "", nil, 0, 0
 	switch name {

@@ -53,6 +53,7 @@ func TestReadAnswersPasted(t *testing.T) {
 		"a trace":            "GET /ews HTTP/1.1\nHost: mail.contoso.test\nAuthorization: Basic c2VjcmV0\n\nHTTP/1.1 401 Unauthorized\nWWW-Authenticate: Negotiate\nWWW-Authenticate: Basic realm=\"r\"\n",
 		"Chrome":             "Request URL:\nhttps://mail.contoso.test/ews\nStatus Code:\n401 Unauthorized\nRemote Address:\n10.0.0.1:443\nlocation:\nhttps://contoso.test/\nwww-authenticate:\nNegotiate\nwww-authenticate:\nBasic realm=\"r\"\n:authority:\nmail.contoso.test\nauthorization:\nBasic c2VjcmV0\n",
 		"Chrome, by heading": "General\nStatus Code: 401 Unauthorized\nResponse Headers\nwww-authenticate: Negotiate\nwww-authenticate: Basic realm=\"r\"\nRequest Headers\nauthorization: Basic c2VjcmV0\nhost: x\n",
+		"Firefox":            "Status\n\t401 Unauthorized\nwww-authenticate\n\tNegotiate\nwww-authenticate\n\tBasic realm=\"r\"\nRequest Headers\nauthorization\n\tBasic c2VjcmV0\n",
 		"Safari":             ":status: 401\nwww-authenticate: Negotiate\nwww-authenticate: Basic realm=\"r\"\ncookie: secret=1\n",
 		"RawContent":         "StatusCode        : 401\nStatusDescription : Unauthorized\nRawContent        : HTTP/1.1 401 Unauthorized\n                    WWW-Authenticate: Negotiate\n                    WWW-Authenticate: Basic realm=\"r\"\n",
 		"HttpResponse":       "StatusCode: 401, ReasonPhrase: 'Unauthorized', Version: 1.1, Headers:\r\n{\r\n  WWW-Authenticate: Negotiate\r\n  WWW-Authenticate: Basic realm=\"r\"\r\n}\r\n",
