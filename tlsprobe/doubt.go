@@ -198,7 +198,7 @@ func (e *endpoint) patient() {
 			}
 		}
 		if !e.askAgain(control).answered() {
-			width = max(1, width-1)
+			width = max(1, width/2) // some limits count what they cut
 			continue
 		}
 		for _, v := range cut {

@@ -208,7 +208,7 @@ func TestRealHAProxy(t *testing.T) {
 	t.Parallel()
 	haproxy := peer.Look(t, "haproxy", "haproxy")
 	s := newSite(t)
-	ports := []string{peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)}
+	ports := []string{peer.FreePort(t), peer.FreePort(t), peer.FreePort(t), peer.FreePort(t), peer.FreePort(t)}
 	bind := "bind 127.0.0.1:%s ssl crt {dir}/both.pem ca-file {dir}/ca.pem verify required ciphers ALL:@SECLEVEL=0 "
 	s.Write(t, "haproxy.cfg", fmt.Sprintf(`global
  stats timeout 5s
@@ -221,11 +221,22 @@ frontend f
  `+bind+`ssl-min-ver TLSv1.0 ssl-max-ver TLSv1.2
  `+bind+`ssl-min-ver TLSv1.2 ssl-max-ver TLSv1.2
  `+bind+`ssl-min-ver TLSv1.2
-`, ports[0], ports[1], ports[2]))
+frontend limited
+ mode tcp
+ bind 127.0.0.1:%s ssl crt {dir}/both.pem ssl-min-ver TLSv1.2
+ stick-table type ip size 1k expire 10s store conn_rate(1s)
+ tcp-request connection track-sc0 src
+ tcp-request connection reject if { sc_conn_rate(0) gt 3 }
+frontend named
+ bind 127.0.0.1:%s ssl crt {dir}/both.pem strict-sni ssl-min-ver TLSv1.2
+`, ports[0], ports[1], ports[2], ports[3], ports[4]))
 	s.Run(t, "", ports, haproxy, "-db", "-f", s.Path("haproxy.cfg"))
 	s.check(t, ports[0], want{accepted: list(tls0, tls1, tls2), class: tlsprobe.ClientCertificateAsked})
 	s.check(t, ports[1], want{accepted: list(tls2), class: tlsprobe.ClientCertificateAsked})
 	s.check(t, ports[2], want{accepted: list(tls2, tls3), class: tlsprobe.ClientCertificateAsked})
+	s.check(t, ports[3], want{accepted: list(tls2, tls3), class: tlsprobe.RateLimited}) // what it cuts counts as well
+	s.check(t, ports[4], want{class: tlsprobe.SNINeeded, unknown: true})
+	s.check(t, ports[4], want{accepted: list(tls2, tls3), prober: tlsprobe.Prober{SNI: "mail.contoso.test"}})
 }
 
 // jsse serves each port with the protocols that follow it.
