@@ -19,9 +19,10 @@ const (
 // passed on as they are.
 //
 // To let a later copy win, Dedupe holds back up to window events, at about
-// 1 KiB each; if window is 0, it is 16384. It remembers the ids of sixteen
-// windows: a copy that comes when the event has been yielded is dropped, and
-// one that comes later still is taken for a new event.
+// 1 KiB each; if window is 0, it is 16384. Events with more than 8 KiB of text
+// are not held back. It remembers the ids of sixteen windows: a copy that comes
+// when the event has been yielded is dropped, and one that comes later still is
+// taken for a new event.
 //
 // Each dropped copy is yielded as a [RecordError] that wraps [ErrDuplicate],
 // so that nothing gets lost uncounted. Other errors are passed on at once.
@@ -38,6 +39,12 @@ func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
 			old   map[idHash]struct{}         // and those before
 			seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 		)
+		remember := func(id idHash) {
+			if len(now) >= window*remembered/2 {
+				old, now = now, make(map[idHash]struct{}, len(now))
+			}
+			now[id] = struct{}{}
+		}
 		for s, err := range seq {
 			if err != nil || s.ID == "" {
 				if !yield(s, err) {
@@ -49,11 +56,19 @@ func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
 			k, isHeld := at[id]
 			_, isNow := now[id]
 			_, isOld := old[id]
-			if isHeld && (s.Format == held[k].Format || bits.OnesCount64(uint64(s.Known)) >= bits.OnesCount64(uint64(held[k].Known))) {
+			big := isBig(&s)
+			if isHeld && !big && (s.Format == held[k].Format || bits.OnesCount64(uint64(s.Known)) >= bits.OnesCount64(uint64(held[k].Known))) {
 				held[k] = s
 			}
 			if isHeld || isNow || isOld {
 				if !yield(SignIn{}, &RecordError{Err: fmt.Errorf("%w: %.40s", ErrDuplicate, s.ID)}) {
+					return
+				}
+				continue
+			}
+			if big {
+				remember(id)
+				if !yield(s, nil) {
 					return
 				}
 				continue
@@ -69,10 +84,7 @@ func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
 			next = (next + 1) % window
 			firstID := idHash{maphash.String(seeds[0], first.ID), maphash.String(seeds[1], first.ID)}
 			delete(at, firstID)
-			if len(now) >= window*remembered/2 {
-				old, now = now, make(map[idHash]struct{}, len(now))
-			}
-			now[firstID] = struct{}{}
+			remember(firstID)
 			if !yield(first, nil) {
 				return
 			}
@@ -83,6 +95,15 @@ func Dedupe(seq iter.Seq2[SignIn, error], window int) iter.Seq2[SignIn, error] {
 			}
 		}
 	}
+}
+
+// isBig reports whether s holds more text than memory should for each event.
+func isBig(s *SignIn) bool {
+	n := 0
+	for _, p := range s.text() {
+		n += len(*p)
+	}
+	return n > 8<<10
 }
 
 // An idHash stands for an ID. Two IDs share one by chance only, once in 2^128.

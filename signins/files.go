@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	blockSize = 1 << 20
-	batchSize = 256
+	blockSize  = 1 << 20
+	batchSize  = 256
+	batchBytes = 4 << 20 // as stored, so that long texts make a batch shorter
 )
 
 // ReadFiles yields the sign-ins of all files of fsys, folders walked in
@@ -308,11 +309,15 @@ func (w *walker) work(t *task) {
 			return false
 		}
 	}
-	s := newStream(w.Reader, p, func(s SignIn, err error) bool {
-		*batch = append(*batch, item{s, err})
-		if len(*batch) < batchSize {
+	var s *stream
+	sent := t.base
+	s = newStream(w.Reader, p, func(signIn SignIn, err error) bool {
+		*batch = append(*batch, item{signIn, err})
+		at := s.base + int64(s.pos)
+		if len(*batch) < batchSize && at-sent < batchBytes {
 			return true
 		}
+		sent = at
 		more := send()
 		batch = w.batch()
 		return more

@@ -8,8 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -516,6 +518,31 @@ func TestDedupe(t *testing.T) {
 		"a4", "b2", // held back until d and e came
 		"signins: input: another copy of the same event: a", "signins: input: another copy of the same event: b",
 		":", "unexpected EOF", "c5", "d6", "e7"}, got)
+}
+
+// What strangers make long takes no memory for long: not in what Dedupe holds
+// back, and not in the summary.
+func TestLongTextsAreNotHeld(t *testing.T) {
+	const n, long = 400, 256 << 10 // 100 MiB each of agents and ids
+	i := 0
+	log := func(yield func(SignIn, error) bool) {
+		for ; i < n; i++ {
+			agent := strings.Repeat("a", long) + strconv.Itoa(i)
+			s := SignIn{ID: strconv.Itoa(i), ClientAppUsed: "IMAP4", UserAgent: agent, UserID: agent[1:], UserPrincipalName: strconv.Itoa(i) + "@contoso.com"}
+			if !yield(s, nil) || !yield(s, nil) {
+				return
+			}
+		}
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		assert.Less(t, m.HeapAlloc, uint64(50<<20))
+	}
+	s, err := Summarize(Dedupe(log, 0))
+	require.NoError(t, err)
+	assert.Equal(t, int64(n), s.Records)
+	assert.Equal(t, int64(n), s.Duplicates)
+	assert.Len(t, s.Users, n)
 }
 
 // A folder may hold the same events as several exports: the one that knows

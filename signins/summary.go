@@ -231,6 +231,9 @@ type summing struct {
 
 // family is clientFamily, which it asks but once for most user agents.
 func (m *summing) family(agent string) string {
+	if len(agent) > 1<<10 {
+		return clientFamily(m.t, agent)
+	}
 	family, ok := m.families[agent]
 	if !ok {
 		if len(m.families) >= maxNames || m.families == nil {

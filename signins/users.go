@@ -71,8 +71,8 @@ func (s *Summary) user(r *SignIn) *User {
 		u = new(User)
 		s.Users[strings.Clone(key)] = u
 	}
-	if named(r.UserID) && (u.ID == "" || r.UserID < u.ID) {
-		u.ID = strings.Clone(r.UserID) // of several, the first in lexical order
+	if id := cut(r.UserID); named(id) && (u.ID == "" || id < u.ID) {
+		u.ID = strings.Clone(id) // of several, the first in lexical order
 	}
 	return u
 }
