@@ -404,9 +404,9 @@ func (d *mailDialog) capabilities(greeting string) *MailState {
 		s = ParseMailState(d.protocol, append([]string{greeting}, answer...))
 	}
 	switch {
-	case isPreauth(greeting), err != nil && d.protocol != IMAP:
-		// One who is signed in is not told how to; a list that was cut short
-		// is none. In IMAP the whole list is one line.
+	case isPreauth(greeting): // one who is signed in is not told how to
+		s.Known, s.Login = false, StrengthUnknown
+	case err != nil && d.protocol != IMAP: // a list that was cut short is none; in IMAP the whole of it is one line
 		s.Known = false
 	case err == nil && !d.succeeded(answer): // and has a line at least
 		d.refused(verb+" is declined", answer...)

@@ -130,9 +130,9 @@ func (a *mailAssessment) plainText() {
 	switch {
 	case a.tlsFirst():
 		a.add(rule, crossprem.Passed, "TLS comes before everything else on this port.", "")
-	case clear == nil || !clear.Known:
+	case clear == nil || !clear.Known && len(clear.Passwords()) == 0:
 		a.add(rule, crossprem.Unknown, a.because(), "")
-	case len(clear.Passwords()) > 0:
+	case len(clear.Passwords()) > 0: // also in a list that was cut short
 		a.add(rule, crossprem.Failed, "Before TLS the server names "+strings.Join(clear.Passwords(), " and ")+".",
 			"Offer passwords over TLS only: Set-ImapSettings or Set-PopSettings -LoginType SecureLogin, a receive connector with RequireTLS or BasicAuthRequireTLS, Dovecot disable_plaintext_auth=yes, Postfix smtpd_tls_auth_only=yes.")
 	default:
@@ -242,8 +242,11 @@ func (a *mailAssessment) modern() {
 func (a *mailAssessment) windows() {
 	const rule = "mail-windows-offered"
 	s := a.r.safest()
+	if s == nil {
+		s = a.r.Clear // what it names is named, whatever else it leaves out
+	}
 	switch {
-	case s == nil || !s.Known:
+	case s == nil || len(s.Windows()) == 0 && (!s.Known || s != a.r.safest()):
 		a.add(rule, crossprem.Unknown, a.because(), "")
 	case len(s.Windows()) > 0:
 		a.add(rule, crossprem.Failed, "The server names "+strings.Join(s.Windows(), " and ")+": NTLM tells internal names to anybody who asks, and can be relayed.",

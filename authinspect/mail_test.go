@@ -282,6 +282,12 @@ func TestInspectMailHalfway(t *testing.T) {
 	cut.Clear = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{"250-mail", "250-SIZE"}, Hangup: true}}
 	assert.Equal(t, authinspect.StrengthUnknown, unknown(cut, "EHLO: EOF").StartTLS)
 
+	cut.Clear[0].Answer = []string{"250-mail", "250-AUTH LOGIN NTLM"}
+	r = unknown(cut, "EHLO: EOF")
+	for _, rule := range []string{"mail-password-before-tls", "mail-windows-offered"} {
+		assert.Equal(t, crossprem.Failed, mailFinding(t, authinspect.AssessMail(r, november2026), rule).Status, "%s: what was named was named", rule)
+	}
+
 	// The reason is told wherever it stands.
 	many := authinspecttest.PostfixMail(authinspect.SMTP)
 	many.Clear = []authinspecttest.MailReply{{Command: "EHLO", Answer: []string{"421-4.7.0 Too many of you", "421 4.3.2 come back later"}, Hangup: true}}
