@@ -529,8 +529,10 @@ func TestLongTextsAreNotHeld(t *testing.T) {
 		for ; i < n; i++ {
 			agent := strings.Repeat("a", long) + strconv.Itoa(i)
 			s := SignIn{ID: strconv.Itoa(i), ClientAppUsed: "IMAP4", UserAgent: agent, UserID: agent[1:], UserPrincipalName: strconv.Itoa(i) + "@contoso.com"}
-			if !yield(s, nil) || !yield(s, nil) {
-				return
+			for range 2 {
+				if !yield(s, nil) {
+					return
+				}
 			}
 		}
 		var m runtime.MemStats
