@@ -32,6 +32,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
+	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 )
 
 func main() {
@@ -66,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		stdout = plain{stdout}
 	}
 	if a.tenant.tenant != "" {
-		err = a.tenant.ask(ctx, stdout, stderr)
+		err = a.tenant.ask(ctx, stdout)
 	} else {
 		err = a.answer(stdout, stderr)
 	}
@@ -79,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func parse(args []string, stderr io.Writer) (asked, error) {
 	a := asked{}
-	var product, at, until, cloud, auth string
+	var product, at, until, cloud, auth, signIn string
 	flags := flag.NewFlagSet("connect", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&product, "product", "", "the `product` of VERSION: connect-sync (the default), cloud-sync, health-agent,\nprivate-network-connector, password-protection or pass-through-agent")
@@ -90,7 +91,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or global), gcchigh, dod, china, bleu, delos or other")
 	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
 	flags.StringVar(&a.tenant.tenant, "tenant", "", "ask a tenant, by `ID` or domain")
-	flags.StringVar(&a.tenant.signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
+	flags.StringVar(&signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
 	flags.BoolVar(&a.tenant.connectors, "connectors", false, "with -tenant: ask for private network connectors too")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local|-tenant ID\n\n"+
@@ -156,7 +157,10 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 		return a, fmt.Errorf("-auth is application or service-account, not %q", auth)
 	}
 	a.tenant.auth = a.facts.Authentication
-	return a, nil
+	if a.tenant.tenant != "" {
+		a.tenant.credential, err = graphsignin.New(signIn, a.tenant.tenant, a.tenant.cloud.Authority(), stderr)
+	}
+	return a, err
 }
 
 func day(text string, otherwise time.Time) (time.Time, error) {

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
-	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 )
 
 // A question to a tenant: which Entra Connect synchronises into it? The tenant
@@ -24,7 +25,7 @@ import (
 type question struct {
 	tenant     string // id or domain
 	cloud      graphconnectversion.Cloud
-	signIn     string
+	credential azcore.TokenCredential
 	connectors bool // ask for private network connectors too
 	at         time.Time
 	json       bool
@@ -33,12 +34,8 @@ type question struct {
 }
 
 // ask signs in, asks and prints.
-func (q question) ask(ctx context.Context, stdout, stderr io.Writer) error {
-	credential, err := graphsignin.New(q.signIn, q.tenant, q.cloud.Authority(), stderr)
-	if err != nil {
-		return err
-	}
-	tenant, err := graphconnectversion.New(credential, graphconnectversion.Options{Cloud: q.cloud})
+func (q question) ask(ctx context.Context, stdout io.Writer) error {
+	tenant, err := graphconnectversion.New(q.credential, graphconnectversion.Options{Cloud: q.cloud})
 	if err != nil {
 		return err
 	}

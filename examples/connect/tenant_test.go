@@ -100,6 +100,6 @@ func TestTenantUsage(t *testing.T) {
 		assert.Empty(t, out.String())
 	}
 	var out, errs bytes.Buffer
-	assert.Equal(t, 1, run(t.Context(), []string{"-tenant", "x", "-signin", "pigeon"}, &out, &errs))
+	assert.Equal(t, 2, run(t.Context(), []string{"-tenant", "x", "-signin", "pigeon"}, &out, &errs))
 	assert.Equal(t, "connect: -signin is browser, device, cli or environment, not \"pigeon\"\n", errs.String())
 }
