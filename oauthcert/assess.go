@@ -16,8 +16,12 @@ const remedyNew = "Make a new one with New-ExchangeCertificate, then Set-AuthCon
 
 // Assess judges one certificate for the given day: its validity, its key, its
 // subject, and, if a store told, its private key. What needs the configuration
-// or the servers is for [AssessRollover].
+// or the servers is for [AssessRollover]. Of nil, or a zero certificate, there
+// is one finding, which is unknown.
 func Assess(cert *Certificate, at time.Time) []crossprem.Finding {
+	if cert == nil || cert.cert == nil {
+		return []crossprem.Finding{judge("auth-cert-expired", crossprem.Unknown, "the auth certificate", "no certificate was read")}
+	}
 	subject := cert.SHA1().String()
 	var out []crossprem.Finding
 	add := func(f crossprem.Finding) *crossprem.Finding {

@@ -83,6 +83,12 @@ func TestAssess(t *testing.T) {
 	assert.Equal(t, "", outcome(oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyPresent, Provider: "Microsoft RSA SChannel Cryptographic Provider", ProviderType: 12}), at)))
 }
 
+func TestAssessNothing(t *testing.T) {
+	for _, none := range []*oauthcert.Certificate{nil, {}} {
+		assert.Equal(t, "auth-cert-expired?", outcome(oauthcert.Assess(none, time.Now())))
+	}
+}
+
 func TestAssessRollover(t *testing.T) {
 	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	until := func(days int) *oauthcert.Certificate {

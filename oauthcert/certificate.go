@@ -24,7 +24,8 @@ const Subject = "CN=Microsoft Exchange Server Auth Certificate"
 
 // A Certificate is the public part of a certificate, and what a store told of
 // its private key. It never holds a private key. It is immutable, and may be
-// used by many goroutines.
+// used by many goroutines. The zero value holds no certificate: its methods
+// panic, as those of nil do.
 type Certificate struct {
 	cert *x509.Certificate
 	key  Key
