@@ -314,18 +314,18 @@ func (f *search) distributed(guesses []int32, key func(*cell) uint32, attack fun
 			first = -1
 		}
 		for right, i := range cells {
-			now := f.cells[i].minute
+			until := f.cells[i].minute
 			accounts.add(f.cells[i].account)
 			ips.add(f.cells[i].ip)
-			for now-f.cells[cells[left]].minute > window {
+			for until-f.cells[cells[left]].minute > window {
 				accounts.remove(f.cells[cells[left]].account)
 				ips.remove(f.cells[cells[left]].ip)
 				left++
 			}
-			for ; friendRight < len(coming) && coming[friendRight].minute() <= now; friendRight++ {
+			for ; friendRight < len(coming) && coming[friendRight].minute() <= until; friendRight++ {
 				friends.add(coming[friendRight].account())
 			}
-			for ; friendLeft < friendRight && now-leaving[friendLeft].minute() > window; friendLeft++ {
+			for ; friendLeft < friendRight && until-leaving[friendLeft].minute() > window; friendLeft++ {
 				friends.remove(leaving[friendLeft].account())
 			}
 			if accounts.distinct >= f.p.DistributedAccounts && ips.distinct >= f.p.DistributedAddresses && accounts.distinct >= 4*friends.distinct {
