@@ -177,7 +177,7 @@ func TestUntoldOutcomesAreNoFailures(t *testing.T) {
 
 // Legacy sign-ins of which no country is known come from no expected one.
 func TestNoCountryIsNoExpectedOne(t *testing.T) {
-	status := func(country string, interactive signins.Answer) (got crossprem.Status) {
+	status := func(country string, interactive crossprem.Answer) (got crossprem.Status) {
 		s := summary(t, signins.SignIn{Known: everything, ClientAppUsed: "IMAP4", UserPrincipalName: "ann@contoso.com", CountryOrRegion: country, Interactive: interactive})
 		for _, f := range (&signins.Assessor{Countries: []string{"NL"}}).Assess(s, day("2026-11-22")) {
 			if f.Rule == "signins-country" {
@@ -186,10 +186,10 @@ func TestNoCountryIsNoExpectedOne(t *testing.T) {
 		}
 		return got
 	}
-	assert.Equal(t, crossprem.Passed, status("NL", signins.Yes))
-	assert.Equal(t, crossprem.Failed, status("RU", signins.Yes))
-	assert.Equal(t, crossprem.Unknown, status("", signins.Yes))
-	assert.Equal(t, crossprem.Unknown, status("NL", signins.No))
+	assert.Equal(t, crossprem.Passed, status("NL", crossprem.Yes))
+	assert.Equal(t, crossprem.Failed, status("RU", crossprem.Yes))
+	assert.Equal(t, crossprem.Unknown, status("", crossprem.Yes))
+	assert.Equal(t, crossprem.Unknown, status("NL", crossprem.No))
 }
 
 // A format that cannot say which client signed in proves nothing about
@@ -219,7 +219,7 @@ func TestNothingPassesWithoutEvidence(t *testing.T) {
 	blank.ClientAppUsed = ""
 	blind.ClientAppUsed, blind.Known = "", success.Known&^signins.FieldClientAppUsed
 	agentless.Known &^= signins.FieldUserAgent // as v1.0, where BAV2ROPC looks modern
-	attended.Interactive = signins.Yes         // which is all that the log holds
+	attended.Interactive = crossprem.Yes       // which is all that the log holds
 	for _, s := range []signins.SignIn{blank, blind, agentless, attended} {
 		for _, rule := range rules {
 			f := byRule(summarize(s))[rule]

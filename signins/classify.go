@@ -1,6 +1,10 @@
 package signins
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/crossprem/crossprem"
+)
 
 // Classify says what s means, by the [Documented] definition of legacy
 // authentication. It looks at nothing but s, so that a sign-in of which Entra
@@ -29,7 +33,7 @@ func (d Definition) classify(t *tables, s *SignIn) Verdict {
 	switch {
 	case s.Methods.Has(MethodCertificate):
 		v.Credential = Certificate
-	case s.Methods.Has(MethodPassword), v.ROPC == Yes:
+	case s.Methods.Has(MethodPassword), v.ROPC == crossprem.Yes:
 		v.Credential = Password
 	case s.IncomingTokenType != "" && !strings.EqualFold(s.IncomingTokenType, "none"):
 		v.Credential = Token
@@ -39,9 +43,9 @@ func (d Definition) classify(t *tables, s *SignIn) Verdict {
 	if v.Class == Legacy {
 		switch {
 		case v.Credential == Certificate:
-			v.BasicAuth = No
+			v.BasicAuth = crossprem.No
 		case v.Protocol != ExchangeActiveSync || v.Credential == Password:
-			v.BasicAuth = Yes
+			v.BasicAuth = crossprem.Yes
 		}
 	}
 	t.judge(s, &v)
@@ -130,7 +134,7 @@ func (t *tables) judge(s *SignIn, v *Verdict) {
 		v.Outcome = [...]Outcome{UnknownResult: UnknownOutcome, Succeeded: Success, Failed: OtherFailure,
 			Interrupted: SignInInterrupt}[min(s.Result, Interrupted)]
 		if v.Outcome == Success && v.Credential == Password {
-			v.PasswordRight = Yes
+			v.PasswordRight = crossprem.Yes
 		}
 		return
 	}
@@ -139,14 +143,14 @@ func (t *tables) judge(s *SignIn, v *Verdict) {
 		v.Outcome = OtherFailure
 		return
 	}
-	v.Outcome, v.PasswordRight, v.Guess = c.outcome, c.password, c.guess && c.password != Yes
-	if c.password != Yes {
+	v.Outcome, v.PasswordRight, v.Guess = c.outcome, c.password, c.guess && c.password != crossprem.Yes
+	if c.password != crossprem.Yes {
 		return
 	}
 	// Codes speak of the first factor, whatever it was. A success says nothing
 	// about the password unless one was sent.
 	if v.Credential == Token || v.Credential == Certificate || s.ErrorCode == 0 && v.Credential != Password {
-		v.PasswordRight = Unsaid
+		v.PasswordRight = crossprem.AnswerUnknown
 	}
 }
 
@@ -160,14 +164,14 @@ func (t *tables) isNativeMail(s *SignIn) bool {
 func isBrowser(agent string) bool { return strings.HasPrefix(agent, "Mozilla/") }
 
 // said turns what s shows about f into an Answer.
-func said(s *SignIn, f Fields, yes bool) Answer {
+func said(s *SignIn, f Fields, yes bool) crossprem.Answer {
 	switch {
 	case yes:
-		return Yes
+		return crossprem.Yes
 	case s.Knows(f):
-		return No
+		return crossprem.No
 	}
-	return Unsaid
+	return crossprem.AnswerUnknown
 }
 
 // hasFlag reports whether flags, comma-separated, has flag in any letter case.

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/signins"
 )
 
@@ -94,7 +95,7 @@ func TestWorkbookDefinition(t *testing.T) {
 }
 
 func TestCredentialAndPassword(t *testing.T) {
-	check := func(name string, s signins.SignIn, credential signins.Credential, basic, right signins.Answer) {
+	check := func(name string, s signins.SignIn, credential signins.Credential, basic, right crossprem.Answer) {
 		t.Helper()
 		s.Known |= signins.FieldErrorCode
 		v := signins.Classify(&s)
@@ -102,32 +103,32 @@ func TestCredentialAndPassword(t *testing.T) {
 		assert.Equal(t, basic, v.BasicAuth, name)
 		assert.Equal(t, right, v.PasswordRight, name)
 	}
-	check("IMAP has nothing but passwords", signins.SignIn{ClientAppUsed: "IMAP4"}, signins.Password, signins.Yes, signins.Yes)
-	check("ActiveSync leaves it open", signins.SignIn{ClientAppUsed: "Exchange ActiveSync"}, signins.UnknownCredential, signins.Unsaid, signins.Unsaid)
-	check("a certificate", signins.SignIn{ClientAppUsed: "Exchange ActiveSync", Methods: signins.MethodCertificate}, signins.Certificate, signins.No, signins.Unsaid)
-	check("a password", signins.SignIn{ClientAppUsed: "Exchange ActiveSync", Methods: signins.MethodPassword}, signins.Password, signins.Yes, signins.Yes)
-	check("a token", signins.SignIn{ClientAppUsed: "Browser", IncomingTokenType: "primaryRefreshToken"}, signins.Token, signins.Unsaid, signins.Unsaid)
-	check("no token", signins.SignIn{ClientAppUsed: "Browser", IncomingTokenType: "none"}, signins.UnknownCredential, signins.Unsaid, signins.Unsaid)
-	check("a password grant", signins.SignIn{ClientAppUsed: "Browser", AuthenticationProtocol: "oAuth2, ROPC"}, signins.Password, signins.Unsaid, signins.Yes)
-	check("a policy stops a right password", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 53003}, signins.Password, signins.Yes, signins.Yes)
-	check("a policy stops a token", signins.SignIn{IncomingTokenType: "refreshToken", ErrorCode: 53003}, signins.Token, signins.Unsaid, signins.Unsaid)
-	check("a wrong password", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 50126}, signins.Password, signins.Yes, signins.No)
-	check("an unknown code", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 12345678}, signins.Password, signins.Yes, signins.Unsaid)
+	check("IMAP has nothing but passwords", signins.SignIn{ClientAppUsed: "IMAP4"}, signins.Password, crossprem.Yes, crossprem.Yes)
+	check("ActiveSync leaves it open", signins.SignIn{ClientAppUsed: "Exchange ActiveSync"}, signins.UnknownCredential, crossprem.AnswerUnknown, crossprem.AnswerUnknown)
+	check("a certificate", signins.SignIn{ClientAppUsed: "Exchange ActiveSync", Methods: signins.MethodCertificate}, signins.Certificate, crossprem.No, crossprem.AnswerUnknown)
+	check("a password", signins.SignIn{ClientAppUsed: "Exchange ActiveSync", Methods: signins.MethodPassword}, signins.Password, crossprem.Yes, crossprem.Yes)
+	check("a token", signins.SignIn{ClientAppUsed: "Browser", IncomingTokenType: "primaryRefreshToken"}, signins.Token, crossprem.AnswerUnknown, crossprem.AnswerUnknown)
+	check("no token", signins.SignIn{ClientAppUsed: "Browser", IncomingTokenType: "none"}, signins.UnknownCredential, crossprem.AnswerUnknown, crossprem.AnswerUnknown)
+	check("a password grant", signins.SignIn{ClientAppUsed: "Browser", AuthenticationProtocol: "oAuth2, ROPC"}, signins.Password, crossprem.AnswerUnknown, crossprem.Yes)
+	check("a policy stops a right password", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 53003}, signins.Password, crossprem.Yes, crossprem.Yes)
+	check("a policy stops a token", signins.SignIn{IncomingTokenType: "refreshToken", ErrorCode: 53003}, signins.Token, crossprem.AnswerUnknown, crossprem.AnswerUnknown)
+	check("a wrong password", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 50126}, signins.Password, crossprem.Yes, crossprem.No)
+	check("an unknown code", signins.SignIn{ClientAppUsed: "IMAP4", ErrorCode: 12345678}, signins.Password, crossprem.Yes, crossprem.AnswerUnknown)
 }
 
 func TestNotKnowable(t *testing.T) {
 	v := signins.Classify(&signins.SignIn{ClientAppUsed: "IMAP4"})
-	assert.Equal(t, signins.Unsaid, v.ROPC)
-	assert.Equal(t, signins.Unsaid, v.DeviceCode)
+	assert.Equal(t, crossprem.AnswerUnknown, v.ROPC)
+	assert.Equal(t, crossprem.AnswerUnknown, v.DeviceCode)
 	assert.Equal(t, signins.UnknownOutcome, v.Outcome)
 	v = signins.Classify(new(signins.SignIn))
 	assert.Equal(t, signins.UnknownClass, v.Class)
 	assert.Equal(t, signins.NotKnowable, v.Reason)
 	assert.Equal(t, signins.UnknownOutcome, v.Outcome)
 	v = signins.Classify(&signins.SignIn{Known: everything, ClientAppUsed: "Browser"})
-	assert.Equal(t, signins.No, v.ROPC)
-	assert.Equal(t, signins.No, v.DeviceCode)
-	assert.Equal(t, signins.No, v.NativeMail)
+	assert.Equal(t, crossprem.No, v.ROPC)
+	assert.Equal(t, crossprem.No, v.DeviceCode)
+	assert.Equal(t, crossprem.No, v.NativeMail)
 }
 
 // Unified audit has no client app: the request type has to do.

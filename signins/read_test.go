@@ -20,6 +20,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/encoding/unicode"
+
+	"github.com/crossprem/crossprem"
 )
 
 const samples = "testdata/samples"
@@ -193,9 +195,9 @@ func TestValues(t *testing.T) {
 	check(`"status":{}`, code(0, UnknownResult))
 	check(`"status":null`, code(0, UnknownResult))
 
-	check(`"isInteractive":true`, func(s *SignIn) bool { return s.Interactive == Yes && s.Category == InteractiveUser })
-	check(`"isInteractive":"False"`, func(s *SignIn) bool { return s.Interactive == No && s.Category == NonInteractiveUser })
-	check(`"isInteractive":null`, func(s *SignIn) bool { return s.Interactive == Unsaid && !s.Knows(FieldCategory) })
+	check(`"isInteractive":true`, func(s *SignIn) bool { return s.Interactive == crossprem.Yes && s.Category == InteractiveUser })
+	check(`"isInteractive":"False"`, func(s *SignIn) bool { return s.Interactive == crossprem.No && s.Category == NonInteractiveUser })
+	check(`"isInteractive":null`, func(s *SignIn) bool { return s.Interactive == crossprem.AnswerUnknown && !s.Knows(FieldCategory) })
 	check(`"signInEventTypes":["managedIdentity"]`, func(s *SignIn) bool { return s.Category == ManagedIdentity })
 	check(`"signInEventTypes":["unknownFutureValue"]`, func(s *SignIn) bool { return s.Category == UnknownCategory })
 	check(`"conditionalAccessStatus":"unknownFutureValue"`, func(s *SignIn) bool { return s.ConditionalAccess == UnknownConditionalAccess })

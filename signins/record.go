@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/crossprem/crossprem"
 )
 
 // otherCategory stands for the categories of other logs.
@@ -26,8 +28,8 @@ type parser struct {
 
 	code    int64
 	hasCode bool
-	guest   Answer
-	managed Answer
+	guest   crossprem.Answer
+	managed crossprem.Answer
 	kind    uint8 // unified audit's RecordType
 	method  bool  // the first authentication method has been seen
 	detail  bool
@@ -79,7 +81,7 @@ func (p *parser) reset() {
 	p.rec = SignIn{}
 	p.seen = 0
 	p.code, p.hasCode = 0, false
-	p.guest, p.managed, p.kind = Unsaid, Unsaid, 0
+	p.guest, p.managed, p.kind = crossprem.AnswerUnknown, crossprem.AnswerUnknown, 0
 	p.method, p.detail = false, false
 	p.actor = ""
 	p.other = [len(p.other)]string{}
@@ -193,9 +195,9 @@ func (p *parser) setText(n *node, text []byte) error {
 	case n.slot == slotInteractive || n.slot == slotGuest || n.slot == slotIsManagedIdentity:
 		switch strings.ToLower(string(text)) {
 		case "true", "yes", "1":
-			p.newCode(n, uint8(Yes), "")
+			p.newCode(n, uint8(crossprem.Yes), "")
 		case "false", "no", "0":
-			p.newCode(n, uint8(No), "")
+			p.newCode(n, uint8(crossprem.No), "")
 		}
 	case n.slot == slotRecordType:
 		if string(text) == "AzureActiveDirectoryStsLogon" {
@@ -224,7 +226,7 @@ func (p *parser) setEnum(s slot, e *seenEnum) {
 	case slotConditionalAccess:
 		p.rec.ConditionalAccess = ConditionalAccess(e.code)
 	case slotInteractive:
-		p.rec.Interactive = Answer(e.code)
+		p.rec.Interactive = crossprem.Answer(e.code)
 	case slotMethod:
 		if !p.method {
 			p.method = true
@@ -237,9 +239,9 @@ func (p *parser) setEnum(s slot, e *seenEnum) {
 			p.rec.AuthenticationMethodDetail = e.text
 		}
 	case slotGuest:
-		p.guest = Answer(e.code)
+		p.guest = crossprem.Answer(e.code)
 	case slotIsManagedIdentity:
-		p.managed = Answer(e.code)
+		p.managed = crossprem.Answer(e.code)
 	case slotStatus:
 		p.rec.Result = Result(e.code)
 	case slotRecordType:
@@ -299,9 +301,9 @@ func (p *parser) setWord(n *node, yes bool) {
 	case n.dst != nil:
 		*n.dst = strconv.FormatBool(yes)
 	case n.slot == slotInteractive || n.slot == slotGuest || n.slot == slotIsManagedIdentity:
-		e := No
+		e := crossprem.No
 		if yes {
-			e = Yes
+			e = crossprem.Yes
 		}
 		p.newCode(n, uint8(e), "")
 	}
@@ -492,9 +494,9 @@ func (p *parser) finish() error {
 	if id := p.otherText(slotARMOrAppID); id != "" && rec.ResourceID == "" && !strings.HasPrefix(id, "/") {
 		rec.ResourceID = id
 	}
-	if p.guest == Yes {
+	if p.guest == crossprem.Yes {
 		rec.UserType = "guest"
-	} else if p.guest == No {
+	} else if p.guest == crossprem.No {
 		rec.UserType = "member"
 	}
 	p.finishCategory()
@@ -585,22 +587,22 @@ func withoutPort(addr string) string {
 func (p *parser) finishCategory() {
 	rec := &p.rec
 	switch {
-	case p.managed == Yes:
+	case p.managed == crossprem.Yes:
 		rec.Category = ManagedIdentity
 	case rec.Category != UnknownCategory:
 	case rec.ServicePrincipalID != "" && rec.UserID == "" && rec.UserPrincipalName == "":
 		rec.Category = ServicePrincipal
-	case rec.Interactive == Yes:
+	case rec.Interactive == crossprem.Yes:
 		rec.Category = InteractiveUser
-	case rec.Interactive == No:
+	case rec.Interactive == crossprem.No:
 		rec.Category = NonInteractiveUser
 	}
-	if rec.Interactive == Unsaid {
+	if rec.Interactive == crossprem.AnswerUnknown {
 		switch rec.Category {
 		case InteractiveUser:
-			rec.Interactive = Yes
+			rec.Interactive = crossprem.Yes
 		case NonInteractiveUser, ServicePrincipal, ManagedIdentity, MicrosoftServicePrincipal:
-			rec.Interactive = No
+			rec.Interactive = crossprem.No
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem"
 )
 
 // A SignIn is one sign-in event, under the names that Microsoft Graph's signIn
@@ -28,7 +30,7 @@ type SignIn struct {
 	CorrelationID string // shared by the events of one sign-in
 	Time          time.Time
 	Category      Category
-	Interactive   Answer // whether a user was there to answer a prompt
+	Interactive   crossprem.Answer // whether a user was there to answer a prompt
 
 	UserID            string // object id
 	UserPrincipalName string // may be an object id, or whatever was typed
@@ -175,15 +177,6 @@ const (
 	ManagedIdentity                           // ManagedIdentitySignInLogs
 	MicrosoftServicePrincipal                 // MicrosoftServicePrincipalSignInLogs
 	ADFS                                      // ADFSSignInLogs
-)
-
-// An Answer is a yes or no that a log may leave open.
-type Answer uint8
-
-const (
-	Unsaid Answer = iota
-	No
-	Yes
 )
 
 // A Result is how a sign-in ended, as far as the log says it in one word.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem"
 )
 
 // Spray says what counts as an attack on passwords. The zero value is good
@@ -196,9 +198,9 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 	switch {
 	case v.Guess:
 		kind = guessed
-	case v.Outcome == Success && (v.PasswordRight == Yes || v.Credential == UnknownCredential && s.Interactive != No):
+	case v.Outcome == Success && (v.PasswordRight == crossprem.Yes || v.Credential == UnknownCredential && s.Interactive != crossprem.No):
 		kind = letIn
-	case v.PasswordRight == Yes:
+	case v.PasswordRight == crossprem.Yes:
 		kind = stopped
 	default:
 		return
@@ -206,7 +208,7 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 	if s.IPAddress == "" || s.Time.IsZero() {
 		return
 	}
-	basic := v.Class == Legacy || v.ROPC == Yes
+	basic := v.Class == Legacy || v.ROPC == crossprem.Yes
 	if kind.accepted() && !basic {
 		kind += letInModern - letIn
 	}
@@ -216,7 +218,7 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 	}
 	c := clue{
 		cell: cell{
-			cellKey: cellKey{kind: kind, protocol: v.Protocol, address: s.Interactive != No || basic || v.Credential == Password},
+			cellKey: cellKey{kind: kind, protocol: v.Protocol, address: s.Interactive != crossprem.No || basic || v.Credential == Password},
 			count:   1, first: uint32(seconds), last: uint32(seconds),
 		},
 		ipText: cut(s.IPAddress), accountText: userKey(s), agentText: cut(s.UserAgent), network: s.AutonomousSystemNumber,
@@ -224,7 +226,7 @@ func (e *evidence) add(s *SignIn, v *Verdict) {
 	if kind == guessed {
 		c.minute = int32(seconds / 60)
 	}
-	if s.Interactive != No {
+	if s.Interactive != crossprem.No {
 		c.country = s.CountryOrRegion
 	}
 	if e.clues = append(e.clues, c); len(e.clues) == maxClues {

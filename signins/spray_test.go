@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/signins"
 )
 
@@ -17,7 +18,7 @@ var noon = time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC)
 // try is a sign-in of a program over IMAP: a guess, unless code is 0.
 func try(user string, ip string, after time.Duration, code int32) signins.SignIn {
 	return signins.SignIn{Known: everything, Time: noon.Add(after), UserPrincipalName: user, IPAddress: ip, ClientAppUsed: "IMAP4",
-		UserAgent: "CBAInPROD", ErrorCode: code, CountryOrRegion: "RU", Interactive: signins.Yes}
+		UserAgent: "CBAInPROD", ErrorCode: code, CountryOrRegion: "RU", Interactive: crossprem.Yes}
 }
 
 func user(n int) string { return fmt.Sprintf("user%d@contoso.com", n) }
@@ -222,7 +223,7 @@ func TestSprayParameters(t *testing.T) {
 func TestUsersAreKnownByIDToo(t *testing.T) {
 	named, byID := try("Ann@contoso.com", "::1", 0, 0), try("7FF8c0e2-ae96-5ca9-bb77-4d938f81dbef", "::1", time.Hour, 50126)
 	named.UserID, byID.UserID = "7ff8c0e2-ae96-5ca9-bb77-4d938f81dbef", "7ff8c0e2-ae96-5ca9-bb77-4d938f81dbef"
-	byID.Interactive = signins.No
+	byID.Interactive = crossprem.No
 	s := summary(t, named, byID)
 	assert.Len(t, s.Users, 2)
 	list := s.LegacyUserList()

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem"
 )
 
 // A Summary tells who signs in the old way and who is merely attacked. It is
@@ -46,7 +48,7 @@ type Summary struct {
 
 	// LegacyBasicAuth tells how many legacy sign-ins sent a password, for
 	// which certificates with ActiveSync are the exception.
-	LegacyBasicAuth map[Answer]int64 `json:"legacyBasicAuth"`
+	LegacyBasicAuth map[crossprem.Answer]int64 `json:"legacyBasicAuth"`
 
 	Interactive           int64 `json:"interactive"`           // sign-ins of users that are known to be interactive
 	ClassifiedByUserAgent int64 `json:"classifiedByUserAgent"` // legacy by user agent alone
@@ -155,7 +157,7 @@ func newSummary(d Definition) *Summary {
 	return &Summary{
 		Definition: d,
 		ByClass:    make(map[Class]int64), ByProtocol: make(map[Protocol]int64), ByOutcome: make(map[Outcome]int64),
-		LegacyBasicAuth: make(map[Answer]int64), NotKnowable: make(map[string]int64), Users: make(map[string]*User),
+		LegacyBasicAuth: make(map[crossprem.Answer]int64), NotKnowable: make(map[string]int64), Users: make(map[string]*User),
 	}
 }
 
@@ -218,7 +220,7 @@ type summing struct {
 	classes     [NotApplicable + 1]int64
 	protocols   [OtherLegacy + 1]int64
 	outcomes    [BlockedByAuthenticationPolicy + 1]int64
-	basic       [Yes + 1]int64
+	basic       [crossprem.Yes + 1]int64
 	notKnowable [len(needed)]int64
 	hours       [24]Use
 
@@ -277,20 +279,20 @@ func (m *summing) add(s *SignIn) {
 	if v.Class == NotApplicable {
 		return
 	}
-	if s.Interactive == Yes {
+	if s.Interactive == crossprem.Yes {
 		sum.Interactive++
 	}
-	if v.ROPC == Yes {
+	if v.ROPC == crossprem.Yes {
 		sum.ROPC++
 	}
-	if v.DeviceCode == Yes {
+	if v.DeviceCode == crossprem.Yes {
 		sum.DeviceCode++
 	}
 	sum.evidence.add(s, &v)
 	if v.Class == Legacy {
 		m.addLegacy(s, &v)
 	}
-	if v.Class == Legacy || v.ROPC == Yes || v.DeviceCode == Yes || v.NativeMail == Yes {
+	if v.Class == Legacy || v.ROPC == crossprem.Yes || v.DeviceCode == crossprem.Yes || v.NativeMail == crossprem.Yes {
 		if u := sum.user(s); u != nil {
 			u.add(s, &v, m.family)
 		} else if v.Class == Legacy {
@@ -312,7 +314,7 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 	if s.AppDisplayName != "" {
 		m.applications.add(maxNames, s.AppDisplayName, success)
 	}
-	if s.CountryOrRegion != "" && s.Interactive != No {
+	if s.CountryOrRegion != "" && s.Interactive != crossprem.No {
 		m.countries.add(maxNames, s.CountryOrRegion, success)
 	}
 	if network := networkOf(s); network != "" {

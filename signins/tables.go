@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"strings"
 	"sync"
+
+	"github.com/crossprem/crossprem"
 )
 
 // AsOf is the day on which the embedded tables of client apps, error codes and
@@ -30,7 +32,7 @@ type clientApp struct {
 // A code is what an AADSTS error code stands for.
 type code struct {
 	outcome  Outcome
-	password Answer // whether it shows that the password was right
+	password crossprem.Answer // whether it shows that the password was right
 	guess    bool
 }
 
@@ -69,7 +71,7 @@ var table = sync.OnceValue(func() *tables {
 		Codes []struct {
 			Code     int32
 			Outcome  Outcome
-			Password Answer
+			Password crossprem.Answer
 			Guess    bool
 		}
 	}

@@ -42,7 +42,7 @@ func TestTables(t *testing.T) {
 			names[name] = true
 		}
 	}
-	assert.Len(t, protocols, len(protocolNames))
+	assert.Len(t, protocols, len(protocolTexts.All()))
 	for _, a := range apps.UserAgents {
 		assert.NotEmpty(t, a.Sources)
 	}
@@ -59,7 +59,7 @@ func TestTables(t *testing.T) {
 	require.NoError(t, json.Unmarshal(errorCodesJSON, &codes))
 	assert.Equal(t, AsOf, codes.AsOf)
 	assert.Len(t, codes.Outcomes, 28)
-	for _, name := range outcomeNames[1:] {
+	for _, name := range outcomeTexts.All()[1:] {
 		assert.Contains(t, codes.Outcomes, name)
 	}
 	assert.Len(t, codes.Codes, 86)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem"
 )
 
 // A User is what a summary knows of one user.
@@ -108,13 +110,13 @@ func named(name string) bool {
 // add counts s; family names the family of a user agent.
 func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 	success := v.Outcome == Success
-	if v.ROPC == Yes {
+	if v.ROPC == crossprem.Yes {
 		u.ROPC.add(success)
 	}
-	if v.DeviceCode == Yes {
+	if v.DeviceCode == crossprem.Yes {
 		u.DeviceCode.add(success)
 	}
-	if v.NativeMail == Yes {
+	if v.NativeMail == crossprem.Yes {
 		u.NativeMail.add(success)
 	}
 	if v.Class != Legacy {
@@ -126,9 +128,9 @@ func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 		one.LastSuccess = s.Time.UTC()
 	}
 	switch v.BasicAuth {
-	case Yes:
+	case crossprem.Yes:
 		one.Passwords = 1
-	case No:
+	case crossprem.No:
 		one.Certificates = 1
 		one.CertificateSuccesses = one.Successes
 	}
@@ -140,11 +142,11 @@ func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 	u.LastSuccess = latest(u.LastSuccess, one.LastSuccess)
 	u.addProtocol(one)
 	end := OutcomeUse{Outcome: v.Outcome, Records: 1}
-	if v.PasswordRight == Yes {
+	if v.PasswordRight == crossprem.Yes {
 		end.PasswordRight = 1
 	}
 	u.addOutcome(end)
-	if s.CountryOrRegion != "" && s.Interactive != No {
+	if s.CountryOrRegion != "" && s.Interactive != crossprem.No {
 		u.Countries = addName(u.Countries, maxUserCountries, s.CountryOrRegion, 1, one.Successes)
 	}
 	if s.UserAgent != "" {

@@ -1,7 +1,8 @@
 package signins
 
 import (
-	"fmt"
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Verdict is what one sign-in means. The zero value knows nothing.
@@ -13,23 +14,23 @@ type Verdict struct {
 	Reason     Reason // what decided about Class
 
 	// BasicAuth tells of a Legacy sign-in whether a password was sent: No if a
-	// certificate was, as ActiveSync allows, and Unsaid if the record does not
-	// tell. It is Unsaid for every other class.
-	BasicAuth Answer
+	// certificate was, as ActiveSync allows, and AnswerUnknown if the record does not
+	// tell. It is AnswerUnknown for every other class.
+	BasicAuth crossprem.Answer
 
 	// PasswordRight tells whether the sign-in shows that the password is
-	// right, be it that something else stopped it. Unsaid if it shows nothing.
-	PasswordRight Answer
+	// right, be it that something else stopped it. AnswerUnknown if it shows nothing.
+	PasswordRight crossprem.Answer
 
 	// ROPC tells whether the OAuth 2.0 password grant was used (RFC 6749
 	// §4.3), DeviceCode whether the device code flow was (RFC 8628). They are
-	// Unsaid where the format cannot know.
-	ROPC       Answer
-	DeviceCode Answer
+	// AnswerUnknown where the format cannot know.
+	ROPC       crossprem.Answer
+	DeviceCode crossprem.Answer
 
 	// NativeMail is Yes for a mail app of a phone that speaks ActiveSync over
 	// OAuth, which clientAppUsed does not show.
-	NativeMail Answer
+	NativeMail crossprem.Answer
 
 	// Guess reports whether the sign-in looks like somebody trying passwords
 	// or user names: it failed for that reason, or for one that may hide it.
@@ -150,127 +151,84 @@ const (
 )
 
 var (
-	classNames = []string{
-		UnknownClass: "unknown", Legacy: "legacy", Modern: "modern", NotApplicable: "not-applicable",
-	}
-	definitionNames = []string{Documented: "documented", WorkbookCompatible: "workbook"}
-	protocolNames   = []string{
-		UnknownProtocol: "unknown", NoProtocol: "none", Browser: "browser", MobileDesktop: "mobile-desktop",
-		ExchangeActiveSync: "exchange-activesync", SMTPAuth: "smtp-auth", IMAP: "imap", POP: "pop", MAPI: "mapi",
-		OutlookAnywhere: "outlook-anywhere", OfflineAddressBook: "offline-address-book",
-		ExchangeWebServices: "exchange-web-services", Autodiscover: "autodiscover",
-		ExchangePowerShell: "exchange-powershell", ReportingWebServices: "reporting-web-services",
-		OutlookService: "outlook-service", OtherLegacy: "other-legacy",
-	}
-	credentialNames = []string{
-		UnknownCredential: "unknown", Password: "password", Certificate: "certificate", Token: "token",
-	}
-	reasonNames = []string{
-		ByNothing: "nothing", ByClientApp: "client-app", ByUserAgent: "user-agent", ByRequestType: "request-type",
-		ByCategory: "category", BlankClient: "blank-client", UnlistedClient: "unlisted-client",
-		AmbiguousClient: "ambiguous-client", OtherTenant: "other-tenant", NotKnowable: "not-knowable",
-	}
-	outcomeNames = []string{
-		UnknownOutcome: "unknown", Success: "success", BadPassword: "bad-password", NoSuchUser: "no-such-user",
-		NoSuchTenant: "no-such-tenant", LockedOrBlockedIP: "locked-or-blocked-ip",
-		PasswordExpired: "password-expired", PasswordChangeRequired: "password-change-required",
-		AccountDisabled: "account-disabled", MFAInterrupt: "mfa-interrupt",
-		MFARegistrationRequired: "mfa-registration-required", MFAFailed: "mfa-failed",
-		BlockedByConditionalAccess: "blocked-by-conditional-access",
-		BlockedBySecurityDefaults:  "blocked-by-security-defaults",
-		BlockedBySecurityPolicy:    "blocked-by-security-policy",
-		BlockedByTenantRestriction: "blocked-by-tenant-restriction", DeviceRequired: "device-required",
-		SignInInterrupt: "sign-in-interrupt", ConsentRequired: "consent-required",
-		NotAssignedToApp: "not-assigned-to-app", AccountNotInTenant: "account-not-in-tenant",
-		TokenExpiredOrRevoked: "token-expired-or-revoked", AppOrClientError: "app-or-client-error",
-		OnPremValidatorError: "onprem-validator-error", OutsideLogonHours: "outside-logon-hours",
-		SeamlessSSOError: "seamless-sso-error", Throttled: "throttled", OtherFailure: "other-failure",
-		BlockedByAuthenticationPolicy: "blocked-by-authentication-policy",
-	}
-	answerNames = []string{Unsaid: "unknown", No: "no", Yes: "yes"}
+	classTexts      = enum.Of[Class]("signins: class", "unknown", "legacy", "modern", "not-applicable")
+	definitionTexts = enum.Of[Definition]("signins: definition", "documented", "workbook")
+	protocolTexts   = enum.Of[Protocol]("signins: protocol", "unknown", "none", "browser", "mobile-desktop",
+		"exchange-activesync", "smtp-auth", "imap", "pop", "mapi", "outlook-anywhere", "offline-address-book",
+		"exchange-web-services", "autodiscover", "exchange-powershell", "reporting-web-services", "outlook-service", "other-legacy")
+	credentialTexts = enum.Of[Credential]("signins: credential", "unknown", "password", "certificate", "token")
+	reasonTexts     = enum.Of[Reason]("signins: reason", "nothing", "client-app", "user-agent", "request-type", "category",
+		"blank-client", "unlisted-client", "ambiguous-client", "other-tenant", "not-knowable")
+	outcomeTexts = enum.Of[Outcome]("signins: outcome", "unknown", "success", "bad-password", "no-such-user", "no-such-tenant",
+		"locked-or-blocked-ip", "password-expired", "password-change-required", "account-disabled", "mfa-interrupt",
+		"mfa-registration-required", "mfa-failed", "blocked-by-conditional-access", "blocked-by-security-defaults",
+		"blocked-by-security-policy", "blocked-by-tenant-restriction", "device-required", "sign-in-interrupt", "consent-required",
+		"not-assigned-to-app", "account-not-in-tenant", "token-expired-or-revoked", "app-or-client-error", "onprem-validator-error",
+		"outside-logon-hours", "seamless-sso-error", "throttled", "other-failure", "blocked-by-authentication-policy")
 )
 
-// nameOf returns the name of v, or a text such as "Class(9)".
-func nameOf[T ~uint8](names []string, kind string, v T) string {
-	if int(v) < len(names) {
-		return names[v]
-	}
-	return fmt.Sprintf("%s(%d)", kind, uint8(v))
-}
+// String returns a text such as "not-applicable".
+func (c Class) String() string { return classTexts.String(c) }
 
-// marshal returns the name of v, and an error if it has none.
-func marshal[T ~uint8](names []string, kind string, v T) ([]byte, error) {
-	if int(v) >= len(names) {
-		return nil, fmt.Errorf("signins: no such %s: %d", kind, uint8(v))
-	}
-	return []byte(names[v]), nil
-}
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (c Class) MarshalText() ([]byte, error) { return classTexts.Marshal(c) }
 
-// unmarshal sets *v to what text names, and leaves it alone if there is none.
-func unmarshal[T ~uint8](names []string, kind string, v *T, text []byte) error {
-	for i, name := range names {
-		if string(text) == name {
-			*v = T(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("signins: no such %s: %.40q", kind, text)
-}
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves c as it was for anything else.
+func (c *Class) UnmarshalText(text []byte) error { return classTexts.Unmarshal(c, text) }
 
-// String returns a name such as "not-applicable".
-func (c Class) String() string { return nameOf(classNames, "Class", c) }
+// String returns a text such as "documented".
+func (d Definition) String() string { return definitionTexts.String(d) }
 
-// MarshalText returns the name that String gives.
-func (c Class) MarshalText() ([]byte, error) { return marshal(classNames, "class", c) }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (d Definition) MarshalText() ([]byte, error) { return definitionTexts.Marshal(d) }
 
-// UnmarshalText accepts what MarshalText gives.
-func (c *Class) UnmarshalText(text []byte) error { return unmarshal(classNames, "class", c, text) }
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves d as it was for anything else.
+func (d *Definition) UnmarshalText(text []byte) error { return definitionTexts.Unmarshal(d, text) }
 
-// String returns "documented" or "workbook".
-func (d Definition) String() string { return nameOf(definitionNames, "Definition", d) }
+// String returns a text such as "exchange-activesync".
+func (p Protocol) String() string { return protocolTexts.String(p) }
 
-// MarshalText returns the name that String gives.
-func (d Definition) MarshalText() ([]byte, error) { return marshal(definitionNames, "definition", d) }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (p Protocol) MarshalText() ([]byte, error) { return protocolTexts.Marshal(p) }
 
-// UnmarshalText accepts what MarshalText gives, so that a Definition can be a
-// flag of a command.
-func (d *Definition) UnmarshalText(text []byte) error {
-	return unmarshal(definitionNames, "definition", d, text)
-}
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves p as it was for anything else.
+func (p *Protocol) UnmarshalText(text []byte) error { return protocolTexts.Unmarshal(p, text) }
 
-// String returns a name such as "exchange-activesync".
-func (p Protocol) String() string { return nameOf(protocolNames, "Protocol", p) }
+// String returns a text such as "password".
+func (c Credential) String() string { return credentialTexts.String(c) }
 
-// MarshalText returns the name that String gives.
-func (p Protocol) MarshalText() ([]byte, error) { return marshal(protocolNames, "protocol", p) }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (c Credential) MarshalText() ([]byte, error) { return credentialTexts.Marshal(c) }
 
-// UnmarshalText accepts what MarshalText gives.
-func (p *Protocol) UnmarshalText(text []byte) error {
-	return unmarshal(protocolNames, "protocol", p, text)
-}
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves c as it was for anything else.
+func (c *Credential) UnmarshalText(text []byte) error { return credentialTexts.Unmarshal(c, text) }
 
-// String returns a name such as "password".
-func (c Credential) String() string { return nameOf(credentialNames, "Credential", c) }
+// String returns a text such as "client-app".
+func (r Reason) String() string { return reasonTexts.String(r) }
 
-// String returns a name such as "client-app".
-func (r Reason) String() string { return nameOf(reasonNames, "Reason", r) }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (r Reason) MarshalText() ([]byte, error) { return reasonTexts.Marshal(r) }
 
-// String returns a name such as "blocked-by-conditional-access".
-func (o Outcome) String() string { return nameOf(outcomeNames, "Outcome", o) }
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves r as it was for anything else.
+func (r *Reason) UnmarshalText(text []byte) error { return reasonTexts.Unmarshal(r, text) }
 
-// MarshalText returns the name that String gives.
-func (o Outcome) MarshalText() ([]byte, error) { return marshal(outcomeNames, "outcome", o) }
+// String returns a text such as "blocked-by-conditional-access".
+func (o Outcome) String() string { return outcomeTexts.String(o) }
 
-// UnmarshalText accepts what MarshalText gives.
-func (o *Outcome) UnmarshalText(text []byte) error {
-	return unmarshal(outcomeNames, "outcome", o, text)
-}
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (o Outcome) MarshalText() ([]byte, error) { return outcomeTexts.Marshal(o) }
 
-// String returns "unknown", "no" or "yes".
-func (a Answer) String() string { return nameOf(answerNames, "Answer", a) }
-
-// MarshalText returns the name that String gives.
-func (a Answer) MarshalText() ([]byte, error) { return marshal(answerNames, "answer", a) }
-
-// UnmarshalText accepts what MarshalText gives.
-func (a *Answer) UnmarshalText(text []byte) error { return unmarshal(answerNames, "answer", a, text) }
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves o as it was for anything else.
+func (o *Outcome) UnmarshalText(text []byte) error { return outcomeTexts.Unmarshal(o, text) }

@@ -24,6 +24,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/signins"
 )
 
@@ -284,7 +285,7 @@ func (t *Tenant) person(n int) signins.SignIn {
 	name := fmt.Sprintf("user%06d", n)
 	s := signins.SignIn{
 		Format: signins.GraphBeta, Known: ^signins.Fields(0),
-		Category: signins.InteractiveUser, Interactive: signins.Yes,
+		Category: signins.InteractiveUser, Interactive: crossprem.Yes,
 		UserID: guid(h, uint64(n)), UserPrincipalName: name + "@" + domain, UserDisplayName: "User " + name[4:], UserType: "member",
 		AppID: exchange, AppDisplayName: "Office 365 Exchange Online", ResourceID: exchange, ResourceDisplayName: "Office 365 Exchange Online",
 		AuthenticationProtocol: "none", IncomingTokenType: "none", OriginalTransferMethod: "none", ClientCredentialType: "none",
@@ -334,7 +335,7 @@ func password(s *signins.SignIn) {
 
 // unattended makes s a sign-in that no user was there for.
 func unattended(s *signins.SignIn, token string) {
-	s.Category, s.Interactive, s.IncomingTokenType = signins.NonInteractiveUser, signins.No, token
+	s.Category, s.Interactive, s.IncomingTokenType = signins.NonInteractiveUser, crossprem.No, token
 	if token != "none" {
 		s.Methods, s.AuthenticationMethod, s.AuthenticationMethodDetail = 0, "", ""
 	}
@@ -461,7 +462,7 @@ func (m *maker) application(c signins.Category) {
 	h := mix(m.t.Seed, uint64(n), 2+uint64(c))
 	name := fmt.Sprintf("app-%02d", n)
 	s := signins.SignIn{
-		Format: signins.AzureMonitor, Known: ^signins.Fields(0), Category: c, Interactive: signins.No,
+		Format: signins.AzureMonitor, Known: ^signins.Fields(0), Category: c, Interactive: crossprem.No,
 		ServicePrincipalID: guid(h, 1), ServicePrincipalName: name, AppID: guid(h, 2), AppDisplayName: name,
 		ResourceID: "00000003-0000-0000-c000-000000000000", ResourceDisplayName: "Microsoft Graph",
 		AuthenticationProtocol: "none", IncomingTokenType: "none", OriginalTransferMethod: "none", ClientCredentialType: "clientSecret",

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/signins"
 )
 
@@ -182,7 +183,7 @@ func (t *Tenant) body(o *object, s *signins.SignIn, f signins.Format) {
 	if s.Category == signins.InteractiveUser || s.Category == signins.NonInteractiveUser {
 		o.str("clientAppUsed", s.ClientAppUsed)
 	}
-	o.raw("isInteractive", strconv.FormatBool(s.Interactive == signins.Yes))
+	o.raw("isInteractive", strconv.FormatBool(s.Interactive == crossprem.Yes))
 	o.str("riskDetail", "none")
 	o.str("resourceDisplayName", s.ResourceDisplayName)
 	o.str("resourceId", s.ResourceID)
@@ -429,7 +430,7 @@ var columns = []column{
 	{"Id", "string", func(s *signins.SignIn) string { return s.ID }},
 	{"IncomingTokenType", "string", func(s *signins.SignIn) string { return s.IncomingTokenType }},
 	{"IPAddress", "string", func(s *signins.SignIn) string { return s.IPAddress }},
-	{"IsInteractive", "bool", func(s *signins.SignIn) string { return strconv.FormatBool(s.Interactive == signins.Yes) }},
+	{"IsInteractive", "bool", func(s *signins.SignIn) string { return strconv.FormatBool(s.Interactive == crossprem.Yes) }},
 	{"LocationDetails", "dynamic", location},
 	{"OriginalTransferMethod", "string", func(s *signins.SignIn) string { return s.OriginalTransferMethod }},
 	{"ResourceDisplayName", "string", func(s *signins.SignIn) string { return s.ResourceDisplayName }},
