@@ -7,11 +7,12 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/crossprem/crossprem/internal/catalogue"
 )
 
 // AsOf is the day on which the catalogue of responses, and the dates in the
@@ -79,12 +80,8 @@ type Explanation struct {
 	Sources  []string `json:"sources"` // vendor pages, RFC sections and recordings, by name
 }
 
-// Limits of what ExplainAll looks at; the rest of a longer text is left out.
-const (
-	maxExplainText  = 64 << 10
-	maxExplainLines = 256
-	maxExplainLine  = 8 << 10
-)
+// explained is what ExplainAll looks at; the rest of a longer text is left out.
+var explained = catalogue.Limits{Bytes: 64 << 10, Lines: 256, Line: 8 << 10}
 
 // ExplainResponse explains one answer of a server: an SMTP, IMAP or POP3
 // line, with or without its code or tag and with the words that mail
@@ -115,7 +112,7 @@ func ExplainAll(protocol Protocol, text string) []Explanation {
 // over TLS, which rows on capabilities may depend on. Unless wrapped, each
 // line is an answer.
 func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Explanation {
-	var hits []*response
+	var hits []*catalogue.Row[*response]
 	add := func(line string) (found bool) {
 		for _, r := range lookUp(protocol, line, secure) {
 			found = true
@@ -125,17 +122,10 @@ func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Expla
 		}
 		return found
 	}
-	whole, parts, lines := "", 0, 0 // the answer so far
-	for line := range strings.Lines(text[:min(len(text), maxExplainText)]) {
-		if lines++; lines > maxExplainLines {
-			break
-		}
-		line = strings.Join(strings.Fields(line[:min(len(line), maxExplainLine)]), " ")
-		if line == "" {
-			continue
-		}
+	whole, parts := "", 0 // the answer so far
+	for line := range catalogue.Lines(text, explained) {
 		more, ok := continuation(protocol, whole, line)
-		if found := add(line); wrapped && whole != "" && (ok || !found && !startsAnswer(protocol, line)) && len(whole)+len(more) < maxExplainLine {
+		if found := add(line); wrapped && whole != "" && (ok || !found && !startsAnswer(protocol, line)) && len(whole)+len(more) < explained.Line {
 			whole, parts = whole+" "+more, parts+1
 			continue
 		}
@@ -147,10 +137,10 @@ func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Expla
 	if parts > 1 {
 		add(whole)
 	}
-	slices.SortStableFunc(hits, func(a, b *response) int { return b.weight - a.weight })
+	catalogue.Sort(hits)
 	var all []Explanation
 	for _, r := range hits {
-		e := r.explanation
+		e := r.Value.explanation
 		e.Products, e.Sources = slices.Clone(e.Products), slices.Clone(e.Sources)
 		all = append(all, e)
 	}
@@ -158,14 +148,13 @@ func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Expla
 }
 
 // lookUp returns the rows that explain a line in the first form that has any.
-func lookUp(protocol Protocol, line string, secure *bool) []*response {
+func lookUp(protocol Protocol, line string, secure *bool) []*catalogue.Row[*response] {
 	for _, form := range forms(protocol, line) {
-		var found []*response
-		for _, r := range catalogue().rows {
-			if (r.protocol == protocol || r.protocol == "any") && r.weight >= form.weight && r.match(form.line, secure) {
-				found = append(found, r)
-			}
-		}
+		found := responses().table.FindFunc(form.line, func(row *catalogue.Row[*response]) bool {
+			r := row.Value
+			return (r.protocol == protocol || r.protocol == "any") && row.Weight >= form.weight &&
+				(r.tls == nil || secure != nil && *r.tls == *secure)
+		})
 		if found != nil {
 			return found
 		}
@@ -300,24 +289,22 @@ func forms(protocol Protocol, line string) []form {
 //go:embed data/responses.json
 var responsesJSON []byte
 
-// A response is one row of the catalogue, ready to match.
+// A response is one row of the catalogue.
 type response struct {
 	explanation Explanation
 	protocol    Protocol
-	match       func(line string, secure *bool) bool
-	weight      int // how much literal text a match takes
 	samples     []string
-	tls         *bool
+	tls         *bool // said over TLS or without; nil: either
 }
 
 // A responseCatalogue is data/responses.json, read.
 type responseCatalogue struct {
-	asOf string
-	rows []*response
+	asOf  string
+	table catalogue.Table[*response]
 }
 
-var catalogue = sync.OnceValue(func() *responseCatalogue {
-	c, err := parseCatalogue(responsesJSON)
+var responses = sync.OnceValue(func() *responseCatalogue {
+	c, err := parseResponses(responsesJSON)
 	if err != nil {
 		panic("authinspect: data/responses.json: " + err.Error()) // embedded, and read by every test
 	}
@@ -347,7 +334,7 @@ type matchRule struct {
 	Absent   []string          `json:"absent"`
 }
 
-func parseCatalogue(data []byte) (*responseCatalogue, error) {
+func parseResponses(data []byte) (*responseCatalogue, error) {
 	var file struct {
 		AsOf    string            `json:"asOf"`
 		Sources map[string]string `json:"sources"`
@@ -365,23 +352,24 @@ func parseCatalogue(data []byte) (*responseCatalogue, error) {
 	}
 	c := &responseCatalogue{asOf: file.AsOf}
 	for _, entry := range file.Entries {
-		r := &response{explanation: entry.Explanation, protocol: entry.Protocol, samples: entry.Samples, tls: entry.Match.TLS}
+		r := response{explanation: entry.Explanation, protocol: entry.Protocol, samples: entry.Samples, tls: entry.Match.TLS}
 		r.explanation.Sources = nil
 		for _, key := range entry.Sources {
 			r.explanation.Sources = append(r.explanation.Sources, file.Sources[key])
 		}
+		row := catalogue.Row[*response]{Value: &r}
 		var err error
-		if r.match, r.weight, err = entry.Match.compile(); err != nil {
+		if row.Match, row.Weight, err = entry.Match.compile(); err != nil {
 			return nil, fmt.Errorf("%s: %w", entry.ID, err)
 		}
-		c.rows = append(c.rows, r)
+		c.table.AddRow(row)
 	}
 	return c, nil
 }
 
 // compile returns the function that matches a line, and the literal text that
 // a match takes.
-func (m matchRule) compile() (func(line string, secure *bool) bool, int, error) {
+func (m matchRule) compile() (func(line string) bool, int, error) {
 	source := m.Pattern
 	switch m.On {
 	case "redirect":
@@ -391,95 +379,59 @@ func (m matchRule) compile() (func(line string, secure *bool) bool, int, error) 
 	case "challenge":
 		return m.compileChallenge()
 	}
-	re, weight, err := compilePattern(source)
+	re, err := catalogue.Compile(source)
 	if err != nil {
 		return nil, 0, err
 	}
 	switch m.On {
 	case "line", "token", "token-line", "body", "text":
-		return func(line string, secure *bool) bool {
-			return (m.TLS == nil || secure != nil && *m.TLS == *secure) && re.MatchString(line)
-		}, weight, nil
+		return re.MatchString, re.Weight, nil
 	case "header", "redirect":
 		name := m.Name
 		if m.On == "redirect" {
 			name = "Location"
 		}
-		return func(line string, _ *bool) bool {
+		return func(line string) bool {
 			field, value, ok := strings.Cut(line, ":")
 			return ok && strings.EqualFold(field, name) && re.MatchString(strings.TrimSpace(value))
-		}, weight + 1, nil
+		}, re.Weight + 1, nil
 	case "status":
-		return func(line string, _ *bool) bool {
+		return func(line string) bool {
 			status := strings.TrimPrefix(line, "status: ")
 			return status != line && strings.HasPrefix(status+" ", strconv.Itoa(m.Code)+" ")
 		}, 3, nil
 	case "sasl-continue":
-		return func(line string, _ *bool) bool {
+		return func(line string) bool {
 			if re.MatchString(line) {
 				return true
 			}
 			_, encoded, _ := strings.Cut(line, " ")
 			decoded, err := base64.StdEncoding.DecodeString(encoded)
 			return err == nil && re.Match(decoded)
-		}, weight, nil
+		}, re.Weight, nil
 	}
 	return nil, 0, fmt.Errorf("unknown kind of match: %.20q", m.On)
 }
 
-// compilePattern compiles a pattern and counts its literal characters: those
-// that every match must hold, at least.
-func compilePattern(pattern string) (*regexp.Regexp, int, error) {
-	re, err := regexp.Compile(pattern)
-	if err != nil {
-		return nil, 0, err
-	}
-	tree, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil, 0, err
-	}
-	return re, literals(tree), nil
-}
-
-func literals(re *syntax.Regexp) int {
-	n := 0
-	switch re.Op {
-	case syntax.OpLiteral:
-		return len(re.Rune)
-	case syntax.OpConcat, syntax.OpCapture, syntax.OpPlus:
-		for _, sub := range re.Sub {
-			n += literals(sub)
-		}
-	case syntax.OpRepeat:
-		n = re.Min * literals(re.Sub[0])
-	case syntax.OpAlternate:
-		n = literals(re.Sub[0])
-		for _, sub := range re.Sub[1:] {
-			n = min(n, literals(sub))
-		}
-	}
-	return n
-}
-
 // compileChallenge matches lines "WWW-Authenticate: …" of which one challenge
 // fits.
-func (m matchRule) compileChallenge() (func(line string, secure *bool) bool, int, error) {
+func (m matchRule) compileChallenge() (func(line string) bool, int, error) {
 	weight := len(m.Scheme) + 8*len(m.Absent)
-	params := make(map[string]*regexp.Regexp, len(m.Params))
+	params := make(map[string]catalogue.Pattern, len(m.Params))
 	for name, pattern := range m.Params {
-		re, n, err := compilePattern(pattern)
+		re, err := catalogue.Compile(pattern)
 		if err != nil {
 			return nil, 0, err
 		}
 		params[name] = re
-		weight += len(name) + n
+		weight += len(name) + re.Weight
 	}
-	token68, n, err := compilePattern(m.Token68)
+	token68, err := catalogue.Compile(m.Token68)
 	if err != nil {
 		return nil, 0, err
 	}
-	weight += n
-	return func(line string, _ *bool) bool {
+	weight += token68.Weight
+	return func(line string) bool {
 		field, value, ok := strings.Cut(line, ":")
 		if !ok || !strings.EqualFold(field, "WWW-Authenticate") {
 			return false

@@ -9,14 +9,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crossprem/crossprem/internal/catalogue"
 )
 
 // Every sample is explained by its own row, or by one that says more about
 // the same protocol.
 func TestCatalogueSamples(t *testing.T) {
-	rows := catalogue().rows
+	rows := responses().table.Rows()
 	require.Greater(t, len(rows), 150)
-	for _, r := range rows {
+	for _, row := range rows {
+		r := row.Value
 		id := r.explanation.ID
 		assert.NotEmpty(t, r.samples, "%s: every row is tested with a sample", id)
 		for _, sample := range r.samples {
@@ -39,9 +42,10 @@ func (r *response) sampleProtocol() Protocol {
 }
 
 func TestCatalogueInvariants(t *testing.T) {
-	assert.Equal(t, AsOf, catalogue().asOf)
+	assert.Equal(t, AsOf, responses().asOf)
 	seen := map[string]bool{}
-	for _, r := range catalogue().rows {
+	for _, row := range responses().table.Rows() {
+		r := row.Value
 		e := r.explanation
 		assert.False(t, seen[e.ID], "%s stands there twice", e.ID)
 		seen[e.ID] = true
@@ -53,7 +57,7 @@ func TestCatalogueInvariants(t *testing.T) {
 		assert.Contains(t, []string{"", "offered", "advertised-not-usable", "off", "blocked", "reached", "unclear"}, e.Basic, e.ID)
 		assert.NotEmpty(t, e.Sources, e.ID)
 		assert.NotContains(t, e.Sources, "", "%s names a source that the file does not have", e.ID)
-		assert.Positive(t, r.weight, "%s: a pattern without literal text explains everything", e.ID)
+		assert.Positive(t, row.Weight, "%s: a pattern without literal text explains everything", e.ID)
 	}
 }
 
@@ -200,7 +204,8 @@ func TestExplainAsPasted(t *testing.T) {
 		"bytes": func(s string) string { return "(b'" + s + "')" },
 	}
 	word := regexp.MustCompile(`^(?:[A-Z=0-9]+|SASL .*|IMPLEMENTATION .*)$`)
-	for _, r := range catalogue().rows {
+	for _, row := range responses().table.Rows() {
+		r := row.Value
 		for _, sample := range r.samples {
 			alone, ok := ExplainResponse(r.sampleProtocol(), sample)
 			require.True(t, ok, sample)
@@ -236,10 +241,10 @@ func TestExplainAsPasted(t *testing.T) {
 	assert.Empty(t, ExplainAll(HTTP, "Location: /x\nReferer: https://mail.contoso.test/owa/auth/logon.aspx"))
 }
 
-func TestParseCatalogueRefuses(t *testing.T) {
+func TestParseResponsesRefuses(t *testing.T) {
 	check := func(entry, want string) {
 		t.Helper()
-		_, err := parseCatalogue([]byte(`{"entries":[` + entry + `]}`))
+		_, err := parseResponses([]byte(`{"entries":[` + entry + `]}`))
 		assert.ErrorContains(t, err, want)
 	}
 	check(`{"id":"x","match":{"on":"telepathy"}}`, `x: unknown kind of match: "telepathy"`)
@@ -252,7 +257,8 @@ func TestParseCatalogueRefuses(t *testing.T) {
 // matches one of its lines, is the same when asked again, and never repeats
 // what was said.
 func FuzzExplainResponse(f *testing.F) {
-	for _, r := range catalogue().rows {
+	for _, row := range responses().table.Rows() {
+		r := row.Value
 		for _, sample := range r.samples {
 			f.Add(string(r.sampleProtocol()), sample)
 		}
@@ -261,19 +267,20 @@ func FuzzExplainResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, protocol, text string) {
 		all := ExplainAll(Protocol(protocol), text)
 		first, ok := ExplainResponse(Protocol(protocol), text)
+		rows := responses().table.Rows()
 		require.Equal(t, len(all) > 0, ok)
 		if !ok {
 			return
 		}
 		require.Equal(t, all[0], first)
 		for i, e := range all {
-			at := slices.IndexFunc(catalogue().rows, func(r *response) bool { return r.explanation.ID == e.ID })
+			at := slices.IndexFunc(rows, func(r *catalogue.Row[*response]) bool { return r.Value.explanation.ID == e.ID })
 			require.GreaterOrEqual(t, at, 0)
-			require.Equal(t, catalogue().rows[at].explanation, e)
+			require.Equal(t, rows[at].Value.explanation, e)
 			require.Contains(t, []Protocol{Protocol(protocol).plain(), "any"}, e.Protocol)
 			if i > 0 {
-				previous := slices.IndexFunc(catalogue().rows, func(r *response) bool { return r.explanation.ID == all[i-1].ID })
-				require.GreaterOrEqual(t, catalogue().rows[previous].weight, catalogue().rows[at].weight)
+				previous := slices.IndexFunc(rows, func(r *catalogue.Row[*response]) bool { return r.Value.explanation.ID == all[i-1].ID })
+				require.GreaterOrEqual(t, rows[previous].Weight, rows[at].Weight)
 			}
 		}
 		_, err := json.Marshal(all)
@@ -282,7 +289,7 @@ func FuzzExplainResponse(f *testing.F) {
 }
 
 func BenchmarkExplainResponse(b *testing.B) {
-	catalogue()
+	responses()
 	b.ReportAllocs()
 	for b.Loop() {
 		ExplainResponse(SMTP, "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. Visit https://aka.ms/smtp_auth_disabled for more information.")
