@@ -1,89 +1,16 @@
-// Package authinspect tells which authentication an endpoint really offers:
-// Exchange, Exchange Online, AD FS and whatever stands in front of them, and
-// mail servers. It never sends a credential: no password, no token, no user
-// name beside the mailbox that the caller names.
-//
-// [Inspect] asks one URL up to four times: anonymously, with an empty
-// "Authorization: Bearer", with the same and the caller's mailbox in
-// X-User-Identity, and, where NTLM or Negotiate is offered, with the first
-// NTLM message, which names nobody. [InspectOrganization] does so for all
-// virtual directories of an organization at once. [InspectMail] asks IMAP,
-// POP3 and SMTP. [ParseChallenges], [Conclude] and [ExplainResponse] work on
-// text alone.
-//
-// What the answers prove: that a front end reads a scheme, and which sign-in
-// service it names. What they do not: that a password or token would be let
-// through, which policies and protocol switches decide. Exchange SE and late
-// builds of 2019 hide Bearer from anonymous requests, so its absence there is
-// no proof of anything; see [Modern].
 package authinspect
 
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 )
-
-// An Inspector holds the settings of inspections. The zero value is ready to
-// use, and one Inspector may serve many goroutines.
-type Inspector struct {
-	// Mailbox is the address that the third request names, so that Exchange
-	// applies the policy of this mailbox. If empty, there is no third request.
-	// It is sent over trusted TLS only.
-	Mailbox string
-
-	// Dial opens connections. If nil, a zero net.Dialer does.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
-
-	// Roots are the authorities that certificates must lead to. If nil, those
-	// of the system. A chain that does not is told in the result, and the
-	// inspection goes on without naming the mailbox.
-	Roots *x509.CertPool
-
-	// Allow is asked before every request; an error means that the URL must
-	// not be asked. If nil, every URL may be.
-	Allow func(*url.URL) error
-
-	// Proxy returns the proxy for a request, as in http.Transport. If nil,
-	// there is none; the environment is not consulted. Mail servers are not
-	// asked through it: there Dial decides.
-	Proxy func(*http.Request) (*url.URL, error)
-
-	// Timeout bounds one request with its answer. If zero, 30 seconds do:
-	// Exchange takes its time, up to 17 seconds before some refusals.
-	Timeout time.Duration
-
-	// Concurrency bounds the requests of one inspection, or one organization,
-	// that run at a time. If zero, 64.
-	Concurrency int
-
-	// SkipNTLM leaves the request with the first NTLM message out.
-	SkipNTLM bool
-
-	// Login and Outlook are the hosts of the sign-in service and of Exchange
-	// Online, which InspectOrganization asks about a domain. If empty,
-	// login.microsoftonline.com and outlook.office365.com.
-	Login, Outlook string
-
-	// Progress is called when InspectOrganization is through with an endpoint
-	// that answered, one call at a time. If nil, nobody is told.
-	Progress func(*Result)
-
-	// Now tells the time at which certificates are judged and answers arrive.
-	// If nil, time.Now does.
-	Now func() time.Time
-}
 
 // Bounds on what a server may send.
 const (
@@ -91,28 +18,6 @@ const (
 	maxBody   = 1 << 20  // of the documents that are read
 	maxDrain  = 16 << 10 // of the bodies that are not, to keep the connection
 )
-
-// ErrBadTarget reports a target that cannot be asked: not an http or https
-// URL, or one with a user name or password in it.
-var ErrBadTarget = errors.New("authinspect: bad target")
-
-// ErrNotAllowed reports that the Allow function of the caller refused a URL.
-var ErrNotAllowed = errors.New("authinspect: not allowed")
-
-// An UnreachableError reports that no request to Target was answered. Asking
-// again may help.
-type UnreachableError struct {
-	Target string
-	Err    error // of the first request
-}
-
-// Error tells the target and the reason.
-func (e *UnreachableError) Error() string {
-	return "authinspect: " + e.Target + " gave no answer: " + e.Err.Error()
-}
-
-// Unwrap returns the error of the first request.
-func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // Inspect asks the URL target with the settings of the zero [Inspector].
 func Inspect(ctx context.Context, target string) (*Result, error) {
@@ -143,27 +48,6 @@ func (in *Inspector) newSession() *session {
 	s := &session{Inspector: in, slots: make(chan struct{}, in.concurrency())}
 	s.loose, s.strict = s.transport(false), s.transport(true)
 	return s
-}
-
-func (in *Inspector) concurrency() int {
-	if in.Concurrency > 0 {
-		return in.Concurrency
-	}
-	return 64
-}
-
-func (in *Inspector) now() time.Time {
-	if in.Now != nil {
-		return in.Now()
-	}
-	return time.Now()
-}
-
-func (in *Inspector) timeout() time.Duration {
-	if in.Timeout > 0 {
-		return in.Timeout
-	}
-	return 30 * time.Second
 }
 
 func (s *session) close() {
@@ -197,41 +81,6 @@ func (s *session) transport(strict bool) *http.Transport {
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    s.concurrency(),
 	}
-}
-
-// everySuite returns the cipher suites of TLS up to 1.2, those included that
-// Go no longer offers by itself: plain RSA and triple DES.
-func everySuite() []uint16 {
-	var ids []uint16
-	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
-		ids = append(ids, suite.ID)
-	}
-	return ids
-}
-
-// distrust returns why the chain of a connection to host is not to be trusted,
-// or nil. The state itself does not name a host that is an IP address.
-func (in *Inspector) distrust(state tls.ConnectionState, host string) error {
-	if len(state.PeerCertificates) == 0 {
-		return errors.New("no certificate")
-	}
-	intermediates := x509.NewCertPool()
-	for _, cert := range state.PeerCertificates[1:] {
-		intermediates.AddCert(cert)
-	}
-	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
-		DNSName: host, Roots: in.Roots, Intermediates: intermediates, CurrentTime: in.now(),
-	})
-	return err
-}
-
-// quoteTarget makes a bad target fit to be shown. What stands before an "@"
-// may be a password.
-func quoteTarget(target string) string {
-	if i := strings.LastIndexByte(target, '@'); i >= 0 {
-		target = "…" + target[i:]
-	}
-	return shorten(strconv.Quote(target))
 }
 
 // check parses target and tells whether it may be asked.

@@ -14,9 +14,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/crossprem/crossprem"
 )
 
 // exchangePaths are the URLs of Exchange that are asked: the virtual
@@ -66,148 +63,6 @@ var onlinePaths = []string{
 	"/mapi/emsmdb/",
 	"/Microsoft-Server-ActiveSync",
 	"/OAB/",
-}
-
-// A Realm is what Entra ID tells of a domain.
-type Realm struct {
-	NameSpaceType string `json:"nameSpaceType"`       // "Managed", "Federated" or "Unknown"
-	Brand         string `json:"brand,omitempty"`     // FederationBrandName
-	AuthURL       string `json:"authUrl,omitempty"`   // the identity provider of a federated domain
-	Tenant        string `json:"tenant,omitempty"`    // tenant ID, from the OpenID configuration
-	TokenIssuer   string `json:"issuer,omitempty"`    // of tokens, from the OpenID configuration
-	Cloud         string `json:"cloud,omitempty"`     // cloud_instance_name, such as microsoftonline.com
-	AuthorizeURL  string `json:"authorize,omitempty"` // authorization_endpoint
-}
-
-// A Located is the answer of Autodiscover v2: where one protocol of the
-// caller's mailbox lives, not how it signs in.
-type Located struct {
-	Asked    string `json:"asked"` // the URL without its query
-	Protocol string `json:"protocol"`
-	URL      string `json:"url,omitempty"`
-	Error    string `json:"error,omitempty"` // why there is no URL
-}
-
-// An Unanswered is an endpoint that gave no answer at all.
-type Unanswered struct {
-	Target string `json:"target"`
-	Err    error  `json:"-"`
-}
-
-// MarshalJSON returns the target and the reason.
-func (u Unanswered) MarshalJSON() ([]byte, error) {
-	object := struct {
-		Target string `json:"target"`
-		Reason string `json:"reason"`
-	}{Target: u.Target}
-	if u.Err != nil {
-		object.Reason = u.Err.Error()
-	}
-	return json.Marshal(object)
-}
-
-// An Organization is what the endpoints of one organization showed. It is a
-// plain value; tests may write it as a literal.
-type Organization struct {
-	Target     string       // the domain or base URL, as given
-	At         time.Time    // when the inspection began
-	Endpoints  []*Result    // every URL that answered, in the order of the questions
-	Unanswered []Unanswered // every URL that did not
-	Realm      *Realm       // nil if it was not asked for or gave no answer
-	Located    []Located    // Autodiscover v2, asked only about the caller's mailbox
-	Warnings   []string     // what was skipped
-}
-
-// Schemes returns every scheme of the endpoints in the order given, each once.
-func (o *Organization) Schemes() []Scheme {
-	var schemes []Scheme
-	for _, r := range o.Endpoints {
-		for _, s := range r.Schemes {
-			if !slices.Contains(schemes, s) {
-				schemes = append(schemes, s)
-			}
-		}
-	}
-	return schemes
-}
-
-// Modern is on if it is on at some endpoint, off if every endpoint that drew
-// a challenge says so, and otherwise unknown.
-func (o *Organization) Modern() Modern {
-	verdict := ModernUnknown
-	for _, r := range o.Endpoints {
-		switch {
-		case r.Modern == ModernOn:
-			return ModernOn
-		case len(r.Schemes) == 0:
-		case r.Modern == ModernOff:
-			verdict = ModernOff
-		}
-	}
-	for _, r := range o.Endpoints {
-		if r.Modern == ModernUnknown && len(r.Schemes) > 0 {
-			return ModernUnknown
-		}
-	}
-	return verdict
-}
-
-// A Row is one line of the matrix path × scheme.
-type Row struct {
-	Target string     // the URL
-	Cells  []Strength // one for each scheme of the matrix
-	Modern Modern
-}
-
-// Matrix returns, for the given schemes or, if there are none, for those that
-// were seen, how strongly each URL offers them.
-func (o *Organization) Matrix(schemes ...Scheme) []Row {
-	if schemes == nil {
-		schemes = o.Schemes()
-	}
-	rows := make([]Row, 0, len(o.Endpoints))
-	for _, r := range o.Endpoints {
-		row := Row{Target: r.Target, Modern: r.Modern, Cells: make([]Strength, len(schemes))}
-		for i, s := range schemes {
-			row.Cells[i] = r.Strength(s)
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
-
-// MarshalJSON returns an object with the same first fields as a [Result],
-// taken over all endpoints, then the realm, what Autodiscover located and the
-// endpoints themselves.
-func (o Organization) MarshalJSON() ([]byte, error) {
-	var issuer *Issuer
-	diagnostics, warnings := []Diagnostic{}, notNil(slices.Clone(o.Warnings))
-	for _, r := range o.Endpoints {
-		if r.Issuer != nil && (issuer == nil || issuer.Kind == "") {
-			issuer = r.Issuer
-		}
-		for _, d := range r.Diagnostics {
-			if !slices.Contains(diagnostics, d) {
-				diagnostics = append(diagnostics, d)
-			}
-		}
-		for _, w := range r.Warnings {
-			warnings = append(warnings, r.Target+": "+w)
-		}
-	}
-	return json.Marshal(struct {
-		Target      string       `json:"target"`
-		At          time.Time    `json:"at,omitzero"`
-		Schemes     []Scheme     `json:"schemes"`
-		Modern      Modern       `json:"modern"`
-		Issuer      *Issuer      `json:"issuer"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
-		Warnings    []string     `json:"warnings"`
-		Realm       *Realm       `json:"realm,omitempty"`
-		Located     []Located    `json:"located,omitempty"`
-		Endpoints   []*Result    `json:"endpoints"`
-		Unanswered  []Unanswered `json:"unanswered,omitempty"`
-	}{o.Target, o.At, notNil(o.Schemes()), o.Modern(), issuer, diagnostics, warnings, o.Realm, o.Located, notNil(o.Endpoints), o.Unanswered})
 }
 
 // InspectOrganization asks the endpoints of target with the settings of the
@@ -599,20 +454,4 @@ func (v *visit) finish() (*Organization, error) {
 		err = o.Unanswered[0].Err
 	}
 	return nil, &UnreachableError{Target: o.Target, Err: err}
-}
-
-// AssessOrganization judges every endpoint of an organization for the day at,
-// as [Assess] does, in the order of the endpoints. An endpoint that gave no
-// answer is Unknown.
-func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
-	var findings []crossprem.Finding
-	for _, r := range o.Endpoints {
-		findings = append(findings, Assess(r, at)...)
-	}
-	for _, u := range o.Unanswered {
-		a := assessment{subject: u.Target}
-		a.unknown("basic-offered", "Whether Basic is offered is not known", printable(fmt.Sprint(u.Err)))
-		findings = append(findings, a.findings...)
-	}
-	return findings
 }

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf16"
 )
 
@@ -235,15 +234,4 @@ func readUTF16(b []byte) string {
 // not ASCII is replaced.
 func readOEM(b []byte) string {
 	return shorten(string(b))
-}
-
-// printable replaces what terminals would obey or hide, since a stranger's
-// text is shown to people.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, s)
 }
