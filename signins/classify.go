@@ -15,7 +15,7 @@ func Classify(s *SignIn) Verdict { return Documented.Classify(s) }
 func (d Definition) Classify(s *SignIn) Verdict { return d.classify(table(), s) }
 
 func (d Definition) classify(t *tables, s *SignIn) Verdict {
-	v := Verdict{ROPC: said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "ropc"))}
+	v := Verdict{ROPC: said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "ropc") || t.isPasswordGrant(s))}
 	v.DeviceCode = said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "deviceCode") ||
 		strings.EqualFold(s.OriginalTransferMethod, "deviceCodeFlow"))
 
@@ -94,11 +94,24 @@ func (t *tables) client(s *SignIn) clientApp {
 		app.reason = NotKnowable
 		return app
 	}
-	switch t.requestTypes[strings.ToLower(s.RequestType)] {
+	switch t.requestClass(s.RequestType) {
 	case "legacy":
 		return clientApp{Legacy, OtherLegacy, ByRequestType}
-	case "modern":
-		if isBrowser(s.UserAgent) {
+	case "token":
+		switch {
+		case strings.EqualFold(s.AppID, exchangeOnline) && strings.Contains(s.UserAgent, "WinRM"):
+			return clientApp{Legacy, ExchangePowerShell, ByRequestType}
+		case strings.EqualFold(s.AppID, exchangeOnline):
+			// Exchange Online as the client replays a password that it was sent
+			// by basic authentication. The user agent is the real client's, and
+			// a browser's proves nothing.
+			return clientApp{Legacy, OtherLegacy, ByRequestType}
+		case isBrowser(s.UserAgent) && !t.isPasswordGrant(s):
+			return clientApp{Modern, Browser, ByRequestType} // a page that asks for its own tokens
+		}
+		return clientApp{Modern, MobileDesktop, ByRequestType}
+	case "page":
+		if s.UserAgent == "" || isBrowser(s.UserAgent) {
 			return clientApp{Modern, Browser, ByRequestType}
 		}
 		return clientApp{Modern, MobileDesktop, ByRequestType}
@@ -106,9 +119,28 @@ func (t *tables) client(s *SignIn) clientApp {
 		if isBrowser(s.UserAgent) {
 			return clientApp{Modern, Browser, ByRequestType}
 		}
+	case "modern":
+		if isBrowser(s.UserAgent) {
+			return clientApp{Modern, Browser, ByRequestType}
+		}
+		return clientApp{Modern, MobileDesktop, ByRequestType}
 	}
 	app.reason = NotKnowable
 	return app
+}
+
+// exchangeOnline is the application id of Office 365 Exchange Online.
+const exchangeOnline = "00000002-0000-0ff1-ce00-000000000000"
+
+// isPasswordGrant reports whether s, of a log that shows no protocol, was sent
+// to the token endpoint with a password: a code that speaks of the password or
+// the user name has no other reason there (RFC 6749, section 4.3).
+func (t *tables) isPasswordGrant(s *SignIn) bool {
+	if s.RequestType == "" || !s.Knows(FieldErrorCode) || t.requestClass(s.RequestType) != "token" {
+		return false
+	}
+	outcome := t.codes[s.ErrorCode].outcome
+	return outcome == BadPassword || outcome == NoSuchUser
 }
 
 // asInWorkbook says how Microsoft's workbook would class s.

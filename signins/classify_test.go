@@ -144,7 +144,38 @@ func TestClassByRequestType(t *testing.T) {
 	check("OAuth2:Token", "BAV2ROPC", signins.Legacy, signins.OtherLegacy)
 	check("Login:login", "Mozilla/5.0 (Windows NT 10.0)", signins.Modern, signins.Browser)
 	check("Login:login", "", signins.UnknownClass, signins.UnknownProtocol)
+	check("Login:reprocess", "Mozilla/5.0 (Windows NT 10.0)", signins.Modern, signins.Browser)
+	check("login:other", "Microsoft Office/16.0", signins.Modern, signins.MobileDesktop)
+	check("SAS:BeginAuth", "Mozilla/5.0", signins.Modern, signins.Browser)
+	check("SAS:ProcessAuth", "Mozilla/5.0", signins.Modern, signins.Browser)
+	check("SAS:EndAuth", "Mozilla/5.0", signins.Modern, signins.Browser)
+	check("OrgIdWsFederation:federation", "Mozilla/5.0 (Linux; Android 14)", signins.Modern, signins.Browser)
+	check("OrgIdWsFederation:federation", "Outlook", signins.Modern, signins.MobileDesktop)
+	check("bind:Bind", "Mozilla/5.0", signins.UnknownClass, signins.UnknownProtocol)
 	check("Kmsi:kmsi", "Mozilla/5.0", signins.UnknownClass, signins.UnknownProtocol)
+}
+
+// Exchange Online replays a password at the token endpoint in the name of the
+// client that sent it by basic authentication, with that client's user agent.
+func TestExchangeOnlineAsTheClient(t *testing.T) {
+	check := func(app, request, agent string, code int32, class signins.Class, protocol signins.Protocol, ropc crossprem.Answer) {
+		t.Helper()
+		v := signins.Classify(&signins.SignIn{Known: signins.FieldUserAgent | signins.FieldRequestType | signins.FieldErrorCode,
+			AppID: app, RequestType: request, UserAgent: agent, ErrorCode: code})
+		assert.Equal(t, class, v.Class, "%s %s", request, agent)
+		assert.Equal(t, protocol, v.Protocol, "%s %s", request, agent)
+		assert.Equal(t, ropc, v.ROPC, "%s %s %d", request, agent, code)
+	}
+	const exchange, teams = "00000002-0000-0FF1-CE00-000000000000", "1fec8e78-bce4-4aaf-ab1b-5451cc387264"
+	check(exchange, "OAuth2:Token", "Mozilla/5.0 (Windows NT 10.0)", 0, signins.Legacy, signins.OtherLegacy, crossprem.AnswerUnknown)
+	check(exchange, "oauth2:token", "Microsoft Office/16.0", 50126, signins.Legacy, signins.OtherLegacy, crossprem.Yes)
+	check(exchange, "OAuth2:Token", "Microsoft WinRM Client", 0, signins.Legacy, signins.ExchangePowerShell, crossprem.AnswerUnknown)
+	check(exchange, "OAuth2:Token", "", 0, signins.Legacy, signins.OtherLegacy, crossprem.AnswerUnknown)
+	check(exchange, "OAuth2:Authorize", "Mozilla/5.0", 0, signins.Modern, signins.Browser, crossprem.AnswerUnknown)
+	check(exchange, "Login:login", "Mozilla/5.0", 50126, signins.Modern, signins.Browser, crossprem.AnswerUnknown)
+	check(teams, "OAuth2:Token", "Mozilla/5.0", 0, signins.Modern, signins.Browser, crossprem.AnswerUnknown)
+	check(teams, "OAuth2:Token", "Mozilla/5.0", 50126, signins.Modern, signins.MobileDesktop, crossprem.Yes)
+	check(teams, "OAuth2:Token", "Teams/1.0", 65001, signins.Modern, signins.MobileDesktop, crossprem.AnswerUnknown)
 }
 
 func TestNamesReadBack(t *testing.T) {

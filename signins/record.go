@@ -625,8 +625,13 @@ func (p *parser) finishUnified() error {
 		rec.ResourceID = id
 	}
 	rec.Result = resultOf(p.otherText(slotResultStatus))
-	if operation == "UserLoginFailed" {
-		rec.Result = Failed
+	if !p.hasCode && rec.FailureReason != "" { // as in records of 2020
+		if code, ok := table().codeNames[strings.ToLower(rec.FailureReason)]; ok {
+			p.setCode(int64(code))
+		}
+	}
+	if operation == "UserLoginFailed" || p.hasCode && p.code != 0 {
+		rec.Result = Failed // ResultStatus may be "Success" there
 	}
 	return nil
 }

@@ -48,9 +48,10 @@ type tables struct {
 	clients                map[string]clientApp // by name, as it is written and normalised
 	browser, mobileDesktop clientApp
 	agents                 []string          // of Exchange Online's front ends
-	requestTypes           map[string]string // class by request type, in lower case
+	requestTypes           map[string]string // class by request type, or by its first part with ":*", in lower case
 	nativeMail             map[string]bool   // ids and names of mail apps, in lower case
 	codes                  map[int32]code
+	codeNames              map[string]int32 // codes by their names in unified audit's LogonError, in lower case
 }
 
 var table = sync.OnceValue(func() *tables {
@@ -70,6 +71,8 @@ var table = sync.OnceValue(func() *tables {
 	var errors struct {
 		Codes []struct {
 			Code     int32
+			Name     string
+			Aliases  []string
 			Outcome  Outcome
 			Password crossprem.Answer
 			Guess    bool
@@ -82,6 +85,7 @@ var table = sync.OnceValue(func() *tables {
 		requestTypes: make(map[string]string),
 		nativeMail:   make(map[string]bool),
 		codes:        make(map[int32]code, len(errors.Codes)),
+		codeNames:    make(map[string]int32, len(errors.Codes)),
 	}
 	for _, v := range apps.Values {
 		app := clientApp{protocol: v.Protocol, reason: ByClientApp}
@@ -114,9 +118,22 @@ var table = sync.OnceValue(func() *tables {
 	}
 	for _, c := range errors.Codes {
 		t.codes[c.Code] = code{c.Outcome, c.Password, c.Guess}
+		for _, name := range append(c.Aliases, c.Name) {
+			t.codeNames[strings.ToLower(name)] = c.Code
+		}
 	}
 	return t
 })
+
+// requestClass returns the class of a request type such as "Login:reprocess".
+func (t *tables) requestClass(requestType string) string {
+	requestType = strings.ToLower(strings.TrimSpace(requestType))
+	if class, ok := t.requestTypes[requestType]; ok {
+		return class
+	}
+	family, _, _ := strings.Cut(requestType, ":")
+	return t.requestTypes[family+":*"]
+}
 
 func mustUnmarshal(data []byte, v any) {
 	if err := json.Unmarshal(data, v); err != nil {

@@ -62,7 +62,7 @@ func TestTables(t *testing.T) {
 	for _, name := range outcomeTexts.All()[1:] {
 		assert.Contains(t, codes.Outcomes, name)
 	}
-	assert.Len(t, codes.Codes, 86)
+	assert.Len(t, codes.Codes, 89)
 	for i, c := range codes.Codes {
 		assert.NotEmpty(t, c.Sources, c.Code)
 		assert.True(t, i == 0 || codes.Codes[i-1].Code < c.Code, c.Code)
