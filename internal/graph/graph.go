@@ -1,7 +1,7 @@
 // Package graph is the plumbing that every package over Microsoft Graph needs:
-// from a credential to the request adapter of Microsoft's SDK, in each cloud,
-// with throttling, retries and errors, and with bodies that are sent and
-// returned byte by byte.
+// requests and answers byte by byte, with throttling, retries and errors, in
+// each cloud, either with a credential or through the request adapter that an
+// embedder has already.
 //
 // The SDK's models are not used. Some of them change what they carry: a key
 // that was fetched goes back as {}, an identifier of 40 hexadecimal digits is
@@ -17,7 +17,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,14 +28,14 @@ import (
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	kiotaauth "github.com/microsoft/kiota-authentication-azure-go"
 	kiotahttp "github.com/microsoft/kiota-http-go"
-)
 
-// maxBody is the length of an answer that is read.
-const maxBody = 64 << 20
+	"github.com/crossprem/crossprem"
+)
 
 // Options are the settings of a Client. The zero value is ready to use.
 type Options struct {
-	Cloud Cloud // where the tenant lives
+	// Cloud is where the tenant lives. The zero value means worldwide.
+	Cloud crossprem.Cloud
 
 	// Transport sends the requests. If nil, http.DefaultTransport does.
 	Transport http.RoundTripper
@@ -66,59 +65,126 @@ type Wait struct {
 
 // A Client speaks to Microsoft Graph. It may be used by several goroutines.
 type Client struct {
-	adapter  *kiotahttp.NetHttpRequestAdapter
-	endpoint *url.URL // scheme and host
+	adapter  abstractions.RequestAdapter
+	endpoint *url.URL // scheme and host, and the path of a gateway before the version
+	cloud    crossprem.Cloud
+	tries    int
+	maxWait  time.Duration
+	waiting  func(Wait)
 }
 
 // New returns a client that signs in with credential, which must be one for
-// the cloud of o: see [Cloud.Authority]. It does not sign in yet.
+// the cloud of o: see [Authority]. It does not sign in yet.
 func New(credential azcore.TokenCredential, o Options) (*Client, error) {
 	if credential == nil {
 		return nil, errors.New("graph: no credential")
 	}
-	if o.Cloud.Graph() == "" {
+	address := Address(o.Cloud)
+	if address == "" {
 		return nil, fmt.Errorf("graph: no such cloud: %s", o.Cloud)
 	}
 	if o.Endpoint == "" {
-		o.Endpoint = o.Cloud.Graph()
+		o.Endpoint = address
 	}
-	endpoint, err := url.Parse(strings.TrimSuffix(o.Endpoint, "/"))
-	if err != nil || endpoint.Host == "" || endpoint.Path != "" || endpoint.RawQuery != "" || endpoint.User != nil {
+	endpoint, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if endpoint.Path != "" {
 		return nil, fmt.Errorf("graph: endpoint %.100q is not a scheme and a host", o.Endpoint)
-	}
-	if endpoint.Scheme != "https" && (endpoint.Scheme != "http" || !loopback(endpoint.Hostname())) {
-		return nil, fmt.Errorf("graph: endpoint %.100q is not HTTPS", o.Endpoint)
 	}
 	if o.Transport == nil {
 		o.Transport = http.DefaultTransport
 	}
+	provider, err := kiotaauth.NewAzureIdentityAuthenticationProviderWithScopesAndValidHosts(
+		signIn{credential}, []string{address + "/.default"}, []string{endpoint.Hostname()})
+	if err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
+	adapter, err := kiotahttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+		provider, nil, nil, &http.Client{
+			Transport:     carrier{o.Transport},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		})
+	if err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
+	return newClient(adapter, endpoint, worldwide(o.Cloud), o), nil
+}
+
+// NewFromAdapter returns a client that sends through adapter, such as the
+// GetAdapter() of a *msgraphsdkgo.GraphServiceClient: with its authentication,
+// its middleware and its transport. The host is that of the adapter's base
+// address, and Microsoft Graph's worldwide one if it has none yet. The adapter
+// is not changed.
+//
+// What the adapter's own middleware of kiota would repeat or redirect is turned
+// off for each request, because a write must not be sent twice. An adapter with
+// other middleware that repeats must leave PATCH alone.
+//
+// Transport and Endpoint of o must be zero, since they are the adapter's. Cloud
+// need not be set: it is known from the host, unless that is a gateway's.
+func NewFromAdapter(adapter abstractions.RequestAdapter, o Options) (*Client, error) {
+	if adapter == nil {
+		return nil, errors.New("graph: no request adapter")
+	}
+	if o.Transport != nil || o.Endpoint != "" {
+		return nil, errors.New("graph: the transport and the endpoint are those of the request adapter")
+	}
+	if Address(o.Cloud) == "" {
+		return nil, fmt.Errorf("graph: no such cloud: %s", o.Cloud)
+	}
+	address := adapter.GetBaseUrl()
+	if address == "" {
+		address = Address(o.Cloud)
+	}
+	endpoint, err := parseEndpoint(address)
+	if err != nil {
+		return nil, err
+	}
+	for _, version := range []string{"/v1.0", "/beta"} {
+		endpoint.Path = strings.TrimSuffix(endpoint.Path, version)
+	}
+	cloud := o.Cloud
+	if known := cloudOf(endpoint.String()); known != crossprem.CloudUnknown {
+		if cloud != crossprem.CloudUnknown && cloud != known {
+			return nil, fmt.Errorf("graph: the request adapter is for the cloud %s, not %s", known, cloud)
+		}
+		cloud = known
+	}
+	return newClient(adapter, endpoint, cloud, o), nil
+}
+
+func newClient(adapter abstractions.RequestAdapter, endpoint *url.URL, cloud crossprem.Cloud, o Options) *Client {
 	if o.Tries <= 0 {
 		o.Tries = 5
 	}
 	if o.MaxWait <= 0 {
 		o.MaxWait = 5 * time.Minute
 	}
-	provider, err := kiotaauth.NewAzureIdentityAuthenticationProviderWithScopesAndValidHosts(
-		signIn{credential}, []string{o.Cloud.Graph() + "/.default"}, []string{endpoint.Hostname()})
-	if err != nil {
-		return nil, fmt.Errorf("graph: %w", err)
+	return &Client{adapter: adapter, endpoint: endpoint, cloud: cloud, tries: o.Tries, maxWait: o.MaxWait, waiting: o.Waiting}
+}
+
+// parseEndpoint reads the address of a Microsoft Graph, without a final slash.
+func parseEndpoint(address string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(address, "/"))
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.RawPath != "" {
+		return nil, fmt.Errorf("graph: endpoint %.100q is not a scheme and a host", address)
 	}
-	adapter, err := kiotahttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
-		provider, nil, nil, &http.Client{
-			Transport:     &retrier{next: o.Transport, tries: o.Tries, maxWait: o.MaxWait, waiting: o.Waiting},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		})
-	if err != nil {
-		return nil, fmt.Errorf("graph: %w", err)
+	if u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())) {
+		return nil, fmt.Errorf("graph: endpoint %.100q is not HTTPS", address)
 	}
-	adapter.SetBaseUrl(endpoint.String() + "/v1.0")
-	return &Client{adapter: adapter, endpoint: endpoint}, nil
+	return u, nil
 }
 
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
+
+// Cloud returns the cloud that is spoken to, and CloudUnknown for an adapter
+// whose host is not Microsoft Graph's.
+func (c *Client) Cloud() crossprem.Cloud { return c.cloud }
 
 // signIn marks the errors of a credential.
 type signIn struct{ azcore.TokenCredential }
@@ -132,142 +198,4 @@ func (s signIn) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azc
 		return azcore.AccessToken{}, &SignInError{Err: errors.New("the credential gave an empty token")}
 	}
 	return token, nil
-}
-
-// Adapter returns the request adapter for the request builders of the SDK.
-// Its base address is that of v1.0.
-func (c *Client) Adapter() abstractions.RequestAdapter { return c.adapter }
-
-// A Request is one request to Microsoft Graph.
-type Request struct {
-	Method string      // GET if empty
-	Path   string      // such as "/v1.0/organization?$select=id", or a whole address that Graph gave, an @odata.nextLink
-	Header http.Header // besides those for authentication; may be nil
-	Body   []byte      // JSON, sent as it is; nil for none
-	Once   bool        // send it a single time, whatever the answer
-}
-
-// Do sends a request and returns the body of the answer, which may be empty.
-//
-// A request to read is repeated after 429, 502, 503, 504 and when the
-// connection fails; any other after 429 alone, since it is unknown whether
-// the rest took effect. It waits as the answer asks, and until ctx is done.
-// Whoever must look again before each write sets Once.
-//
-// The error is a [*SignInError] if there was no token and nothing was sent,
-// and an [*Error] if Graph answered. With any other error, the outcome of a
-// write is unknown.
-func (c *Client) Do(ctx context.Context, r Request) ([]byte, error) {
-	if r.Method == "" {
-		r.Method = http.MethodGet
-	}
-	method, ok := methods[r.Method]
-	if !ok {
-		return nil, fmt.Errorf("graph: method %.20q is not used", r.Method)
-	}
-	address, err := c.address(r.Path)
-	if err != nil {
-		return nil, err
-	}
-	info := abstractions.NewRequestInformation()
-	info.Method = method
-	info.SetUri(*address)
-	info.Headers.TryAdd("Accept", "application/json")
-	for name, values := range r.Header {
-		for _, value := range values {
-			info.Headers.Add(name, value)
-		}
-	}
-	if r.Body != nil {
-		info.SetStreamContentAndContentType(r.Body, "application/json")
-	}
-	if r.Once {
-		ctx = context.WithValue(ctx, onceKey{}, true)
-	}
-	return c.Send(ctx, info)
-}
-
-// onceKey marks the context of a request that is not repeated.
-type onceKey struct{}
-
-var methods = map[string]abstractions.HttpMethod{
-	http.MethodGet: abstractions.GET, http.MethodPost: abstractions.POST, http.MethodPatch: abstractions.PATCH,
-	http.MethodPut: abstractions.PUT, http.MethodDelete: abstractions.DELETE,
-}
-
-// Get reads path, as [Client.Do] does.
-func (c *Client) Get(ctx context.Context, path string) ([]byte, error) {
-	return c.Do(ctx, Request{Path: path})
-}
-
-// address returns the whole address of a path. It must be one to which the
-// token may go.
-func (c *Client) address(path string) (*url.URL, error) {
-	if strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "//") {
-		path = c.endpoint.String() + path
-	}
-	u, err := url.Parse(path)
-	if err != nil {
-		return nil, errors.New("graph: the path cannot be read") // the error of url quotes it
-	}
-	if u.Scheme != c.endpoint.Scheme || !strings.EqualFold(u.Host, c.endpoint.Host) || u.User != nil {
-		return nil, errForeign
-	}
-	u.Fragment, u.RawFragment = "", ""
-	return u, nil
-}
-
-// Send sends what a request builder of the SDK made, such as
-// ToGetRequestInformation, and returns the body of the answer as it came. It
-// is otherwise like [Client.Do].
-func (c *Client) Send(ctx context.Context, info *abstractions.RequestInformation) ([]byte, error) {
-	var (
-		body   []byte
-		failed error
-	)
-	handler := abstractions.NewRequestHandlerOption()
-	handler.SetResponseHandler(func(r any, _ abstractions.ErrorMappings) (any, error) {
-		response, ok := r.(*http.Response)
-		if !ok || response == nil {
-			return nil, errors.New("graph: no answer")
-		}
-		defer response.Body.Close()
-		body, failed = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
-		if response.StatusCode < 200 || response.StatusCode > 299 {
-			path := ""
-			if address, err := info.GetUri(); err == nil {
-				path = address.Path
-			}
-			failed = errorOf(info.Method.String(), path, response, body)
-		} else if failed == nil && len(body) > maxBody {
-			failed = errTooLong
-		}
-		return nil, nil
-	})
-	info.AddRequestOptions([]abstractions.RequestOption{handler})
-	_, err := c.adapter.Send(ctx, info, nil, nil)
-	if err == nil {
-		err = failed
-	}
-	if err != nil {
-		return nil, plain(err)
-	}
-	return body, nil
-}
-
-// plain takes the address, the query of which may name a user, out of an
-// error of net/http.
-func plain(err error) error {
-	var (
-		answered  *Error
-		signIn    *SignInError
-		transport *url.Error
-	)
-	switch {
-	case errors.As(err, &answered), errors.As(err, &signIn), errors.Is(err, errTooLong):
-		return err
-	case errors.As(err, &transport):
-		return fmt.Errorf("graph: %s: %w", strings.ToUpper(transport.Op), transport.Err)
-	}
-	return fmt.Errorf("graph: %w", err)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -11,85 +12,63 @@ import (
 	"time"
 )
 
-// A retrier repeats requests that were not answered, or turned away. The one
-// of the SDK also repeats a write after 503 and 504, where it is not known
-// whether it took effect, and has no bound on the wait but a fixed number.
-type retrier struct {
-	next    http.RoundTripper
-	tries   int
-	maxWait time.Duration
-	waiting func(Wait)
-}
-
 // firstWait is the wait after the first try, if the answer asks for none. It
 // doubles with each try.
 const firstWait = time.Second
 
-// RoundTrip implements http.RoundTripper.
-func (r *retrier) RoundTrip(request *http.Request) (*http.Response, error) {
-	var body []byte
-	if request.Body != nil {
-		var err error
-		body, err = io.ReadAll(request.Body)
-		request.Body.Close()
-		if err != nil {
-			return nil, err
-		}
-	}
-	tries := r.tries
-	if request.Context().Value(onceKey{}) != nil {
-		tries = 1
-	}
-	reads := request.Method == http.MethodGet || request.Method == http.MethodHead
-	for try := 1; ; try++ {
-		attempt := request.Clone(request.Context())
-		if body != nil {
-			attempt.ContentLength = int64(len(body))
-			attempt.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-			attempt.Body, _ = attempt.GetBody()
-		}
-		response, err := r.next.RoundTrip(attempt)
-		if response != nil {
-			disarm(response)
-		}
-		wait, again := r.after(try, reads, response, err)
-		if !again || try >= tries || request.Context().Err() != nil {
-			return response, err
-		}
-		status := 0
-		if response != nil {
-			status = response.StatusCode
-			_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64<<10)) // so that the connection can be used again
-			response.Body.Close()
-		}
-		if r.waiting != nil {
-			r.waiting(Wait{For: wait, Try: try, Status: status})
-		}
-		if err := sleep(request.Context(), wait); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// after tells whether to try again, and after how long a wait.
-func (r *retrier) after(try int, reads bool, response *http.Response, err error) (time.Duration, bool) {
+// after reports whether to try again after an error, and after how long a
+// wait.
+func (c *Client) after(try int, reads bool, err error) (time.Duration, bool) {
 	wait := firstWait << min(try-1, 10)
 	wait += rand.N(wait / 4)
+	var (
+		signIn   *SignInError
+		answered *Error
+	)
 	switch {
-	case err != nil:
-		return min(wait, r.maxWait), reads
-	case response.StatusCode == http.StatusTooManyRequests:
-	case response.StatusCode == http.StatusBadGateway, response.StatusCode == http.StatusServiceUnavailable, response.StatusCode == http.StatusGatewayTimeout:
+	case errors.As(err, &signIn), errors.Is(err, errTooLong):
+		return 0, false
+	case !errors.As(err, &answered):
+		return min(wait, c.maxWait), reads
+	}
+	switch answered.Status {
+	case http.StatusTooManyRequests:
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		if !reads {
 			return 0, false
 		}
 	default:
 		return 0, false
 	}
-	if asked := retryAfter(response.Header, time.Now()); asked > 0 {
-		return asked, asked <= r.maxWait
+	if answered.RetryAfter > 0 {
+		return answered.RetryAfter, answered.RetryAfter <= c.maxWait
 	}
-	return min(wait, r.maxWait), true
+	return min(wait, c.maxWait), true
+}
+
+// A carrier sends the requests of an adapter that is ours.
+type carrier struct{ next http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper. The body can be read again, so that
+// net/http may use another connection where this one was closed before
+// anything was sent.
+func (c carrier) RoundTrip(request *http.Request) (*http.Response, error) {
+	if request.Body != nil {
+		body, err := io.ReadAll(request.Body)
+		request.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		request = request.Clone(request.Context())
+		request.ContentLength = int64(len(body))
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		request.Body, _ = request.GetBody()
+	}
+	response, err := c.next.RoundTrip(request)
+	if response != nil {
+		disarm(response)
+	}
+	return response, err
 }
 
 // disarm takes away a challenge that the adapter cannot read: it panics on
