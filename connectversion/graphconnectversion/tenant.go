@@ -25,26 +25,18 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	abstractions "github.com/microsoft/kiota-abstractions-go"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/internal/graph"
 )
 
-// A Cloud is one of the separate clouds in which tenants live. It has the
-// methods String, MarshalText and UnmarshalText, with the names "global",
-// "gcchigh", "dod", "china", "bleu" and "delos"; Graph and Authority, which
-// return the addresses of Microsoft Graph and of its sign-in.
-type Cloud = graph.Cloud
-
-// The clouds.
-const (
-	Global  = graph.Global  // worldwide, GCC included
-	GCCHigh = graph.GCCHigh // US Government L4
-	DoD     = graph.DoD     // US Government L5
-	China   = graph.China   // operated by 21Vianet
-	Bleu    = graph.Bleu    // France
-	Delos   = graph.Delos   // Germany
-)
+// Authority returns the address at which Entra ID signs in for a cloud,
+// without a final slash: what a credential of azidentity wants as its
+// ActiveDirectoryAuthorityHost. It is "" for a value that is none of the
+// constants. The zero value means worldwide.
+func Authority(c crossprem.Cloud) string { return graph.Authority(c) }
 
 // An Error reports that Microsoft Graph answered, and refused or failed: its
 // fields Status, Code, Message, RequestID and RetryAfter tell how.
@@ -72,7 +64,8 @@ func (e *AccessError) Unwrap() error { return e.Err }
 // Options are the settings of a Tenant. The zero value is for the worldwide
 // cloud.
 type Options struct {
-	Cloud Cloud // where the tenant lives
+	// Cloud is where the tenant lives. The zero value means worldwide.
+	Cloud crossprem.Cloud
 
 	// Transport sends the requests. If nil, http.DefaultTransport does.
 	Transport http.RoundTripper
@@ -83,10 +76,7 @@ type Options struct {
 }
 
 // A Tenant is asked what it knows. It may be used by several goroutines.
-type Tenant struct {
-	client *graph.Client
-	cloud  Cloud
-}
+type Tenant struct{ client *graph.Client }
 
 // New returns the tenant into which credential signs in, which must be one for
 // the same cloud: any of the module azidentity will do. New signs in to
@@ -96,14 +86,27 @@ func New(credential azcore.TokenCredential, o Options) (*Tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Tenant{client: client, cloud: o.Cloud}, nil
+	return &Tenant{client}, nil
+}
+
+// NewFromAdapter returns the tenant to which a request adapter of kiota
+// speaks, such as the GetAdapter() of a *msgraphsdkgo.GraphServiceClient: with
+// its authentication, its middleware and its transport. The adapter is not
+// changed, and its own repeating of requests is turned off for each of ours,
+// which are repeated as those of New are.
+func NewFromAdapter(adapter abstractions.RequestAdapter) (*Tenant, error) {
+	client, err := graph.NewFromAdapter(adapter, graph.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &Tenant{client}, nil
 }
 
 // A Sync is what a tenant knows of its synchronisation. It is a plain value.
 type Sync struct {
 	TenantID   string
 	TenantName string
-	Cloud      Cloud
+	Cloud      crossprem.Cloud // CloudUnknown behind an adapter whose host is not Microsoft Graph's
 
 	// Enabled is onPremisesSyncEnabled. It is No if the tenant was never
 	// synchronised and if it no longer is; the rest is then not asked for,
@@ -134,9 +137,13 @@ func (s *Sync) Evidence() connectversion.Evidence {
 // Facts returns what s tells besides the version: the server and the cloud.
 // How Connect signs in is not told for certain, and left unknown.
 func (s *Sync) Facts() connectversion.Facts {
-	facts := connectversion.Facts{Server: s.Machine, Cloud: connectversion.OtherCloud}
-	if s.Cloud == Global {
+	facts := connectversion.Facts{Server: s.Machine}
+	switch s.Cloud {
+	case crossprem.CloudUnknown:
+	case crossprem.Worldwide:
 		facts.Cloud = connectversion.Commercial
+	default:
+		facts.Cloud = connectversion.OtherCloud
 	}
 	return facts
 }
@@ -164,7 +171,7 @@ var needs = map[string]string{
 // The error is an [*AccessError], an [*Error], a [*SignInError], or tells of
 // an answer that cannot be read.
 func (t *Tenant) Sync(ctx context.Context) (*Sync, error) {
-	s := &Sync{Cloud: t.cloud}
+	s := &Sync{Cloud: t.client.Cloud()}
 	if err := t.organization(ctx, s); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/jarcoal/httpmock"
+	"github.com/microsoft/kiota-abstractions-go/authentication"
+	kiotahttp "github.com/microsoft/kiota-http-go"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -71,7 +73,7 @@ func TestSynchronisedTenant(t *testing.T) {
 		s, err := asked.Sync(t.Context())
 		require.NoError(t, err)
 		assert.Equal(t, &graphconnectversion.Sync{
-			TenantID: "12cce4b4-4ab8-40b7-be4d-f5d7742ec185", TenantName: "Contoso",
+			TenantID: "12cce4b4-4ab8-40b7-be4d-f5d7742ec185", TenantName: "Contoso", Cloud: crossprem.Worldwide,
 			Enabled: connectversion.Yes, LastSync: time.Date(2026, 11, 22, 18, 40, 3, 0, time.UTC),
 			Text: "2.5.190.0", Version: mustParse(t, "2.5.190.0"), Machine: "SYNC01",
 			Account: "Sync_SYNC01_1a2b@contoso.onmicrosoft.com", ApplicationID: "1651564e-7ce4-4d99-88be-0a65050d8dc3",
@@ -180,7 +182,7 @@ func TestAnswersThatMakeNoSense(t *testing.T) {
 }
 
 func TestConnectors(t *testing.T) {
-	asked, mock := tenant(t, graphconnectversion.Options{Cloud: graphconnectversion.Global})
+	asked, mock := tenant(t, graphconnectversion.Options{Cloud: crossprem.Worldwide})
 	next := connectors + "?$skiptoken=2"
 	mock.RegisterResponder("GET", connectors, func(r *http.Request) (*http.Response, error) {
 		if r.URL.RawQuery == "" {
@@ -202,4 +204,28 @@ func TestConnectors(t *testing.T) {
 	mock.RegisterResponder("GET", connectors, httpmock.NewStringResponder(200, `{"value":[],"@odata.nextLink":"https://contoso.test/"}`))
 	_, err = asked.Connectors(t.Context())
 	assert.ErrorContains(t, err, "no token is sent there")
+}
+
+// A tenant is asked through the request adapter that an embedder has already.
+func TestThroughAnAdapter(t *testing.T) {
+	for base, cloud := range map[string]connectversion.Cloud{
+		"https://graph.microsoft.com": connectversion.Commercial, "https://graph.microsoft.us": connectversion.OtherCloud,
+		"https://gateway.contoso.test/graph": connectversion.UnknownCloud,
+	} {
+		mock := httpmock.NewMockTransport()
+		adapter, err := kiotahttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(
+			&authentication.AnonymousAuthenticationProvider{}, nil, nil, &http.Client{Transport: kiotahttp.NewCustomTransportWithParentTransport(mock)})
+		require.NoError(t, err)
+		adapter.SetBaseUrl(base + "/v1.0")
+		asked, err := graphconnectversion.NewFromAdapter(adapter)
+		require.NoError(t, err)
+		mock.RegisterResponder("GET", base+"/v1.0/organization", httpmock.NewStringResponder(200, `{"value":[{"id":"12cce4b4-4ab8-40b7-be4d-f5d7742ec185","onPremisesSyncEnabled":true}]}`))
+		mock.RegisterResponder("GET", base+"/beta/directory/onPremisesSynchronization", httpmock.NewStringResponder(200, configuration))
+		s, err := asked.Sync(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, "2.5.190.0", s.Text)
+		assert.Equal(t, cloud, s.Facts().Cloud, base)
+	}
+	_, err := graphconnectversion.NewFromAdapter(nil)
+	assert.Error(t, err)
 }

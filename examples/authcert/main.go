@@ -149,7 +149,7 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&o.role, "role", "current", "which certificate of -config to show: current, next or previous")
 	flags.StringVar(&o.passwordFile, "password-file", "", "a file with the password of a PFX file, of which the public part is read")
 	flags.StringVar(&o.tenant, "tenant", "", "the tenant, by id or domain")
-	flags.StringVar(&o.cloud, "cloud", "global", "global, gcchigh, dod, china, bleu or delos")
+	flags.StringVar(&o.cloud, "cloud", "worldwide", "worldwide, gcc-high, dod, china-21vianet, bleu-france or delos-germany; global, gcchigh,\nchina, bleu and delos are read too")
 	flags.StringVar(&o.signIn, "signin", "browser", "how to sign in: "+graphsignin.Ways)
 	flags.StringVar(&o.snapshot, "snapshot", "", "a file with an object as Microsoft Graph sent it")
 	flags.StringVar(&o.app, "app", "", "the dedicated hybrid application")

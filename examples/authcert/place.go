@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/oauthcert/graphoauthcert"
@@ -87,11 +88,14 @@ func (o *options) target() (oauthcert.Target, error) {
 // signedIn returns the directory of a live tenant. It signs in when it is
 // first asked.
 func (o *options) signedIn(stderr io.Writer) (oauthcert.Directory, error) {
-	var c graphoauthcert.Cloud
+	var c crossprem.Cloud
 	if err := c.UnmarshalText([]byte(o.cloud)); err != nil {
 		return nil, errUsage("-cloud: " + err.Error())
 	}
-	credential, err := graphsignin.New(o.signIn, o.tenant, c.Authority(), stderr)
+	if c == crossprem.CloudUnknown {
+		return nil, errUsage("-cloud: which cloud?")
+	}
+	credential, err := graphsignin.New(o.signIn, o.tenant, graphoauthcert.Authority(c), stderr)
 	if err != nil {
 		return nil, errUsage(err.Error())
 	}

@@ -88,7 +88,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&until, "until", "", "the `day` until which to plan (default a year later)")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.StringVar(&a.svg, "svg", "", "write a timeline to `FILE`")
-	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or global), gcchigh, dod, china, bleu, delos or other")
+	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or worldwide), gcc-high, dod, china-21vianet, bleu-france,\ndelos-germany or other")
 	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
 	flags.StringVar(&a.tenant.tenant, "tenant", "", "ask a tenant, by `ID` or domain")
 	flags.StringVar(&signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
@@ -140,9 +140,9 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	a.tenant.at, a.tenant.json = a.at, a.json
 	switch err := a.tenant.cloud.UnmarshalText([]byte(cloud)); {
 	case cloud == "":
-	case cloud == "commercial", err == nil && a.tenant.cloud == graphconnectversion.Global:
+	case cloud == "commercial", err == nil && a.tenant.cloud == crossprem.Worldwide:
 		a.facts.Cloud = connectversion.Commercial
-	case cloud == "other" && a.tenant.tenant == "", err == nil:
+	case cloud == "other" && a.tenant.tenant == "", err == nil && a.tenant.cloud != crossprem.CloudUnknown:
 		a.facts.Cloud = connectversion.OtherCloud
 	default:
 		return a, fmt.Errorf("no such cloud: %q", cloud)
@@ -158,7 +158,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	}
 	a.tenant.auth = a.facts.Authentication
 	if a.tenant.tenant != "" {
-		a.tenant.credential, err = graphsignin.New(signIn, a.tenant.tenant, a.tenant.cloud.Authority(), stderr)
+		a.tenant.credential, err = graphsignin.New(signIn, a.tenant.tenant, graphconnectversion.Authority(a.tenant.cloud), stderr)
 	}
 	return a, err
 }

@@ -24,7 +24,7 @@ import (
 // Organization.Read.All, and for connectors Directory.ReadWrite.All.
 type question struct {
 	tenant     string // id or domain
-	cloud      graphconnectversion.Cloud
+	cloud      crossprem.Cloud
 	credential azcore.TokenCredential
 	connectors bool // ask for private network connectors too
 	at         time.Time

@@ -22,26 +22,18 @@ import (
 	"strings"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	abstractions "github.com/microsoft/kiota-abstractions-go"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/internal/graph"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
-// A Cloud is one of the separate clouds in which tenants live. It has the
-// methods String, MarshalText and UnmarshalText, with the names "global",
-// "gcchigh", "dod", "china", "bleu" and "delos"; Graph and Authority, which
-// return the addresses of Microsoft Graph and of its sign-in.
-type Cloud = graph.Cloud
-
-// The clouds.
-const (
-	Global  = graph.Global  // worldwide, GCC included
-	GCCHigh = graph.GCCHigh // US Government L4
-	DoD     = graph.DoD     // US Government L5
-	China   = graph.China   // operated by 21Vianet
-	Bleu    = graph.Bleu    // France
-	Delos   = graph.Delos   // Germany
-)
+// Authority returns the address at which Entra ID signs in for a cloud,
+// without a final slash: what a credential of azidentity wants as its
+// ActiveDirectoryAuthorityHost. It is "" for a value that is none of the
+// constants. The zero value means worldwide.
+func Authority(c crossprem.Cloud) string { return graph.Authority(c) }
 
 // A SignInError reports that the credential gave no token, and so that nothing
 // was sent. Its field Err is the error of the credential.
@@ -50,7 +42,8 @@ type SignInError = graph.SignInError
 // Options are the settings of a Directory. The zero value is for the worldwide
 // cloud.
 type Options struct {
-	Cloud Cloud // where the tenant lives
+	// Cloud is where the tenant lives. The zero value means worldwide.
+	Cloud crossprem.Cloud
 
 	// Transport sends the requests. If nil, http.DefaultTransport does.
 	Transport http.RoundTripper
@@ -72,12 +65,29 @@ var _ oauthcert.Directory = (*Directory)(nil)
 //
 //	azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{
 //		TenantID:      tenant,
-//		ClientOptions: azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: graphoauthcert.China.Authority()}},
+//		ClientOptions: azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: graphoauthcert.Authority(crossprem.China21Vianet)}},
 //	})
 //
 // New signs in to nothing yet.
 func New(credential azcore.TokenCredential, o Options) (*Directory, error) {
 	client, err := graph.New(credential, graph.Options{Cloud: o.Cloud, Transport: o.Transport, Endpoint: o.Endpoint})
+	if err != nil {
+		return nil, err
+	}
+	return &Directory{client}, nil
+}
+
+// NewFromAdapter returns the directory to which a request adapter of kiota
+// speaks, such as the GetAdapter() of a *msgraphsdkgo.GraphServiceClient: with
+// its authentication, its middleware and its transport. The adapter is not
+// changed.
+//
+// The adapter's own middleware of kiota would send a write again after 503 and
+// 504, when it may have taken effect, and follow redirects: both are turned off
+// for each request of ours. Other middleware of the embedder's that repeats
+// requests must leave PATCH alone.
+func NewFromAdapter(adapter abstractions.RequestAdapter) (*Directory, error) {
+	client, err := graph.NewFromAdapter(adapter, graph.Options{})
 	if err != nil {
 		return nil, err
 	}

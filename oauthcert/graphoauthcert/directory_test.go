@@ -24,6 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/oauthcert/graphoauthcert"
 	"github.com/crossprem/crossprem/oauthcert/oauthcerttest"
@@ -174,10 +175,10 @@ func TestNothingIsSent(t *testing.T) {
 }
 
 func TestEveryCloud(t *testing.T) {
-	for cloud, host := range map[graphoauthcert.Cloud]string{
-		graphoauthcert.Global: "graph.microsoft.com", graphoauthcert.GCCHigh: "graph.microsoft.us",
-		graphoauthcert.DoD: "dod-graph.microsoft.us", graphoauthcert.China: "microsoftgraph.chinacloudapi.cn",
-		graphoauthcert.Bleu: "graph.svc.sovcloud.fr", graphoauthcert.Delos: "graph.svc.sovcloud.de",
+	for cloud, host := range map[crossprem.Cloud]string{
+		crossprem.Worldwide: "graph.microsoft.com", crossprem.GCCHigh: "graph.microsoft.us",
+		crossprem.DoD: "dod-graph.microsoft.us", crossprem.China21Vianet: "microsoftgraph.chinacloudapi.cn",
+		crossprem.BleuFrance: "graph.svc.sovcloud.fr", crossprem.DelosGermany: "graph.svc.sovcloud.de",
 	} {
 		dir, mock := directory(t, graphoauthcert.Options{Cloud: cloud})
 		bodies := sent(mock, "https://"+host+"/v1.0/"+app.String())
