@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem/internal/psobject"
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // maxFiles bounds how many files of a folder are looked at.
@@ -195,10 +196,10 @@ func settle[T comparable](g *gathering, name, what string, to *T, from T) (diffe
 func readTrace(r io.Reader) (Evidence, error) {
 	e := Evidence{Product: ConnectSync, Origin: FromTrace}
 	const head = 1 << 20 // the version is within the first lines
-	lines := bufio.NewScanner(io.LimitReader(r, head))
+	lines := bufio.NewScanner(wintext.NewReader(io.LimitReader(r, head)))
 	lines.Buffer(nil, 64<<10)
 	for lines.Scan() {
-		line := strings.ReplaceAll(lines.Text(), "\x00", "") // UTF-16, if it was copied that way
+		line := lines.Text()
 		if _, text, ok := strings.Cut(line, "Start Time (UTC): "); ok {
 			if at, err := time.Parse(time.RFC1123, strings.TrimSpace(text)); err == nil {
 				e.At = at
@@ -209,7 +210,7 @@ func readTrace(r io.Reader) (Evidence, error) {
 			e.Version, _ = Parse(e.Text)
 		}
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); err != nil && !errors.Is(err, wintext.ErrTorn) { // a log breaks off where it was copied
 		return e, err
 	}
 	if e.Text == "" {

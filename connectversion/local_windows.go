@@ -4,12 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"golang.org/x/sys/windows/registry"
+	"github.com/crossprem/crossprem/internal/registry"
 )
 
 func local() (Machine, error) {
@@ -38,78 +36,21 @@ func local() (Machine, error) {
 	return m, errors.Join(errs...)
 }
 
-// localRegistry reads the keys that Registry's methods look at, as a 64-bit
-// program sees them.
+// localRegistry reads the keys that Registry's methods look at.
 func localRegistry() (Registry, error) {
-	reg := make(Registry)
 	var errs []error
 	keys := []string{keyDotNet, keyWindows, keyTLS12 + `\Client`, keyTLS12 + `\Server`, keySoftware + keyDotNetCrypto, keySoftware32 + keyDotNetCrypto, keyComputerName}
 	for _, software := range []string{keySoftware, keySoftware32} {
-		names, err := subKeys(software + keyUninstall)
+		names, err := registry.LiveSubKeys(software + keyUninstall)
 		errs = append(errs, err)
 		for _, name := range names {
 			keys = append(keys, software+keyUninstall+`\`+name)
 		}
 	}
-	for _, key := range keys {
-		values, err := readKey(key)
-		if err != nil {
-			errs = append(errs, err)
-			continue // not looked at
-		}
-		reg[key] = values
+	reg, err := registry.Live(keys...)
+	errs = append(errs, err)
+	if err := errors.Join(errs...); err != nil {
+		return Registry(reg), fmt.Errorf("connectversion: %w", err)
 	}
-	return reg, errors.Join(errs...)
-}
-
-func openKey(key string, access uint32) (registry.Key, error) {
-	k, err := registry.OpenKey(registry.LOCAL_MACHINE, strings.TrimPrefix(key, `HKEY_LOCAL_MACHINE\`), access|registry.WOW64_64KEY)
-	if err != nil && !errors.Is(err, registry.ErrNotExist) {
-		err = fmt.Errorf("connectversion: %s: %w", key, err)
-	}
-	return k, err
-}
-
-// maxSubKeys is far above what any machine has installed.
-const maxSubKeys = 100_000
-
-func subKeys(key string) ([]string, error) {
-	k, err := openKey(key, registry.ENUMERATE_SUB_KEYS)
-	if errors.Is(err, registry.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer k.Close()
-	names, err := k.ReadSubKeyNames(maxSubKeys)
-	if err != nil && !errors.Is(err, io.EOF) { // EOF: those were all
-		return nil, fmt.Errorf("connectversion: %s: %w", key, err)
-	}
-	return names, nil
-}
-
-// readKey returns the texts and numbers of a key, none if it does not exist.
-func readKey(key string) (map[string]any, error) {
-	values := make(map[string]any)
-	k, err := openKey(key, registry.QUERY_VALUE)
-	if errors.Is(err, registry.ErrNotExist) {
-		return values, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer k.Close()
-	names, err := k.ReadValueNames(0)
-	if err != nil {
-		return nil, fmt.Errorf("connectversion: %s: %w", key, err)
-	}
-	for _, name := range names {
-		if s, _, err := k.GetStringValue(name); err == nil {
-			values[name] = s
-		} else if n, kind, err := k.GetIntegerValue(name); err == nil && kind == registry.DWORD {
-			values[name] = uint32(n)
-		}
-	}
-	return values, nil
+	return Registry(reg), nil
 }

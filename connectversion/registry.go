@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/crossprem/crossprem/internal/regfile"
+	"github.com/crossprem/crossprem/internal/registry"
 )
 
 // A Registry is a part of a Windows registry: values by key and name. Keys are
@@ -22,7 +22,7 @@ type Registry map[string]map[string]any
 // export", in UTF-16 or UTF-8. At most 64 MiB are read. An error names the
 // line, and never quotes it.
 func ReadRegistry(r io.Reader) (Registry, error) {
-	keys, err := regfile.Parse(r)
+	keys, err := registry.ReadExport(r, nil)
 	if err != nil {
 		return nil, fmt.Errorf("connectversion: %w", err)
 	}
@@ -30,8 +30,8 @@ func ReadRegistry(r io.Reader) (Registry, error) {
 }
 
 const (
-	keySoftware       = `HKEY_LOCAL_MACHINE\SOFTWARE\`
-	keySoftware32     = keySoftware + `WOW6432Node\`
+	keySoftware       = registry.Software
+	keySoftware32     = registry.Software32
 	keyUninstall      = `Microsoft\Windows\CurrentVersion\Uninstall`
 	keyDotNet         = keySoftware + `Microsoft\NET Framework Setup\NDP\v4\Full`
 	keyDotNetCrypto   = `Microsoft\.NETFramework\v4.0.30319`
@@ -44,36 +44,17 @@ const (
 )
 
 func (r Registry) text(key, name string) string {
-	v, _ := regfile.Keys(r).Get(key, name)
-	s, _ := v.(string)
+	s, _ := registry.Registry(r).Text(key, name)
 	return s
 }
 
 func (r Registry) number(key, name string) (uint32, bool) {
-	v, _ := regfile.Keys(r).Get(key, name)
-	n, ok := v.(uint32)
-	return n, ok
+	return registry.Registry(r).Number(key, name)
 }
 
-// looked tells whether key, or one above it, is part of r: then a value that
-// is not there is absent. An export holds everything below its key.
-func (r Registry) looked(key string) bool {
-	for other := range r {
-		if holds(other, key) {
-			return true
-		}
-	}
-	return false
-}
-
-// holds tells whether other is key or one above it.
-func holds(other, key string) bool {
-	return strings.EqualFold(other, key) || len(other) < len(key) && key[len(other)] == '\\' && strings.EqualFold(other, key[:len(other)])
-}
-
-// tellsOfTLS tells whether TLS12 looks at a key, if only to see that it is there.
+// tellsOfTLS reports whether TLS12 looks at a key, if only to see that it is there.
 func tellsOfTLS(key string) bool {
-	return strings.EqualFold(key, keyWindows) || slices.ContainsFunc(tlsValues, func(v tlsValue) bool { return holds(key, v.key) })
+	return strings.EqualFold(key, keyWindows) || slices.ContainsFunc(tlsValues, func(v tlsValue) bool { return registry.Holds(key, v.key) })
 }
 
 // joined returns the values of one key from two exports; the later one counts.
@@ -130,7 +111,7 @@ func (r Registry) TLS12() (usable, explicit Answer) {
 			return No, No
 		case ok:
 			set++
-		case r.looked(v.key):
+		case registry.Registry(r).Looked(v.key):
 			absent++
 		}
 	}

@@ -3,12 +3,10 @@ package connectversiontest
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
-	"unicode/utf16"
 
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/internal/regfile"
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // Executable returns a Windows executable that does nothing, with a version
@@ -92,7 +90,7 @@ func versionResource(v connectversion.Version, text string) []byte {
 	le.PutUint32(fixed[36:], 1) // an application
 	var children []byte
 	if text != "" {
-		children = node("StringFileInfo", true, nil, node("040904b0", true, nil, node("ProductVersion", true, append(utf16le(text), 0, 0), nil)))
+		children = node("StringFileInfo", true, nil, node("040904b0", true, nil, node("ProductVersion", true, append(wintext.EncodeUTF16(text), 0, 0), nil)))
 	}
 	return node("VS_VERSION_INFO", false, fixed, children)
 }
@@ -107,7 +105,7 @@ func node(name string, isText bool, value, children []byte) []byte {
 		return b
 	}
 	b := make([]byte, 6)
-	b = pad(append(append(b, utf16le(name)...), 0, 0))
+	b = pad(append(append(b, wintext.EncodeUTF16(name)...), 0, 0))
 	b = append(b, value...)
 	if children != nil {
 		b = append(pad(b), children...)
@@ -121,40 +119,18 @@ func node(name string, isText bool, value, children []byte) []byte {
 	return pad(b)
 }
 
-func utf16le(text string) []byte {
-	var b []byte
-	for _, u := range utf16.Encode([]rune(text)) {
-		b = binary.LittleEndian.AppendUint16(b, u)
-	}
-	return b
-}
-
 // Export returns r as regedit exports it: UTF-16 with a byte order mark and
 // Windows line ends, sorted. It panics if r holds a value that is neither a
 // string nor a uint32.
 func Export(r connectversion.Registry) []byte {
-	quote := func(s string) string {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-	}
-	var b strings.Builder
-	b.WriteString("\ufeffWindows Registry Editor Version 5.00\r\n")
-	for _, key := range slices.Sorted(maps.Keys(r)) {
-		fmt.Fprintf(&b, "\r\n[%s]\r\n", key)
-		for _, name := range slices.Sorted(maps.Keys(r[key])) {
-			written := quote(name)
-			if name == "" {
-				written = "@"
-			}
-			switch v := r[key][name].(type) {
-			case string:
-				fmt.Fprintf(&b, "%s=%s\r\n", written, quote(v))
-			case uint32:
-				fmt.Fprintf(&b, "%s=dword:%08x\r\n", written, v)
+	for key, values := range r {
+		for name, v := range values {
+			switch v.(type) {
+			case string, uint32:
 			default:
 				panic(fmt.Sprintf("connectversiontest: %s of %s is a %T", name, key, v))
 			}
 		}
 	}
-	b.WriteString("\r\n")
-	return utf16le(b.String())
+	return regfile.Encode(regfile.Keys(r))
 }

@@ -2,13 +2,13 @@
 // "reg export", on any system.
 //
 // Both forms are read: "Windows Registry Editor Version 5.00", in UTF-16 or
-// UTF-8, and REGEDIT4. All input is hostile: size and number of values are
-// bounded, and errors name the line but never quote it, for a registry may
-// hold secrets.
+// UTF-8, and REGEDIT4. All input is hostile: its size is bounded, it is read
+// line by line, and errors name the line but never quote it, for a registry
+// may hold secrets.
 package regfile
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -16,8 +16,9 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // MaxSize bounds the export, in bytes.
@@ -44,71 +45,57 @@ var ErrNoExport = errors.New("regfile: not a registry export: no header")
 // Parse reads an export. Where a key or value is there several times, the last
 // counts, as on import.
 func Parse(r io.Reader) (Keys, error) {
-	raw, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("regfile: %w", err)
+	return ParseOnly(r, func(string) bool { return true })
+}
+
+// ParseOnly reads an export as [Parse] does, and keeps the keys for which keep
+// returns true. The others take no memory, but their lines have to be right.
+func ParseOnly(r io.Reader, keep func(key string) bool) (Keys, error) {
+	limited := &io.LimitedReader{R: r, N: MaxSize + 1}
+	p := parser{
+		src: bufio.NewReader(wintext.NewReader(limited)), keep: keep,
+		keys: make(Keys), opened: make(map[string]opened), deleted: make(map[string]int), names: make(map[string]map[string]string),
 	}
-	if len(raw) > MaxSize {
+	err := p.all()
+	switch {
+	case limited.N <= 0:
 		return nil, fmt.Errorf("regfile: larger than %d bytes", MaxSize)
-	}
-	text, err := decode(raw)
-	if err != nil {
+	case errors.Is(p.err, wintext.ErrTorn): // of all errors the one that caused the others
+		return nil, errors.New("regfile: breaks off within a UTF-16 character")
+	case p.err != nil && !errors.Is(p.err, io.EOF):
+		return nil, fmt.Errorf("regfile: %w", p.err)
+	case err != nil:
 		return nil, err
 	}
-	p := parser{rest: text, keys: make(Keys), opened: make(map[string]opened), deleted: make(map[string]int), names: make(map[string]map[string]string)}
+	p.drop()
+	return p.keys, nil
+}
+
+// all reads all lines, the header first.
+func (p *parser) all() error {
 	header, _ := p.line()
 	switch strings.TrimSpace(header) {
 	case "Windows Registry Editor Version 5.00":
 	case "REGEDIT4":
 		p.ansi = true
 	default:
-		return nil, ErrNoExport
+		return ErrNoExport
 	}
 	for {
 		line, ok := p.line()
 		if !ok {
-			p.drop()
-			return p.keys, nil
+			return nil
 		}
 		if err := p.entry(strings.TrimSpace(line)); err != nil {
-			return nil, fmt.Errorf("regfile: line %d: %w", p.number, err)
+			return fmt.Errorf("regfile: line %d: %w", p.number, err)
 		}
 	}
-}
-
-// decode makes UTF-8 of UTF-16 with a byte order mark. What is neither is
-// taken for Latin-1, as good a guess as any for a file without a mark.
-func decode(raw []byte) (string, error) {
-	var order binary.ByteOrder = binary.LittleEndian
-	switch {
-	case bytes.HasPrefix(raw, []byte{0xff, 0xfe}):
-	case bytes.HasPrefix(raw, []byte{0xfe, 0xff}):
-		order = binary.BigEndian
-	case utf8.Valid(raw):
-		return strings.TrimPrefix(string(raw), "\ufeff"), nil
-	default:
-		return latin1(raw), nil
-	}
-	if len(raw)%2 != 0 {
-		return "", errors.New("regfile: breaks off within a UTF-16 character")
-	}
-	units := make([]uint16, 0, len(raw)/2-1)
-	for i := 2; i < len(raw); i += 2 {
-		units = append(units, order.Uint16(raw[i:]))
-	}
-	return string(utf16.Decode(units)), nil
-}
-
-func latin1(raw []byte) string {
-	runes := make([]rune, len(raw))
-	for i, b := range raw {
-		runes[i] = rune(b)
-	}
-	return string(runes)
 }
 
 type parser struct {
-	rest   string
+	src    *bufio.Reader
+	err    error // of src
+	keep   func(key string) bool
 	number int // of the line read last
 	ansi   bool
 	keys   Keys
@@ -119,20 +106,41 @@ type parser struct {
 	names   map[string]map[string]string // of each key: how a name, in lower case, is written
 }
 
-// opened tells how a key was first written, and in which line.
+// opened says how a key was first written, and in which line.
 type opened struct {
 	key  string
 	line int
 }
 
+// maxHeader is more than any header has: what is no export at all is not read
+// any further.
+const maxHeader = 200
+
+// line reads a line. One that is not UTF-8 is taken for Latin-1, as good a
+// guess as any in a file without a mark.
 func (p *parser) line() (string, bool) {
-	if p.rest == "" {
+	var line []byte
+	for p.err == nil {
+		var part []byte
+		part, p.err = p.src.ReadSlice('\n')
+		line = append(line, part...)
+		if !errors.Is(p.err, bufio.ErrBufferFull) {
+			break
+		}
+		p.err = nil
+		if p.number == 0 && len(line) > maxHeader {
+			break
+		}
+	}
+	if len(line) == 0 {
 		return "", false
 	}
-	line, rest, _ := strings.Cut(p.rest, "\n")
-	p.rest = rest
 	p.number++
-	return strings.TrimSuffix(line, "\r"), true
+	text := string(line)
+	if !utf8.ValidString(text) {
+		text = wintext.Latin1(line)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r"), true
 }
 
 func (p *parser) entry(line string) error {
@@ -162,6 +170,9 @@ func (p *parser) entry(line string) error {
 		return err
 	}
 	values, names := p.keys[p.key], p.names[p.key]
+	if values == nil {
+		return nil // a key that is not kept
+	}
 	fold := strings.ToLower(name)
 	if first, ok := names[fold]; ok {
 		delete(values, first)
@@ -190,6 +201,10 @@ func (p *parser) keyLine(line string) error {
 		p.key, p.deleted[fold] = "", p.number
 		return nil
 	}
+	if !p.keep(key) {
+		p.key = key
+		return nil
+	}
 	if first, ok := p.opened[fold]; ok {
 		if !p.gone(fold, first.line) {
 			p.key = first.key
@@ -205,7 +220,7 @@ func (p *parser) keyLine(line string) error {
 // maxDepth is that of Windows (Registry Element Size Limits).
 const maxDepth = 512
 
-// gone tells whether a key, in lower case, or one above it is deleted in a
+// gone reports whether a key, in lower case, or one above it is deleted in a
 // later line than the one that opened it.
 func (p *parser) gone(fold string, line int) bool {
 	for end := len(fold); end > 0 && len(p.deleted) > 0; end = strings.LastIndexByte(fold[:end], '\\') {
@@ -348,13 +363,9 @@ func (p *parser) hex(data string) ([]byte, error) {
 func (p *parser) strings(raw []byte) []string {
 	var text string
 	if p.ansi {
-		text = latin1(raw)
+		text = wintext.Latin1(raw)
 	} else {
-		units := make([]uint16, 0, len(raw)/2)
-		for i := 0; i+1 < len(raw); i += 2 {
-			units = append(units, binary.LittleEndian.Uint16(raw[i:]))
-		}
-		text = string(utf16.Decode(units))
+		text = wintext.UTF16(raw, binary.LittleEndian)
 	}
 	var all []string
 	for part := range strings.SplitSeq(text+"\x00\x00", "\x00") {
