@@ -1,10 +1,10 @@
 package authinspect
 
 import (
-	"fmt"
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
-// A Strength tells how much an inspection knows of a scheme at a URL.
+// A Strength says how much an inspection knows of a scheme at a URL.
 // Nothing of it proves that a sign-in would succeed: only a sign-in, a policy
 // or a log does.
 type Strength uint8
@@ -17,21 +17,21 @@ const (
 	Observed                        // the server took part in it: NTLM answered with its challenge
 )
 
-var strengthNames = [...]string{"unknown", "advertised", "refused", "configured", "observed"}
+var strengthTexts = enum.Of[Strength]("authinspect: strength", "unknown", "advertised", "refused", "configured", "observed")
 
 // String returns "unknown", "advertised", "refused", "configured" or
 // "observed".
-func (s Strength) String() string {
-	if int(s) < len(strengthNames) {
-		return strengthNames[s]
-	}
-	return fmt.Sprintf("Strength(%d)", uint8(s))
-}
+func (s Strength) String() string { return strengthTexts.String(s) }
 
-// MarshalText returns the name that String gives.
-func (s Strength) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (s Strength) MarshalText() ([]byte, error) { return strengthTexts.Marshal(s) }
 
-// Modern tells whether a URL takes modern authentication: tokens from a
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves s as it was for anything else.
+func (s *Strength) UnmarshalText(text []byte) error { return strengthTexts.Unmarshal(s, text) }
+
+// Modern says whether a URL takes modern authentication: tokens from a
 // sign-in service that it names.
 type Modern uint8
 
@@ -48,15 +48,15 @@ const (
 	ModernOff
 )
 
-var modernNames = [...]string{"unknown", "on", "off"}
+var modernTexts = enum.Of[Modern]("authinspect: modern", "unknown", "on", "off")
 
 // String returns "unknown", "on" or "off".
-func (m Modern) String() string {
-	if int(m) < len(modernNames) {
-		return modernNames[m]
-	}
-	return fmt.Sprintf("Modern(%d)", uint8(m))
-}
+func (m Modern) String() string { return modernTexts.String(m) }
 
-// MarshalText returns the name that String gives.
-func (m Modern) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (m Modern) MarshalText() ([]byte, error) { return modernTexts.Marshal(m) }
+
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves m as it was for anything else.
+func (m *Modern) UnmarshalText(text []byte) error { return modernTexts.Unmarshal(m, text) }

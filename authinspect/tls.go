@@ -35,6 +35,14 @@ func (t TLS) MarshalJSON() ([]byte, error) {
 	return json.Marshal(object)
 }
 
+// reason returns why the chain is not trusted, fit to be shown.
+func (t *TLS) reason() string {
+	if t.Distrust == nil {
+		return "no reason is known"
+	}
+	return printable(t.Distrust.Error())
+}
+
 // everySuite returns the cipher suites of TLS up to 1.2, those included that
 // Go no longer offers by itself: plain RSA and triple DES.
 func everySuite() []uint16 {

@@ -2,10 +2,11 @@ package authinspect
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Step is one of the requests of an inspection. None of them carries a
@@ -20,16 +21,18 @@ const (
 	StepNTLM                    // the first NTLM message, which names nobody
 )
 
-// String returns "unknown", "anonymous", "empty-bearer", "mailbox" or "ntlm".
-func (s Step) String() string {
-	if int(s) < len(stepNames) {
-		return stepNames[s]
-	}
-	return fmt.Sprintf("Step(%d)", uint8(s))
-}
+var stepTexts = enum.Of[Step]("authinspect: step", "unknown", "anonymous", "empty-bearer", "mailbox", "ntlm")
 
-// MarshalText returns the name that String gives.
-func (s Step) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+// String returns "unknown", "anonymous", "empty-bearer", "mailbox" or "ntlm".
+func (s Step) String() string { return stepTexts.String(s) }
+
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (s Step) MarshalText() ([]byte, error) { return stepTexts.Marshal(s) }
+
+// UnmarshalText accepts what MarshalText gives, and returns an error and
+// leaves s as it was for anything else.
+func (s *Step) UnmarshalText(text []byte) error { return stepTexts.Unmarshal(s, text) }
 
 // An Answer is what a server sent to one request. It is a plain value; tests
 // may write it as a literal.

@@ -155,14 +155,16 @@ func (o Organization) MarshalJSON() ([]byte, error) {
 // as [Assess] does, in the order of the endpoints. An endpoint that gave no
 // answer is Unknown.
 func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
+	if o == nil {
+		return Assess(nil, at)
+	}
 	var findings []crossprem.Finding
 	for _, r := range o.Endpoints {
 		findings = append(findings, Assess(r, at)...)
 	}
 	for _, u := range o.Unanswered {
-		a := assessment{subject: u.Target}
-		a.unknown("basic-offered", "Whether Basic is offered is not known", printable(fmt.Sprint(u.Err)))
-		findings = append(findings, a.findings...)
+		findings = append(findings, basicOffered.Unknown(subjectOf(u.Target), "").
+			Explain("The URL gave no answer: {reason}.", crossprem.Val("reason", printable(fmt.Sprint(u.Err)))))
 	}
 	return findings
 }

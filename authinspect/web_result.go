@@ -8,8 +8,6 @@ import (
 	"time"
 )
 
-var stepNames = [...]string{"unknown", "anonymous", "empty-bearer", "mailbox", "ntlm"}
-
 // An Offer is one scheme at one URL, and how it is known.
 type Offer struct {
 	Scheme   Scheme   `json:"scheme"`

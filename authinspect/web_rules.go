@@ -26,26 +26,114 @@ const (
 	sourceADFS       = "Best practices for securing AD FS and Web Application Proxy (learn.microsoft.com)"
 )
 
-// webRules are the rules on web endpoints.
-var webRules = []crossprem.Rule{
-	{ID: "basic-offered", Severity: crossprem.Warning, Title: "The URL asks for passwords with Basic", Sources: []string{sourceBasic, sourcePolicies}},
-	{ID: "basic-without-tls", Severity: crossprem.Critical, Title: "The URL asks for passwords in plain text", Sources: []string{sourceBasic}},
-	{ID: "bearer-accepted-empty", Severity: crossprem.Critical, Title: "An empty token opens a URL that is closed to the anonymous", Sources: []string{sourceBearer}},
-	{ID: "bearer-missing", Severity: crossprem.Warning, Title: "An empty Bearer draws other challenges, but none for Bearer", Sources: []string{sourceBearer, sourceHMA}},
-	{ID: "challenge-malformed", Severity: crossprem.Info, Title: "The challenges do not keep to the RFC, and strict clients may miss some", Sources: []string{sourceChallenges}},
-	{ID: "challenge-missing", Severity: crossprem.Warning, Title: "The server refuses without saying how to sign in", Sources: []string{"RFC 9110 §15.5.2"}},
-	{ID: "digest-offered", Severity: crossprem.Info, Title: "The URL offers Digest", Sources: []string{sourcePolicies}},
-	{ID: "endpoint-tls-untrusted", Severity: crossprem.Critical, Title: "The certificate of the URL is not trusted", Sources: []string{"RFC 9110 §4.3.4", sourceHMA}},
-	{ID: "extended-protection-off", Severity: crossprem.Warning, Title: "Windows authentication is not bound to the TLS connection, and can be relayed", Sources: []string{sourceExtended}},
-	{ID: "issuer-unrecognized", Severity: crossprem.Warning, Title: "Tokens are to come from a service that is neither Entra ID nor AD FS", Sources: []string{sourceHMA}},
-	{ID: "modern-blocked-mailbox", Severity: crossprem.Warning, Title: "Modern authentication is not available for the mailbox", Sources: []string{sourceHMA, sourcePolicies}},
-	{ID: "modern-off", Severity: crossprem.Warning, Title: "The URL asks for Bearer tokens but names no sign-in service for users", Sources: []string{sourceBearer, sourceHMA}},
-	{ID: "ntlm-clock-skew", Severity: crossprem.Warning, Title: "The server's clock differs from ours by more than Kerberos tolerates", Sources: []string{sourceNTLM, "RFC 4120 §1.6"}},
-	{ID: "ntlm-internal-names", Severity: crossprem.Warning, Title: "NTLM tells internal names to anybody who asks", Sources: []string{sourceNTLM}},
-	{ID: "preauthentication", Severity: crossprem.Warning, Title: "A sign-in page stands in front of a URL for mail clients", Sources: []string{sourceHMA}},
-	{ID: "tls-offload", Severity: crossprem.Warning, Title: "TLS ends in front of Exchange, so that tokens do not fit", Sources: []string{sourceHMA}},
-	{ID: "windows-transport-public", Severity: crossprem.Warning, Title: "The Windows endpoint of AD FS answers here, where passwords can be tried", Sources: []string{sourceADFS}},
-}
+// The rules on web endpoints.
+var (
+	basicOffered = rules.Declare(crossprem.Rule{
+		ID: "basic-offered", Severity: crossprem.Warning,
+		Title: "The URL asks for passwords with Basic", PassedTitle: "The URL does not offer Basic", UnknownTitle: "It is not known whether the URL offers Basic",
+		Remedy:  "Turn Basic off on this virtual directory once no client needs it, or block it with an authentication policy: New-AuthenticationPolicy -BlockLegacyAuth… on premises.",
+		Sources: []string{sourceBasic, sourcePolicies, sourceBasicEXO},
+	})
+	basicWithoutTLS = rules.Declare(crossprem.Rule{
+		ID: "basic-without-tls", Severity: crossprem.Critical,
+		Title: "The URL asks for passwords in plain text", PassedTitle: "The URL asks for no passwords in plain text",
+		Remedy:  "Require TLS for this URL, or remove Basic.",
+		Sources: []string{sourceBasic},
+	})
+	bearerAcceptedEmpty = rules.Declare(crossprem.Rule{
+		ID: "bearer-accepted-empty", Severity: crossprem.Critical,
+		Title: "An empty token opens a URL that is closed to the anonymous", PassedTitle: "An empty token opens nothing",
+		Remedy:  "Something answers in place of Exchange. Look at what publishes this URL.",
+		Sources: []string{sourceBearer},
+	})
+	bearerMissing = rules.Declare(crossprem.Rule{
+		ID: "bearer-missing", Severity: crossprem.Warning,
+		Title: "The URL answers an empty Bearer with other schemes only", PassedTitle: "The URL answers an empty Bearer with Bearer",
+		Remedy:  "If modern authentication is meant to be on: check OAuthAuthentication of the virtual directory and OAuth2ClientProfileEnabled of the organization, and that no proxy removes challenges.",
+		Sources: []string{sourceBearer, sourceHMA},
+	})
+	challengeMalformed = rules.Declare(crossprem.Rule{
+		ID: "challenge-malformed", Severity: crossprem.Info,
+		Title: "The challenges do not keep to the RFC, and strict clients may miss some", PassedTitle: "The challenges keep to the RFC",
+		Sources: []string{sourceChallenges},
+	})
+	challengeMissing = rules.Declare(crossprem.Rule{
+		ID: "challenge-missing", Severity: crossprem.Warning,
+		Title: "The server refuses without saying how to sign in", PassedTitle: "The server says how to sign in where it refuses",
+		Remedy:  "Look for a proxy that removes the field WWW-Authenticate.",
+		Sources: []string{"RFC 9110 §15.5.2"},
+	})
+	digestOffered = rules.Declare(crossprem.Rule{
+		ID: "digest-offered", Severity: crossprem.Info,
+		Title: "The URL offers Digest", PassedTitle: "The URL does not offer Digest",
+		Remedy:  "Turn Digest off on this virtual directory; no current client needs it.",
+		Sources: []string{sourcePolicies},
+	})
+	endpointTLSUntrusted = rules.Declare(crossprem.Rule{
+		ID: "endpoint-tls-untrusted", Severity: crossprem.Critical,
+		Title: "The certificate of the URL is not trusted", PassedTitle: "The certificate of the URL is trusted",
+		Remedy:  "Install a certificate that names this host and leads to an authority that clients trust. Who answers here need not be your server.",
+		Sources: []string{"RFC 9110 §4.3.4", sourceHMA},
+	})
+	extendedProtectionOff = rules.Declare(crossprem.Rule{
+		ID: "extended-protection-off", Severity: crossprem.Warning,
+		Title: "Windows authentication is not bound to the TLS connection, and can be relayed", PassedTitle: "Windows authentication is bound to the TLS connection",
+		Remedy:  "Turn Extended Protection on with ExchangeExtendedProtectionManagement.ps1.",
+		Sources: []string{sourceExtended},
+	})
+	issuerUnrecognized = rules.Declare(crossprem.Rule{
+		ID: "issuer-unrecognized", Severity: crossprem.Warning,
+		Title:        "Tokens come from a service that is neither Entra ID nor the organization's AD FS",
+		PassedTitle:  "Tokens come from Entra ID or the organization's AD FS",
+		UnknownTitle: "It is not known who issues the tokens",
+		Remedy:       "Make sure that this sign-in service is yours: Exchange knows Entra ID and AD FS alone.",
+		Sources:      []string{sourceHMA},
+	})
+	modernBlockedMailbox = rules.Declare(crossprem.Rule{
+		ID: "modern-blocked-mailbox", Severity: crossprem.Warning,
+		Title: "Modern authentication is not available for the mailbox", PassedTitle: "Modern authentication is available for the mailbox",
+		Remedy:  "Look at the authentication policy of the mailbox (Get-User …, Get-AuthenticationPolicy: BlockModernAuth…) and whether modern authentication is set up for it.",
+		Sources: []string{sourceHMA, sourcePolicies},
+	})
+	modernOff = rules.Declare(crossprem.Rule{
+		ID: "modern-off", Severity: crossprem.Warning,
+		Title: "The URL asks for Bearer tokens but names no sign-in service for users", PassedTitle: "The URL takes modern authentication",
+		UnknownTitle: "It is not known whether the URL takes modern authentication",
+		Remedy:       "Set up hybrid modern authentication, or AD FS for Exchange 2019 CU13 and later: Set-OrganizationConfig -OAuth2ClientProfileEnabled $true is its last step.",
+		Sources:      []string{sourceBearer, sourceHMA},
+	})
+	ntlmClockSkew = rules.Declare(crossprem.Rule{
+		ID: "ntlm-clock-skew", Severity: crossprem.Warning,
+		Title: "The server's clock differs from ours by more than Kerberos tolerates", PassedTitle: "The server's clock agrees with ours",
+		UnknownTitle: "It is not known whether the server's clock agrees with ours",
+		Remedy:       "Compare both clocks with the domain's time source: w32tm /query /status",
+		Sources:      []string{sourceNTLM, "RFC 4120 §1.6"},
+	})
+	ntlmInternalNames = rules.Declare(crossprem.Rule{
+		ID: "ntlm-internal-names", Severity: crossprem.Warning,
+		Title: "NTLM tells internal names to anybody who asks", PassedTitle: "The NTLM challenge holds no names",
+		Remedy:  "Offer Windows authentication inside the network only. Where it must be public, require Extended Protection, so that at least it cannot be relayed.",
+		Sources: []string{sourceNTLM, sourceExtended},
+	})
+	preauthentication = rules.Declare(crossprem.Rule{
+		ID: "preauthentication", Severity: crossprem.Warning,
+		Title: "A sign-in page stands in front of a URL for mail clients", PassedTitle: "No sign-in page stands in front of the URL for mail clients",
+		Remedy:  "Publish this URL without pre-authentication: mail clients cannot follow a browser's sign-in.",
+		Sources: []string{sourceHMA},
+	})
+	tlsOffload = rules.Declare(crossprem.Rule{
+		ID: "tls-offload", Severity: crossprem.Warning,
+		Title: "TLS ends in front of Exchange, so that tokens do not fit", PassedTitle: "TLS does not end in front of Exchange",
+		Remedy:  "Let the load balancer speak TLS to Exchange too (bridging): offloading is not supported with modern authentication.",
+		Sources: []string{sourceHMA},
+	})
+	windowsTransportPublic = rules.Declare(crossprem.Rule{
+		ID: "windows-transport-public", Severity: crossprem.Warning,
+		Title: "The Windows endpoint of AD FS answers here, where passwords can be tried", PassedTitle: "The Windows endpoint of AD FS does not answer here",
+		Remedy:  "Where this URL can be reached from the Internet, turn it off on the proxy: Set-AdfsEndpoint -TargetAddressPath … -Proxy $false",
+		Sources: []string{sourceADFS},
+	})
+)
 
 // basicOffOnline is when Exchange Online began to turn Basic off for
 // everything but SMTP AUTH, one tenant after the other; see basicGoneOnline
@@ -58,10 +146,14 @@ const kerberosTolerance = 5 * time.Minute
 // Assess judges what one URL showed, for the day at. It returns one finding
 // for each rule that has something to say about the URL, in the order of
 // importance to a reader: how one signs in, then how the server presents
-// itself. What the inspection could not see comes out as Unknown. The result
-// is not changed, and the slice is the caller's.
+// itself. What the inspection could not see comes out as Unknown; of nil
+// everything that can is. The result is not changed, and the slice is the
+// caller's.
 func Assess(r *Result, at time.Time) []crossprem.Finding {
-	a := assessment{subject: r.Target}
+	if r == nil {
+		r = &Result{}
+	}
+	a := assessment{subject: subjectOf(r.Target)}
 	a.basic(r, at)
 	a.digest(r)
 	a.bearer(r)
@@ -77,40 +169,7 @@ type assessment struct {
 	findings []crossprem.Finding
 }
 
-// add adds a finding of the rule id. The title of the rule says what a
-// failure means; of another outcome the detail tells.
-func (a *assessment) add(id string, status crossprem.Status, severity crossprem.Severity, title, detail, remedy string) *crossprem.Finding {
-	rule := webRule(id)
-	if title == "" {
-		title = rule.Title
-	}
-	a.findings = append(a.findings, crossprem.Finding{
-		Rule: id, Status: status, Severity: severity, Subject: a.subject, Title: title, Detail: detail, Remedy: remedy,
-		Sources: append([]string(nil), rule.Sources...),
-	})
-	return &a.findings[len(a.findings)-1]
-}
-
-func (a *assessment) failed(id, detail, remedy string) *crossprem.Finding {
-	return a.add(id, crossprem.Failed, webRule(id).Severity, "", detail, remedy)
-}
-
-func (a *assessment) passed(id, title, detail string) {
-	a.add(id, crossprem.Passed, webRule(id).Severity, title, detail, "")
-}
-
-func (a *assessment) unknown(id, title, detail string) *crossprem.Finding {
-	return a.add(id, crossprem.Unknown, webRule(id).Severity, title, detail, "")
-}
-
-func webRule(id string) crossprem.Rule {
-	for _, rule := range webRules {
-		if rule.ID == id {
-			return rule
-		}
-	}
-	panic("authinspect: no such rule: " + id)
-}
+func (a *assessment) add(f crossprem.Finding) { a.findings = append(a.findings, f) }
 
 // evidence returns what is known of scheme, as "anonymous: Basic realm=…".
 func evidence(r *Result, scheme Scheme) string {
@@ -122,10 +181,10 @@ func evidence(r *Result, scheme Scheme) string {
 			return o.Step.String() + ": " + o.Evidence
 		}
 	}
-	return ""
+	return "no challenge"
 }
 
-// statuses tells how the steps were answered, as "anonymous 401, empty-bearer 401".
+// statuses says how the steps were answered, as "anonymous 401, empty-bearer 401".
 func statuses(r *Result) string {
 	var parts []string
 	for _, answer := range r.Answers {
@@ -148,91 +207,93 @@ func statuses(r *Result) string {
 	return strings.Join(parts, ", ")
 }
 
-// challenged tells whether some step drew a challenge by which the schemes on
+// challenged reports whether some step drew a challenge by which the schemes on
 // offer are known.
 func challenged(r *Result) bool { return len(r.Schemes) > 0 }
 
 func (a *assessment) basic(r *Result, at time.Time) {
-	const block = "Turn Basic off on this virtual directory once no client needs it, or block it with an authentication policy: New-AuthenticationPolicy -BlockLegacyAuth… on premises."
+	seen, schemes := crossprem.Val("evidence", evidence(r, Basic)), crossprem.Val("schemes", schemeList(r.Schemes))
+	offered := basicOffered.Failed(a.subject).Explain("The URL sends {evidence}.", seen)
 	switch {
 	case !challenged(r):
-		a.unknown("basic-offered", "Whether Basic is offered is not known", "no challenge was seen: "+statuses(r))
+		a.add(basicOffered.Unknown(a.subject, "").Explain("No challenge was seen ({statuses}).", crossprem.Val("statuses", statuses(r))))
 		return
 	case r.Strength(Basic) == StrengthUnknown:
 		if _, ok := r.Answered(StepAnonymous); ok {
-			a.passed("basic-offered", "The URL does not offer Basic", "schemes: "+schemeList(r.Schemes))
+			a.add(basicOffered.Passed(a.subject).Explain("The challenges name {schemes}, and not Basic.", schemes))
 		} else {
-			a.unknown("basic-offered", "Whether Basic is offered is not known", "the anonymous request was not answered; schemes seen: "+schemeList(r.Schemes))
+			a.add(basicOffered.Unknown(a.subject, "").Explain("No answer to an anonymous request is known; the challenges that are known name {schemes}.", schemes))
 		}
 		return
-	case r.Server.Kind == KindExchangeOnline:
+	case r.Server.Kind == KindExchangeOnline && at.Before(basicGoneOnline):
 		// The front end goes on challenging for a scheme that the service
 		// refuses whatever the password.
-		detail := evidence(r, Basic) + "; Exchange Online names Basic whether or not it takes it, "
-		var f *crossprem.Finding
-		if at.Before(basicGoneOnline) {
-			f = a.failed("basic-offered", detail+"and on this day may take it where no policy blocks it", "Move clients to modern authentication, then block Basic with an authentication policy.")
-			f.Due = basicOffOnline
-		} else {
-			f = a.add("basic-offered", crossprem.Failed, crossprem.Info, "Exchange Online still names Basic, but no longer takes it",
-				detail+"and has taken it for SMTP AUTH alone since January 2023", "")
-		}
-		f.Sources = []string{sourceBasicEXO}
+		a.add(offered.Explain("Exchange Online names Basic whether or not it takes it, and on this day may take it where no policy blocks it.").
+			WithRemedy("Move clients to modern authentication, then block Basic with an authentication policy.").DueOn(basicOffOnline, at))
+	case r.Server.Kind == KindExchangeOnline:
+		a.add(offered.Explain("Exchange Online names Basic whether or not it takes it, and has taken it for SMTP AUTH alone since January 2023.").
+			WithRemedy("").AtMost(crossprem.Info))
 	default:
-		a.failed("basic-offered", evidence(r, Basic)+"; clients may send a password before they look for Bearer, and anybody can try passwords here", block)
+		a.add(offered.Explain("Clients may send a password before they look for Bearer, and anybody can try passwords here."))
 	}
 	if u, err := url.Parse(r.Target); err == nil && u.Scheme == "http" {
-		a.failed("basic-without-tls", evidence(r, Basic)+" over "+u.Scheme, "Require TLS for this URL, or remove Basic.")
+		a.add(basicWithoutTLS.Failed(a.subject).Explain("The URL sends {evidence}, and is asked without TLS.", seen))
 	}
 }
 
 func (a *assessment) digest(r *Result) {
 	if r.Strength(Digest) != StrengthUnknown {
-		a.failed("digest-offered", evidence(r, Digest), "Turn Digest off on this virtual directory; no current client needs it.")
+		a.add(digestOffered.Failed(a.subject).Explain("The URL sends {evidence}.", crossprem.Val("evidence", evidence(r, Digest))))
 	}
 }
 
 func (a *assessment) bearer(r *Result) {
+	reason, seen := crossprem.Val("reason", cmp.Or(r.ModernReason, statuses(r))), crossprem.Val("evidence", evidence(r, Bearer))
 	d, blocked := refusedForMailbox(r.Diagnostics, "")
 	switch {
 	case blocked:
-		a.failed("modern-blocked-mailbox", fmt.Sprintf("%s: %s; phones then show a password box", d.Step, d), "Look at the authentication policy of the mailbox (Get-User …, Get-AuthenticationPolicy: BlockModernAuth…) and whether modern authentication is set up for it.")
+		a.add(modernBlockedMailbox.Failed(a.subject).Explain("The server answers the step {step} with {diagnostic}. Phones then show a password box.",
+			crossprem.Val("step", d.Step), crossprem.Val("diagnostic", d.String())))
 	case !hasModern(r.Target):
 	case r.Modern == ModernOn:
-		a.passed("modern-off", "Modern authentication is on", r.ModernReason+"; "+evidence(r, Bearer))
+		a.add(modernOff.Passed(a.subject).Explain("The reason is: {reason} ({evidence}).", reason, seen))
 	case r.Modern == ModernOff && r.Strength(Bearer) != StrengthUnknown:
-		a.failed("modern-off", r.ModernReason+"; "+evidence(r, Bearer), "Set up hybrid modern authentication, or AD FS for Exchange 2019 CU13 and later: Set-OrganizationConfig -OAuth2ClientProfileEnabled $true is its last step.")
+		a.add(modernOff.Failed(a.subject).Explain("The reason is: {reason} ({evidence}).", reason, seen))
 	case r.Modern == ModernOff:
-		a.failed("bearer-missing", r.ModernReason+": "+schemeList(r.Schemes), "If modern authentication is meant to be on: check OAuthAuthentication of the virtual directory and OAuth2ClientProfileEnabled of the organization, and that no proxy removes challenges.")
+		a.add(bearerMissing.Failed(a.subject).Explain("The reason is: {reason}. The challenges name {schemes}.", reason, crossprem.Val("schemes", schemeList(r.Schemes))))
 	default:
-		a.unknown("modern-off", "Whether modern authentication is on is not known", cmp.Or(r.ModernReason, statuses(r)))
+		a.add(modernOff.Unknown(a.subject, "").Explain("The reason is: {reason}.", reason))
 	}
-	if i := r.Issuer; i != nil && r.Modern == ModernOn {
-		from := strings.TrimSpace(i.AuthorizationURI + " " + strings.Join(i.TrustedIssuers, ", "))
-		switch i.Kind {
-		case KindEntra:
-			tenant := ""
-			if i.Tenant != "" {
-				tenant = ", tenant " + i.Tenant
-			}
-			a.passed("issuer-unrecognized", "Tokens come from Entra ID"+tenant, from)
-		case KindADFS:
-			a.passed("issuer-unrecognized", "Tokens come from AD FS", from)
-		case KindOther:
-			a.failed("issuer-unrecognized", from, "Make sure that this sign-in service is yours: Exchange knows Entra ID and AD FS alone.")
-		default:
-			a.unknown("issuer-unrecognized", "Who issues the tokens is not known", from)
-		}
-	}
+	a.issuer(r)
 	for _, d := range r.Diagnostics {
 		if d.Code == diagnosticAudience && strings.Contains(strings.ToLower(d.Reason), "actual 'http://") {
-			a.failed("tls-offload", d.String(), "Let the load balancer speak TLS to Exchange too (bridging): offloading is not supported with modern authentication.")
+			a.add(tlsOffload.Failed(a.subject).Explain("The server says {diagnostic}.", crossprem.Val("diagnostic", d.String())))
 			break
 		}
 	}
 }
 
-// hasModern tells whether the URL would take Bearer tokens if modern
+// issuer judges the sign-in service that the Bearer challenge names.
+func (a *assessment) issuer(r *Result) {
+	i := r.Issuer
+	if i == nil || r.Modern != ModernOn {
+		return
+	}
+	from := crossprem.Val("issuer", cmp.Or(strings.TrimSpace(i.AuthorizationURI+" "+strings.Join(i.TrustedIssuers, ", ")), "nothing but its kind"))
+	tenant := crossprem.Val("tenant", cmp.Or(i.Tenant, "not named"))
+	switch i.Kind {
+	case KindEntra:
+		a.add(issuerUnrecognized.Passed(a.subject).Explain("Tokens come from Entra ID, tenant {tenant}: the challenge names {issuer}.", tenant, from))
+	case KindADFS:
+		a.add(issuerUnrecognized.Passed(a.subject).Explain("Tokens come from AD FS: the challenge names {issuer}.", from))
+	case KindOther:
+		a.add(issuerUnrecognized.Failed(a.subject).Explain("The challenge names {issuer}.", from))
+	default:
+		a.add(issuerUnrecognized.Unknown(a.subject, "").Explain("The challenge names {issuer}, which says nothing about who that is.", from))
+	}
+}
+
+// hasModern reports whether the URL would take Bearer tokens if modern
 // authentication were on. Outlook Anywhere, the migration endpoint and the
 // Windows endpoints of AD FS never do.
 func hasModern(target string) bool {
@@ -246,38 +307,40 @@ func hasModern(target string) bool {
 
 // front judges what seems to answer in place of the server itself.
 func (a *assessment) front(r *Result) {
+	answered := crossprem.Val("statuses", statuses(r))
 	anonymous, _ := r.Answered(StepAnonymous)
 	for _, step := range []Step{StepEmptyBearer, StepMailbox} {
 		answer, ok := r.Answered(step)
 		if ok && answer.Status == http.StatusOK && anonymous.Status == http.StatusUnauthorized {
-			a.failed("bearer-accepted-empty", statuses(r), "Something answers in place of Exchange. Look at what publishes this URL.")
+			a.add(bearerAcceptedEmpty.Failed(a.subject).Explain("The steps were answered with {statuses}.", answered))
 			break
 		}
 	}
 	for _, answer := range r.Answers {
 		challenges, _ := ParseChallenges(answer.Header)
 		if answer.Status == http.StatusUnauthorized && len(challenges) == 0 {
-			a.failed("challenge-missing", answer.Step.String()+": status 401 without WWW-Authenticate", "Look for a proxy that removes the field.")
+			a.add(challengeMissing.Failed(a.subject).Explain("The step {step} was answered with status 401, without the field WWW-Authenticate.", crossprem.Val("step", answer.Step)))
 			break
 		}
 	}
 	for _, answer := range r.Answers {
 		if _, warnings := ParseChallenges(answer.Header); len(warnings) > 0 {
-			a.failed("challenge-malformed", fmt.Sprintf("%s: %v", answer.Step, warnings[0]), "")
+			a.add(challengeMalformed.Failed(a.subject).Explain("The answer to the step {step} has {place}.", crossprem.Val("step", answer.Step), crossprem.Val("place", warnings[0].String())))
 			break
 		}
 	}
 	if anonymous.Status >= 300 && anonymous.Status < 400 && forMailClients(r.Target) {
 		if where, err := url.Parse(anonymous.Header.Get("Location")); err == nil && (entraHost.MatchString(where.Hostname()) || adfsPath.MatchString(where.Path)) {
-			a.failed("preauthentication", "anonymous: redirected to "+anonymous.location(), "Publish this URL without pre-authentication: mail clients cannot follow a browser's sign-in.")
+			a.add(preauthentication.Failed(a.subject).Explain("The anonymous request was redirected to {location}.", crossprem.Val("location", anonymous.location())))
 		}
 	}
 	if u, err := url.Parse(r.Target); err == nil && strings.HasSuffix(strings.ToLower(u.Path), "/windowstransport") && challenged(r) {
-		a.failed("windows-transport-public", statuses(r)+"; schemes: "+schemeList(r.Schemes), "Where this URL can be reached from the Internet, turn it off on the proxy: Set-AdfsEndpoint -TargetAddressPath "+u.Path+" -Proxy $false")
+		a.add(windowsTransportPublic.Failed(a.subject).Explain("The steps were answered with {statuses}; the challenges name {schemes}.", answered, crossprem.Val("schemes", schemeList(r.Schemes))).
+			WithRemedy("Where this URL can be reached from the Internet, turn it off on the proxy: Set-AdfsEndpoint -TargetAddressPath " + shorten(u.Path) + " -Proxy $false"))
 	}
 }
 
-// forMailClients tells whether programs rather than browsers ask the URL.
+// forMailClients reports whether programs rather than browsers ask the URL.
 func forMailClients(target string) bool {
 	u, err := url.Parse(target)
 	if err != nil {
@@ -297,32 +360,31 @@ func (a *assessment) ntlm(r *Result) {
 		return
 	}
 	// A server binds, or does not, when somebody signs in.
-	where := "on an Exchange server HealthChecker.ps1 lists it for each virtual directory"
+	where := "On an Exchange server HealthChecker.ps1 lists it for each virtual directory."
 	if adfsTarget(r.Target) {
-		where = "on an AD FS server Get-AdfsProperties lists it as ExtendedProtectionTokenCheck"
+		where = "On an AD FS server Get-AdfsProperties lists it as ExtendedProtectionTokenCheck."
 	}
-	a.unknown("extended-protection-off", "Whether Extended Protection binds Windows authentication to the TLS connection is not known",
-		"it cannot be seen without signing in; "+where+". Behind a proxy that ends TLS it works only if both ends have the same certificate.")
+	a.add(extendedProtectionOff.Unknown(a.subject,
+		"Extended Protection cannot be seen without signing in. "+where+" Behind a proxy that ends TLS it works only if both ends have the same certificate."))
 	if r.NTLM == nil {
-		a.unknown("ntlm-internal-names", "Whether NTLM tells internal names is not known", "the server offers Windows authentication, but sent no NTLM challenge")
+		a.add(ntlmInternalNames.Unknown(a.subject, "The server offers Windows authentication, but sent no NTLM challenge."))
 		return
 	}
+	version := crossprem.Val("windows", cmp.Or(r.NTLM.Version.String(), "not told"))
 	if names := r.NTLM.InternalNames(); len(names) > 0 {
-		detail := strings.Join(names, ", ")
-		if v := r.NTLM.Version.String(); v != "" {
-			detail += "; version " + v
-		}
-		a.failed("ntlm-internal-names", detail, "Offer Windows authentication inside the network only. Where it must be public, require Extended Protection, so that at least it cannot be relayed.").Sources = []string{sourceNTLM, sourceExtended}
+		a.add(ntlmInternalNames.Failed(a.subject).Explain("The NTLM challenge tells the names {names}; the version of Windows is {windows}.", crossprem.Val("names", names), version))
 	} else {
-		a.passed("ntlm-internal-names", "The NTLM challenge holds no names", "")
+		a.add(ntlmInternalNames.Passed(a.subject).Explain("The NTLM challenge tells no name of a computer, a domain or a forest; the version of Windows is {windows}.", version))
 	}
-	switch skew, ok := r.NTLM.Skew(); {
+	skew, ok := r.NTLM.Skew()
+	told := crossprem.Val("skew", skew.Round(time.Second))
+	switch {
 	case !ok:
-		a.unknown("ntlm-clock-skew", "The server's clock is not known", "the NTLM challenge does not tell the time")
+		a.add(ntlmClockSkew.Unknown(a.subject, "The time of the server or of the answer is missing: the NTLM challenge need not tell it."))
 	case skew.Abs() > kerberosTolerance:
-		a.failed("ntlm-clock-skew", fmt.Sprintf("the server's clock differs by %v", skew.Round(time.Second)), "Compare both clocks with the domain's time source: w32tm /query /status")
+		a.add(ntlmClockSkew.Failed(a.subject).Explain("The server's clock is ahead of ours by {skew}.", told))
 	default:
-		a.passed("ntlm-clock-skew", "The server's clock agrees with ours", fmt.Sprintf("difference %v", skew.Round(time.Second)))
+		a.add(ntlmClockSkew.Passed(a.subject).Explain("The server's clock is ahead of ours by {skew}; up to five minutes either way are tolerated.", told))
 	}
 }
 
@@ -330,19 +392,16 @@ func (a *assessment) tls(r *Result) {
 	switch {
 	case r.TLS == nil:
 	case r.TLS.Trusted:
-		a.passed("endpoint-tls-untrusted", "The certificate of the URL is trusted", "")
+		a.add(endpointTLSUntrusted.Passed(a.subject).Explain("The chain leads to a known root and names the host."))
 	default:
-		detail := "no reason known"
-		if r.TLS.Distrust != nil {
-			detail = printable(r.TLS.Distrust.Error())
-		}
-		f := a.failed("endpoint-tls-untrusted", detail, "Install a certificate that names this host and leads to an authority that clients trust. Who answers here need not be your server.")
+		f := endpointTLSUntrusted.Failed(a.subject).Explain("The chain is not trusted: {reason}.", crossprem.Val("reason", r.TLS.reason()))
 		if named := (x509.HostnameError{}); r.Server.Kind == KindExchangeOnline && errors.As(r.TLS.Distrust, &named) {
 			// autodiscover.contoso.test as an alias of Exchange Online: clients
 			// come by its redirect on port 80.
-			f.Severity = crossprem.Warning
-			f.Remedy = "If this name is an alias of Exchange Online, clients find it by redirect, and nothing needs to be done. Otherwise find out who answers here."
+			f = f.AtMost(crossprem.Warning).
+				WithRemedy("If this name is an alias of Exchange Online, clients find it by redirect, and nothing needs to be done. Otherwise find out who answers here.")
 		}
+		a.add(f)
 	}
 }
 
