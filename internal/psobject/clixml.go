@@ -72,14 +72,19 @@ func (r *clixmlReader) token() (xml.Token, error) {
 	}
 }
 
-// documents reads all Objs elements.
+// documents reads all Objs elements. What one root holds is what one pipeline
+// wrote, so that outputs without a command are one.
 func (r *clixmlReader) documents() ([]Output, error) {
+	var outputs []Output
 	out := Output{}
 	within := false
 	for {
 		token, err := r.token()
 		if errors.Is(err, io.EOF) && !within {
-			return []Output{out}, nil
+			if len(outputs) == 0 || len(out.Objects) > 0 || len(out.Lines) > 0 || out.Failed {
+				outputs = append(outputs, out)
+			}
+			return outputs, nil
 		}
 		if err != nil {
 			return nil, err
@@ -102,9 +107,14 @@ func (r *clixmlReader) documents() ([]Output, error) {
 				return nil, err
 			}
 			out.Failed = out.Failed || attribute(token, "S") == "Error"
-			one := outputOf("", Value{State: v.State, List: []Value{v}})
-			out.Objects = append(out.Objects, one.Objects...)
-			out.Lines = append(out.Lines, one.Lines...)
+			for _, one := range outputsOf(v) {
+				if one.Command != "" {
+					outputs = append(outputs, one)
+					continue
+				}
+				out.Objects = append(out.Objects, one.Objects...)
+				out.Lines = append(out.Lines, one.Lines...)
+			}
 		}
 	}
 }
@@ -200,7 +210,10 @@ func (r *clixmlReader) value(e xml.StartElement, level int) (Value, error) {
 	case "SS": // a secure string: even encrypted it is nobody's business
 		_, err := r.text()
 		return Value{State: Cut}, err
-	case "S", "DT", "TS", "G", "URI", "Version", "XD", "SBK", "BA", "ToString":
+	case "TS":
+		s, err := r.text()
+		return scalarOf(durationText(s)), err
+	case "S", "DT", "G", "URI", "Version", "XD", "SBK", "BA", "ToString":
 		s, err := r.text()
 		return scalarOf(s), err
 	default:
@@ -228,7 +241,7 @@ func (r *clixmlReader) object(e xml.StartElement, level int) (Value, error) {
 		var err error
 		switch e.Name.Local {
 		case "TN":
-			object.Types, err = r.typeNames()
+			object.Types, err = r.readTypes()
 			r.types[attribute(e, "RefId")] = object.Types
 		case "TNRef":
 			object.Types = r.types[attribute(e, "RefId")]
@@ -320,7 +333,7 @@ func (r *clixmlReader) entry(object *Object, level int) error {
 	return err
 }
 
-func (r *clixmlReader) typeNames() ([]string, error) {
+func (r *clixmlReader) readTypes() ([]string, error) {
 	var names []string
 	err := r.children(func(e xml.StartElement) error {
 		if e.Name.Local != "T" {

@@ -45,7 +45,11 @@ func (p *parser) parseConsole(text string, line int) ([]Output, error) {
 		if !asked && strings.TrimSpace(body) == "" {
 			return nil
 		}
-		if looksLikeXML(body) || looksLikeJSON(body) {
+		_, _, isCSV, err := (&parser{}).parseCSV(body, begun)
+		if err != nil {
+			return err
+		}
+		if looksLikeXML(body) || looksLikeJSON(body) || isCSV {
 			parsed, err := p.parse(body, begun)
 			if err != nil {
 				return err

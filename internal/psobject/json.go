@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"strings"
 )
 
@@ -52,49 +51,69 @@ func (p *parser) parseJSON(text string, line int) ([]Output, error) {
 			}
 			return nil, lineError(line+strings.Count(text[:at], "\n"), err)
 		}
-		if r.deepest >= 2 {
-			markFlattened(&v, 0, r.deepest)
-		}
+		markJoined(&v, 0, r.deepest)
 		outputs = append(outputs, outputsOf(v)...)
 	}
 	return outputs, nil
 }
 
-var cmdletName = regexp.MustCompile(`^[A-Z][A-Za-z]*-[A-Za-z][A-Za-z0-9]*$`)
-
-// outputsOf makes outputs of a whole document: of a bundle one for each key.
+// outputsOf makes outputs of a whole document: of a bundle, which has cmdlets
+// as keys, one for each. A list may hold several bundles.
 func outputsOf(v Value) []Output {
-	bundle := v.Object != nil && len(v.Object.Properties) > 0
-	if bundle {
-		for _, p := range v.Object.Properties {
-			bundle = bundle && cmdletName.MatchString(p.Name)
+	if v.List != nil && len(v.List) > 0 {
+		var outputs []Output
+		for _, e := range v.List {
+			if !isBundle(e) {
+				outputs = nil
+				break
+			}
+			outputs = append(outputs, outputsOf(e)...)
+		}
+		if outputs != nil {
+			return outputs
 		}
 	}
-	if !bundle {
+	if !isBundle(v) {
 		return []Output{outputOf("", v)}
 	}
 	var outputs []Output
 	for _, p := range v.Object.Properties {
-		outputs = append(outputs, outputOf(p.Name, p.Value))
+		outputs = append(outputs, outputOf(properCommand(p.Name), p.Value))
 	}
 	return outputs
 }
 
-// outputOf makes an output of the value of one command.
-func outputOf(command string, v Value) Output {
-	out := Output{Command: command}
-	all := v.List
-	if all == nil {
-		all = []Value{v}
+// isBundle reports whether v is a table of commands and what they printed.
+func isBundle(v Value) bool {
+	if v.Object == nil || len(v.Object.Properties) == 0 {
+		return false
 	}
-	for _, e := range all {
-		switch {
-		case e.Object != nil:
-			out.Objects = append(out.Objects, *e.Object)
-		case e.Text != "":
-			out.Lines = append(out.Lines, e.Text)
+	for _, p := range v.Object.Properties {
+		if !isCmdlet(p.Name) {
+			return false
 		}
 	}
+	return true
+}
+
+// outputOf makes an output of the value of one command. Lists in lists are
+// what a pipeline would have gone through.
+func outputOf(command string, v Value) Output {
+	out := Output{Command: command}
+	var add func(v Value)
+	add = func(v Value) {
+		switch {
+		case v.List != nil:
+			for _, e := range v.List {
+				add(e)
+			}
+		case v.Object != nil:
+			out.Objects = append(out.Objects, *v.Object)
+		case v.Text != "":
+			out.Lines = append(out.Lines, v.Text)
+		}
+	}
+	add(v)
 	return out
 }
 
@@ -222,28 +241,44 @@ func unwrapped(object *Object) Value {
 	return Value{State: Present, Text: named.Text, Number: inner.Number}
 }
 
-// depthCut tells that ConvertTo-Json reached its -Depth and wrote an object,
-// or the name of its type, as text.
+// depthCut reports whether ConvertTo-Json reached its -Depth and wrote an
+// object, or the name of its type, as text.
 func depthCut(s string) bool {
-	if strings.HasPrefix(s, "@{") && strings.HasSuffix(s, "}") {
-		return true
-	}
-	return strings.HasPrefix(s, "System.") && !strings.ContainsAny(s, " \t\n") &&
-		(strings.HasSuffix(s, "[]") || strings.HasPrefix(s, "System.Collections."))
+	return strings.HasPrefix(s, "@{") && strings.HasSuffix(s, "}") || typeNames(s)
 }
 
-// markFlattened marks the texts directly within the deepest objects: there
+// typeNames reports whether s is what ToString gives for lists and
+// dictionaries, the names of their types, or several of these.
+func typeNames(s string) bool {
+	if !strings.HasPrefix(s, "System.") && !strings.Contains(s, "`") {
+		return false
+	}
+	for _, name := range strings.Fields(s) {
+		generic := strings.Contains(name, "`") && strings.HasSuffix(name, "]") && strings.Contains(name, "[")
+		if !generic && !(strings.HasPrefix(name, "System.") && (strings.HasSuffix(name, "[]") || strings.HasPrefix(name, "System.Collections."))) {
+			return false
+		}
+	}
+	return true
+}
+
+// markJoined marks the texts directly within the deepest objects and lists: there
 // ConvertTo-Json joins a list with blanks and says nothing, if its -Depth was
 // reached.
-func markFlattened(v *Value, level, deepest int) {
+func markJoined(v *Value, level, deepest int) {
 	for i := range v.List {
-		markFlattened(&v.List[i], level+1, deepest)
+		if level == deepest && v.List[i].Number == "" {
+			v.List[i].joined = joinedByBlanks
+		}
+		markJoined(&v.List[i], level+1, deepest)
 	}
 	if v.Object != nil {
 		for i := range v.Object.Properties {
 			inner := &v.Object.Properties[i].Value
-			inner.flattened = level == deepest && inner.Number == ""
-			markFlattened(inner, level+1, deepest)
+			if level == deepest && inner.Number == "" {
+				inner.joined = joinedByBlanks
+			}
+			markJoined(inner, level+1, deepest)
 		}
 	}
 }

@@ -103,8 +103,28 @@ type Value struct {
 	List   []Value // a list; not nil, if empty
 	Object *Object // an object or a dictionary
 
-	order     dateOrder // what other dates of the same input say
-	flattened bool      // perhaps a list that ConvertTo-Json joined with blanks, at its -Depth
+	order  dateOrder // what other dates of the same input say
+	joined joining   // it may be a list of which a text was made
+}
+
+// A joining tells how a text was made of a list, if it is one.
+type joining uint8
+
+const (
+	notJoined      joining = iota
+	joinedByBlanks         // by ConvertTo-Json, at its -Depth
+	joinedByCommas         // by Export-Csv
+)
+
+// holds reports whether a text may be several elements.
+func (j joining) holds(s string) bool {
+	switch j {
+	case joinedByBlanks:
+		return strings.ContainsAny(s, " \t")
+	case joinedByCommas:
+		return strings.Contains(s, ", ")
+	}
+	return false
 }
 
 // Objects returns the objects of all outputs.
@@ -195,7 +215,7 @@ func (v Value) AsStrings() ([]string, State) {
 			return nil, state
 		case s == "":
 			return nil, Present
-		case v.flattened && strings.ContainsAny(s, " \t"):
+		case v.joined.holds(s):
 			return nil, Cut
 		}
 		return []string{s}, Present
@@ -330,6 +350,16 @@ func (p *parser) parse(text string, line int) ([]Output, error) {
 		return p.parseCLIXML(text, line)
 	case looksLikeJSON(text):
 		return p.parseJSON(text, line)
+	}
+	if out, n, ok, err := p.parseCSV(text, line); err != nil {
+		return nil, err
+	} else if ok {
+		outputs := []Output{out}
+		if strings.TrimSpace(text[n:]) == "" {
+			return outputs, nil
+		}
+		rest, err := p.parse(text[n:], line+strings.Count(text[:n], "\n"))
+		return append(outputs, rest...), err
 	}
 	return p.parseConsole(text, line)
 }
