@@ -79,19 +79,38 @@ type pasted struct {
 	warnings []string
 	strange  int // lines that are no fields
 
-	open    bool   // the last answer takes fields
-	request bool   // the lines are those of a request
-	table   string // the first column of PowerShell's table that the lines stand in
+	section section
+	open    bool   // the last answer takes fields; a request may stand between them
+	column  string // in a table, the name of its first column
 	indent  string // blanks before every line
 
-	// The field that is being read: its name, or "" if there is none, its
-	// lines, and how many bytes and quotes they hold. An odd number of quotes
-	// tells that a quoted string goes on.
+	// The field that is being read: its lines, and how many bytes and quotes
+	// they hold. An odd number of quotes means that a quoted string goes on.
+	field        fieldState
 	name         string
+	nameLine     int // the line of the name
 	lines        []string
 	size, quotes int
-	bare         int // the line of the name if it has no colon, as Firefox copies it: the value is folded then
 }
+
+// A section is what the lines are that are being read.
+type section uint8
+
+const (
+	sectionFields  section = iota // fields of an answer
+	sectionRequest                // those of a request, which are skipped
+	sectionTable                  // rows of a table of PowerShell
+)
+
+// A fieldState is how far a field is read.
+type fieldState uint8
+
+const (
+	fieldNone  fieldState = iota // none is being read
+	fieldBare                    // a name without a colon, as Firefox copies it: the value must be folded
+	fieldEmpty                   // a name with its colon, and no value yet: it may be on the next line
+	fieldValue                   // name and value; more may be folded or wrapped
+)
 
 // Names of fields that are none: the status as browsers and PowerShell show
 // it, and whatever else they put among the fields.
@@ -114,63 +133,85 @@ var (
 
 // read takes one line without its end and the blanks before that.
 func (p *pasted) read(number int, line string) {
-	switch {
-	case strings.HasPrefix(line, "> "), line == ">", strings.HasPrefix(line, "* "), line == "*",
-		strings.HasPrefix(line, "{ ["), strings.HasPrefix(line, "} ["): // curl, about the request and the body
+	line, ok := untrace(line)
+	if !ok {
 		return
-	case line == "<", strings.HasPrefix(line, "< "):
-		line = strings.TrimPrefix(line[1:], " ")
 	}
 	text := strings.TrimLeft(line, " \t")
 	blanks := line[:len(line)-len(text)]
 	if traced, ok := strings.CutPrefix(text, offset); ok {
 		text = strings.TrimLeft(traced, " \t")
 	}
-	if status, ok := statusLine(text); ok {
-		p.begin(blanks)
-		p.answers[len(p.answers)-1].Status = status
-		return
-	}
-	heading := headings.FindStringSubmatch(text)
-	switch {
-	case text == "":
-		p.end()
-		p.open, p.request, p.table = false, false, ""
-		return
-	case heading != nil:
-		p.end()
-		p.request = strings.EqualFold(heading[1], "request")
-		return
-	case requestLine.MatchString(text):
-		p.end()
-		p.open, p.request = false, true
-	}
-	if p.request {
+	if p.boundary(blanks, text) || p.section == sectionRequest {
 		return
 	}
 	if !strings.HasPrefix(blanks, p.indent) {
 		p.indent = ""
 	}
-	folded := len(blanks) > len(p.indent)
-	if folded && p.name != "" {
-		p.bare = 0
-		p.more(text)
-		return
-	} else if folded {
+	if len(blanks) > len(p.indent) {
+		if p.field != fieldNone {
+			p.more(text) // folded
+			return
+		}
 		p.indent = blanks
 	}
-	if p.bare > 0 {
+	if p.field == fieldBare {
 		p.end()
 	}
 	if head := tableHead.FindStringSubmatch(text); head != nil {
 		p.end()
-		p.table = head[1]
+		p.section, p.column = sectionTable, head[1]
 		return
 	}
-	if p.table != "" {
+	if p.section == sectionTable {
 		p.row(number, text)
 		return
 	}
+	p.line(number, len(line), text)
+}
+
+// untrace cuts off what curl puts before a line of the answer. It returns
+// false for a line about the request or about the connection.
+func untrace(line string) (rest string, ok bool) {
+	switch {
+	case strings.HasPrefix(line, "> "), line == ">", strings.HasPrefix(line, "* "), line == "*",
+		strings.HasPrefix(line, "{ ["), strings.HasPrefix(line, "} ["):
+		return "", false
+	case line == "<", strings.HasPrefix(line, "< "):
+		line = strings.TrimPrefix(line[1:], " ")
+	}
+	return line, true
+}
+
+// boundary reads a line at which another section begins, and returns false for
+// one that is none.
+func (p *pasted) boundary(blanks, text string) bool {
+	status, isStatus := statusLine(text)
+	heading := headings.FindStringSubmatch(text)
+	switch {
+	case isStatus:
+		p.begin(blanks)
+		p.answers[len(p.answers)-1].Status = status
+	case text == "":
+		p.end()
+		p.section, p.open = sectionFields, false
+	case heading != nil:
+		p.end()
+		p.section = sectionFields
+		if strings.EqualFold(heading[1], "request") {
+			p.section = sectionRequest
+		}
+	case requestLine.MatchString(text):
+		p.end()
+		p.section, p.open = sectionRequest, false
+	default:
+		return false
+	}
+	return true
+}
+
+// line reads a line of length bytes in a section of fields.
+func (p *pasted) line(number, length int, text string) {
 	name, value, isField := strings.Cut(text, ":")
 	if name == "" { // as in ":status: 401"
 		name, value, isField = strings.Cut(text[1:], ":")
@@ -180,9 +221,9 @@ func (p *pasted) read(number int, line string) {
 	isField = isField && isName(strings.TrimPrefix(strings.ReplaceAll(name, " ", ""), ":"))
 	status, isRaw := statusLine(value)
 	switch {
-	case p.name != "" && p.size == 0 && !(isField && (value == "" || strings.HasSuffix(text, " "+value))):
+	case p.field == fieldEmpty && !(isField && (value == "" || strings.HasSuffix(text, " "+value))):
 		p.more(text) // the value after a line with the name alone; "https://…" is no field
-	case p.name != "" && !isField && (p.quotes%2 == 1 || strings.HasSuffix(p.lines[len(p.lines)-1], ",") || parameter.MatchString(text)):
+	case p.field == fieldValue && !isField && (p.quotes%2 == 1 || strings.HasSuffix(p.lines[len(p.lines)-1], ",") || parameter.MatchString(text)):
 		p.more(text) // wrapped
 	case isRaw && strings.EqualFold(name, "RawContent"):
 		// PowerShell's list of the properties of an answer holds the answer as
@@ -190,13 +231,13 @@ func (p *pasted) read(number int, line string) {
 		if p.end(); p.open {
 			p.answers = p.answers[:len(p.answers)-1]
 		}
-		p.begin(strings.Repeat(" ", len(line)-len(value)))
+		p.begin(strings.Repeat(" ", length-len(value)))
 		p.answers[len(p.answers)-1].Status = status
 	case isField:
-		p.field(number, name, value)
+		p.start(number, name, value)
 	case isName(text):
-		p.field(number, text, "")
-		p.bare = number
+		p.start(number, text, "")
+		p.field = fieldBare
 	default:
 		p.end()
 		p.unread(number)
@@ -206,12 +247,12 @@ func (p *pasted) read(number int, line string) {
 // begin begins an answer of which every line is indented with blanks.
 func (p *pasted) begin(blanks string) {
 	p.end()
-	p.open, p.request, p.table, p.indent = true, false, "", blanks
+	p.section, p.open, p.indent = sectionFields, true, blanks
 	p.answers = append(p.answers, Answer{Header: http.Header{}})
 }
 
-// field begins a field.
-func (p *pasted) field(number int, name, value string) {
+// start begins a field.
+func (p *pasted) start(number int, name, value string) {
 	p.end()
 	switch strings.ToLower(strings.ReplaceAll(name, " ", "")) {
 	case ":status", "status", "statuscode":
@@ -219,7 +260,7 @@ func (p *pasted) field(number int, name, value string) {
 			name = statusField
 		}
 	case ":authority", ":method", ":path", ":scheme":
-		p.open, p.request = false, true
+		p.section, p.open = sectionRequest, false
 		return
 	}
 	if name != statusField && !isName(name) {
@@ -229,7 +270,7 @@ func (p *pasted) field(number int, name, value string) {
 		}
 		name = notField // such as "Request URL:", and its value on the next line
 	}
-	p.name = name
+	p.field, p.name, p.nameLine = fieldEmpty, name, number
 	p.more(value)
 }
 
@@ -244,17 +285,19 @@ func (p *pasted) row(number int, text string) {
 		return
 	}
 	name, value, _ := strings.Cut(text, " ")
-	if p.table == "Scheme" {
+	if p.column == "Scheme" {
 		name, value = "WWW-Authenticate", name+" "+strings.TrimSpace(value)
 	}
 	value = strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(value), "{"), "}") // around lists
-	p.field(number, name, strings.TrimSpace(value))
+	p.start(number, name, strings.TrimSpace(value))
 }
 
 // more adds a line to the field.
 func (p *pasted) more(line string) {
 	p.lines = append(p.lines, line)
-	p.size += len(line)
+	if p.size += len(line); p.size > 0 {
+		p.field = fieldValue
+	}
 	p.quotes += strings.Count(line, `"`)
 }
 
@@ -267,12 +310,12 @@ func (p *pasted) unread(number int) {
 
 // end ends the field that is being read, if any.
 func (p *pasted) end() {
-	if p.bare > 0 {
-		p.unread(p.bare)
-		p.name, p.bare = "", 0
+	if p.field == fieldBare {
+		p.unread(p.nameLine)
+		p.name = ""
 	}
 	name, value := http.CanonicalHeaderKey(p.name), strings.Trim(strings.Join(p.lines, " "), " \t")
-	p.name, p.lines, p.size, p.quotes = "", nil, 0, 0
+	p.field, p.name, p.lines, p.size, p.quotes = fieldNone, "", nil, 0, 0
 	switch name {
 	case "", notField, "Authorization", "Proxy-Authorization", "Cookie":
 		return
