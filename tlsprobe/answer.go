@@ -26,11 +26,13 @@ const (
 // What a stranger may make us keep.
 const (
 	maxRecord   = 1<<14 + 2048 // RFC 5246 §6.2.3
-	maxAnswer   = 256 << 10    // of a whole first flight, framing included
+	maxAnswer   = 512 << 10    // of a whole first flight, framing included
 	maxMessage  = 128 << 10
 	maxWarnings = 16
-	maxBanner   = 256 // of another protocol
-	maxChain    = 16
+	maxBanner   = 256       // of another protocol
+	maxChain    = 256 << 10 // bytes of the list of certificates; crypto/tls has the same limit
+
+	maxCertificates = 1024
 )
 
 // A kind tells what the first bytes of a server were.
@@ -56,6 +58,7 @@ type answer struct {
 	alert    Alert    // if alerted
 	protocol string   // if foreign
 	certs    [][]byte // of the Certificate message, if read; DER
+	certsCut bool     // there were more, beyond a limit
 	proof    *proof   // of TLS 1.2: what was signed, if read
 	asksCert bool     // there was a CertificateRequest in plain text
 	partial  bool     // there were bytes, and the end came in the middle
@@ -230,7 +233,14 @@ func (r *answerReader) alert(level uint8, number Alert) {
 func (r *answerReader) parse() {
 	for len(r.messages) >= 4 && !r.done {
 		size := int(r.messages[1])<<16 | int(r.messages[2])<<8 | int(r.messages[3])
-		if size > maxMessage {
+		if r.messages[0] == messageCertificate && r.ans.kind == chosen && size > maxChain {
+			if len(r.messages) >= 4+maxChain {
+				r.certificates(r.messages[4:4+maxChain], true)
+				r.done = true
+			}
+			return
+		}
+		if size > maxMessage && (r.messages[0] != messageCertificate || r.ans.kind != chosen) {
 			r.stop(malformed)
 			return
 		}
@@ -258,7 +268,7 @@ func (r *answerReader) message(number uint8, body cryptobyte.String) {
 	}
 	switch number {
 	case messageCertificate:
-		r.certificates(body)
+		r.certificates(body, false)
 	case messageKeyExchange:
 		if r.ans.version == TLS12 {
 			r.ans.proof = newProof(r.ans.suite, r.random, body)
@@ -342,14 +352,27 @@ func (r *answerReader) serverHello(body cryptobyte.String) bool {
 	return true
 }
 
-func (r *answerReader) certificates(body cryptobyte.String) {
+// certificates reads the list of a Certificate message, of which the end may
+// be missing.
+func (r *answerReader) certificates(body cryptobyte.String, cut bool) {
 	var list cryptobyte.String
-	if r.ans.certs != nil || !body.ReadUint24LengthPrefixed(&list) {
+	switch {
+	case r.ans.certs != nil:
+		return
+	case cut:
+		list = body
+		list.Skip(3)
+		r.ans.certsCut = true
+	case !body.ReadUint24LengthPrefixed(&list):
 		return
 	}
-	for !list.Empty() && len(r.ans.certs) < maxChain {
+	for !list.Empty() {
 		var der cryptobyte.String
 		if !list.ReadUint24LengthPrefixed(&der) {
+			return
+		}
+		if len(r.ans.certs) == maxCertificates {
+			r.ans.certsCut = true
 			return
 		}
 		r.ans.certs = append(r.ans.certs, bytes.Clone(der))

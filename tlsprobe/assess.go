@@ -2,10 +2,6 @@ package tlsprobe
 
 import (
 	"cmp"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -15,41 +11,6 @@ import (
 	"github.com/crossprem/crossprem"
 )
 
-// A Role tells what a server is for, which decides what is wrong with it.
-type Role uint8
-
-const (
-	AnyServer         Role = iota // no more than what holds for all servers
-	MicrosoftEndpoint             // a host of Microsoft's, seen from the customer's network
-	OnPremExchange                // a server that Exchange Online or Outlook reaches: Exchange, Edge Transport, a proxy in front
-)
-
-var roleNames = [...]string{AnyServer: "any", MicrosoftEndpoint: "microsoft", OnPremExchange: "exchange"}
-
-// String returns "any", "microsoft" or "exchange", and "Role(9)" for a value
-// that is none of the constants.
-func (r Role) String() string {
-	if int(r) < len(roleNames) {
-		return roleNames[r]
-	}
-	return fmt.Sprintf("Role(%d)", uint8(r))
-}
-
-// RoleOf returns MicrosoftEndpoint for the host of target, a host:port, if the
-// table of endpoints has it, and AnyServer otherwise.
-func RoleOf(target string) Role {
-	host, port, err := net.SplitHostPort(target)
-	if err == nil && len(endpointsOf(host, port)) > 0 {
-		return MicrosoftEndpoint
-	}
-	return AnyServer
-}
-
-const (
-	expiryWarning  = 30 * 24 * time.Hour // a certificate should have been replaced by then
-	expiryCritical = 7 * 24 * time.Hour
-)
-
 // The days since which Microsoft's side no longer speaks TLS 1.0 and 1.1, from
 // the timeline: Office 365 at large, and mail flow.
 var (
@@ -57,36 +18,50 @@ var (
 	mailFlowBegin  = time.Date(2021, 1, 11, 0, 0, 0, 0, time.UTC)
 )
 
+// popImapFrom is the first day on which the legacy endpoints of POP3 and IMAP4
+// may refuse TLS 1.0 and 1.1.
+var popImapFrom = time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+
 // Assess judges what r and r.Others show for a server of the given role, on
-// the day at. What could not be seen yields findings with status Unknown. The
-// findings are the worst first: failed, then unknown, then passed, and within
-// them by severity.
+// the day at. What could not be seen yields findings with status Unknown, and
+// a nil Result one. The subject is the target; the part is the address, where
+// the name has several, and the server name, where it is not that of the
+// target. The findings are the worst first.
 func Assess(r *Result, role Role, at time.Time) []crossprem.Finding {
+	if r == nil {
+		return []crossprem.Finding{ruleSpoken.Unknown("no target", "There is no result to judge.")}
+	}
 	var list []crossprem.Finding
 	for _, one := range r.All() {
-		a := assessment{r: one, role: role, at: at, subject: r.Target}
+		a := assessment{r: one, role: role, at: at, subject: subjectOf(r), part: partOf(one)}
 		if len(r.Others) > 0 {
-			a.subject += " (" + one.Address + ")"
+			a.part = strings.TrimPrefix(a.part+", "+one.Address, ", ")
 		}
 		a.assess()
 		list = append(list, a.findings...)
 	}
 	if len(r.Others) > 0 {
-		list = append(list, compareAddresses(r))
+		list = append(list, compareAddresses(r).WithPart(partOf(r)))
 	}
-	order := func(f crossprem.Finding) int {
-		switch f.Status {
-		case crossprem.Failed:
-			return 0
-		case crossprem.Unknown:
-			return 1
-		}
-		return 2
-	}
-	slices.SortStableFunc(list, func(a, b crossprem.Finding) int {
-		return cmp.Or(order(a)-order(b), int(b.Severity)-int(a.Severity))
-	})
+	slices.SortStableFunc(list, crossprem.WorstFirst)
 	return list
+}
+
+func subjectOf(r *Result) string { return cmp.Or(r.Target, "no target") }
+
+// partOf names the server name that was sent, where it is not the one of the
+// target.
+func partOf(r *Result) string {
+	host, _, err := net.SplitHostPort(r.Target)
+	switch {
+	case err != nil, strings.EqualFold(r.SNI, trimDot(host)):
+		return ""
+	case r.SNI != "":
+		return "server name " + r.SNI
+	case net.ParseIP(strings.SplitN(host, "%", 2)[0]) == nil && r.Class != Unclassified:
+		return "no server name"
+	}
+	return ""
 }
 
 type assessment struct {
@@ -94,160 +69,182 @@ type assessment struct {
 	role     Role
 	at       time.Time
 	subject  string
+	part     string
 	findings []crossprem.Finding
 }
 
-// A verdict is what one rule says about one result.
-type verdict struct {
-	status   crossprem.Status
-	severity crossprem.Severity // if Info, the rule's
-	title    string             // if empty, the rule's
-	detail   string
-	remedy   string
-	due      time.Time
-}
-
-func (a *assessment) add(rule crossprem.Rule, v verdict) {
-	f := crossprem.Finding{
-		Rule: rule.ID, Status: v.status, Severity: rule.Severity, Subject: a.subject, Title: rule.Title,
-		Detail: v.detail, Remedy: v.remedy, Due: v.due, Sources: slices.Clone(rule.Sources),
-	}
-	if v.severity != 0 {
-		f.Severity = v.severity
-	}
-	switch {
-	case v.title != "":
-		f.Title = v.title
-	case v.status == crossprem.Unknown:
-		f.Title = "Not known: " + rule.Title // which says what a failure means
-	}
-	a.findings = append(a.findings, f)
-}
+func (a *assessment) add(f crossprem.Finding) { a.findings = append(a.findings, f.WithPart(a.part)) }
 
 func (a *assessment) assess() {
-	if !a.answers() {
+	if !a.spoken() {
 		return
 	}
 	a.needed()
 	a.old()
 	a.suites()
 	a.oddities()
+	a.clientCertificate()
 	a.certificate()
 	a.inspection()
 	a.retirement()
 }
 
-// answers adds the finding about the class, and tells whether there is more to
-// judge.
-func (a *assessment) answers() bool {
+// spoken adds the finding about the class, and reports whether there is more
+// to judge.
+func (a *assessment) spoken() bool {
 	r := a.r
-	if r.Highest() != 0 {
-		a.add(ruleAnswers, verdict{status: crossprem.Passed, title: "TLS is spoken there", detail: "class " + r.Class.String()})
+	class := crossprem.Val("class", r.Class)
+	if r.answered() {
+		a.add(ruleSpoken.Passed(a.subject).Explain("At least one version is accepted. The class is {class}.", class))
 		return true
 	}
-	detail := "class " + r.Class.String()
+	detail := "The class is " + r.Class.String()
 	if r.Protocol != "" {
 		detail += ", it speaks " + r.Protocol
 	}
 	if r.Detail != "" {
 		detail += ": " + r.Detail
 	}
-	v := verdict{status: crossprem.Failed, detail: detail}
-	switch r.Class {
-	case Unclassified, Silent, Unreachable, ConnectionRefused, Reset, Closed, ProxyRefused:
-		v.status = crossprem.Unknown
-		v.title = "The server could not be asked"
-		v.remedy = "Check name, port, firewall and proxy from this machine, and probe again."
-	case NeedsStartTLS:
-		v.severity = crossprem.Warning
-		v.title = "The server wants STARTTLS first"
-		v.remedy = "Probe again with the dialogue " + r.Protocol + "."
-	case SNINeeded:
-		v.status = crossprem.Unknown
-		v.title = "The server wants another server name"
-		v.remedy = "Probe again with the name that clients use."
-	case StartTLSRefused:
-		v.title = "The server does not turn to TLS"
-		v.remedy = "Give the connector or service a certificate, and look for a firewall that removes STARTTLS from the greeting."
-	case Declined:
-		v.title = "The server declines every version"
-		v.remedy = "Look into the server's log for the alert; on Windows, Schannel events 36874 and 36888."
-		if r.SNI == "" {
-			v.remedy += " No server name was sent: probe again with the name that clients use."
-		}
+	detail += "."
+	failed := ruleSpoken.Failed(a.subject)
+	unknown := func(why, remedy string) {
+		a.add(ruleSpoken.Unknown(a.subject, why).Explain(detail, class).WithRemedy(remedy))
 	}
-	a.add(ruleAnswers, v)
-	if v.status == crossprem.Failed && r.Class == Declined {
-		a.needed()
+	switch r.Class {
+	case NeedsStartTLS:
+		a.add(failed.AtMost(crossprem.Warning).Explain("The server wants STARTTLS first. "+detail, class).WithRemedy("Probe again with the dialogue " + r.Protocol + "."))
+	case NotTLS:
+		a.add(failed.Explain("The server speaks another protocol. "+detail, class))
+	case StartTLSRefused:
+		a.add(failed.Explain("The dialogue before TLS did not lead to TLS. "+detail, class).
+			WithRemedy("Give the connector or service a certificate, and look for a firewall that removes STARTTLS from the greeting."))
+	case SNINeeded:
+		unknown("The server finishes no answer under this server name.", "Probe again with the name that clients use.")
+	case TemporarilyUnavailable:
+		unknown("The server put every connection off.", "Probe again later, or from an address that the server does not limit.")
+	case EHLORefused:
+		unknown("The server refused the name that the probe gave in EHLO.", "Probe again with a name in EHLO that the server accepts.")
+	case Declined:
+		remedy := "Look into the server's log for the alert; on Windows, Schannel events 36874 and 36888."
+		if r.SNI == "" {
+			remedy += " No server name was sent: probe again with the name that clients use."
+		}
+		if a.allRefused() {
+			a.add(failed.Explain("The server declines every version. "+detail, class).WithRemedy(remedy))
+			a.needed()
+			return false
+		}
+		unknown("The server answers every hello with an alert that may be about something else than versions.", remedy)
+	case Reset, Closed:
+		remedy := "Check name, port, firewall and proxy from this machine, and probe again with the name that clients use: a server that knows other names only may cut connections."
+		unknown("Every hello was cut, which may be the server, a device on the way, or an unknown server name.", remedy)
+	default:
+		unknown("The server could not be asked.", "Check name, port, firewall and proxy from this machine, and probe again.")
 	}
 	return false
 }
 
-// evidence tells what the support of versions rests on.
-func (a *assessment) evidence(versions ...Version) string {
-	var parts []string
-	for _, v := range versions {
-		answer := a.r.Versions[v]
-		text := v.String() + " " + answer.Support.String()
-		switch answer.Reason {
-		case NotAsked:
-			text += " (not asked)"
-		case Chosen:
-			text += " (" + answer.Suite.String() + ")"
-		case ChoseLower, ChoseHigher:
-			text += " (the server chose " + answer.Negotiated.String() + ")"
-		case SentAlert:
-			text += fmt.Sprintf(" (alert %d, %s)", *answer.Alert, answer.Alert)
-		case Implied:
-			text += " (implied by the alert to the next higher version)"
-		default:
-			text += " (" + string(answer.Reason)
-			if answer.Lost > 1 {
-				text += fmt.Sprintf(", %d times", answer.Lost)
-			}
-			text += ")"
+func (a *assessment) allRefused() bool {
+	for _, v := range fiveVersions {
+		if answer, asked := a.r.Versions[v]; asked && answer.Support != Refused {
+			return false
 		}
-		parts = append(parts, text)
 	}
-	return strings.Join(parts, "; ")
+	return a.r.Versions[TLS12].Support == Refused
 }
 
-const enable12 = "Enable TLS 1.2 for server and client: Enabled=1 and DisabledByDefault=0 under " +
-	`HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2, ` +
-	"SchUseStrongCrypto=1 and SystemDefaultTlsVersions=1 for .NET in both bitnesses; then restart."
+// evidence tells what the support of v rests on; counts, which differ from one
+// day to the next, only if they are asked for.
+func (a *assessment) evidence(v Version, counts bool) string {
+	answer := a.r.Versions[v]
+	text := answer.Support.String()
+	alert := func(alert *Alert) string {
+		if alert == nil {
+			return "an alert"
+		}
+		return fmt.Sprintf("alert %d, %s", *alert, *alert)
+	}
+	switch answer.Reason {
+	case NotAsked:
+		return text + " (not asked)"
+	case Chosen:
+		return text + " (" + answer.Suite.String() + ")"
+	case ChoseLower, ChoseHigher:
+		return text + " (the server chose " + answer.Negotiated.String() + ")"
+	case SentAlert:
+		return text + " (" + alert(answer.Alert) + ")"
+	case Implied:
+		return text + " (implied by the alert to the next higher version)"
+	case RetryOnly:
+		text += " (a HelloRetryRequest, and then no finished answer"
+		if answer.Alert != nil {
+			text += ": " + alert(answer.Alert)
+		}
+		return text + ")"
+	case AnswersDiffer:
+		var parts []string
+		for _, s := range answer.Samples {
+			part := s.Support.String()
+			switch s.Reason {
+			case SentAlert:
+				part += ", " + alert(s.Alert)
+			case ChoseLower:
+				part += ", the server chose " + s.Negotiated.String()
+			}
+			if counts {
+				part = fmt.Sprintf("%d × %s", s.Count, part)
+			}
+			parts = append(parts, part)
+		}
+		return text + " (" + strings.Join(parts, "; ") + ")"
+	}
+	text += " (" + answer.Reason.String()
+	if counts && answer.Lost > 1 {
+		text += fmt.Sprintf(", %d times", answer.Lost)
+	}
+	return text + ")"
+}
+
+// explain adds what is known of versions to f.
+func (a *assessment) explain(f crossprem.Finding, versions ...Version) crossprem.Finding {
+	for _, v := range versions {
+		name, _ := v.MarshalText()
+		f.Values = append(f.Values, crossprem.Val(string(name), a.evidence(v, false)))
+		f = f.Explain(v.String() + " is " + a.evidence(v, true) + ".")
+	}
+	return f
+}
 
 // needed judges TLS 1.2.
 func (a *assessment) needed() {
 	r := a.r
-	v12, v13 := r.Versions[TLS12], r.Versions[TLS13]
-	v := verdict{detail: a.evidence(TLS12, TLS13)}
+	v12, v13 := r.Versions[TLS12].Support, r.Versions[TLS13].Support
 	switch {
-	case v12.Support == Accepted:
-		v.status, v.title = crossprem.Passed, "TLS 1.2 is accepted"
-	case v13.Support == Accepted:
-		v.status, v.title = crossprem.Passed, "TLS 1.3 is accepted"
-	case v12.Support == Refused:
-		v.status, v.remedy = crossprem.Failed, enable12
+	case v12 == Accepted || v13 == Accepted:
+		a.add(a.explain(ruleNo12.Passed(a.subject), TLS12, TLS13))
+	case v12 == Refused && v13 == Refused:
+		f := a.explain(ruleNo12.Failed(a.subject), TLS12, TLS13)
 		if a.role == OnPremExchange {
-			v.due = office365Begin
+			due := office365Begin
 			if r.StartTLS == SMTP {
-				v.due = mailFlowBegin
+				due = mailFlowBegin
 			}
+			f = f.DueOn(due, a.at)
 		}
 		if a.role == MicrosoftEndpoint {
-			v.remedy = "Microsoft's endpoints accept TLS 1.2: look for a proxy or firewall on the way, and for a wrong address of the name."
+			f = f.WithRemedy("Microsoft's endpoints accept TLS 1.2: look for a proxy or firewall on the way, and for a wrong address of the name.")
 		}
+		a.add(f)
+	default:
+		a.add(a.explain(ruleNo12.Unknown(a.subject, "There is no proof of a refusal."), TLS12, TLS13))
 	}
-	a.add(ruleNo12, v)
-
-	if v13.Support != Accepted {
-		return
-	}
-	switch v12.Support {
-	case Refused:
-		a.add(ruleOnly13, verdict{status: crossprem.Failed, detail: a.evidence(TLS12, TLS13), remedy: enable12})
-	case Unknown:
-		a.add(ruleOnly13, verdict{detail: a.evidence(TLS12, TLS13)})
+	switch {
+	case v12 == Accepted, v13 == Refused:
+		a.add(a.explain(ruleOnly13.Passed(a.subject), TLS12, TLS13))
+	case v12 == Refused && v13 == Accepted:
+		a.add(a.explain(ruleOnly13.Failed(a.subject), TLS12, TLS13))
+	default:
+		a.add(a.explain(ruleOnly13.Unknown(a.subject, "There is no proof of what is accepted and what is refused."), TLS12, TLS13))
 	}
 }
 
@@ -261,26 +258,26 @@ func (a *assessment) old() {
 		if !asked && one.version == SSL20 {
 			continue // only on request
 		}
-		v := verdict{detail: a.evidence(one.version)}
 		switch answer.Support {
 		case Refused:
-			v.status, v.title = crossprem.Passed, one.version.String()+" is refused"
-		case Accepted:
-			v.status = crossprem.Failed
-			v.remedy = "Disable " + one.version.String() + " on the server, after a look at who still uses it: Enabled=0 and DisabledByDefault=1 in Schannel on Windows."
+			a.add(a.explain(one.rule.Passed(a.subject), one.version))
+		case Accepted, Contradictory:
+			f := a.explain(one.rule.Failed(a.subject), one.version).
+				WithRemedy("Disable " + one.version.String() + " on the server, after a look at who still uses it: Enabled=0 and DisabledByDefault=1 in Schannel on Windows.")
 			if a.role == MicrosoftEndpoint {
-				v.remedy = "Microsoft's endpoints refuse it, but for the legacy ones: look for a proxy on the way, which may weaken everybody's connections."
+				f = f.WithRemedy("Microsoft's endpoints refuse it, but for the legacy ones: look for a proxy on the way, which may weaken everybody's connections.")
 				if a.legacy() {
-					v.severity = crossprem.Warning
-					v.remedy = "This endpoint is meant for old clients; move them to one that is not."
+					f = f.AtMost(crossprem.Warning).WithRemedy("This endpoint is meant for old clients; move them to one that is not.")
 				}
 			}
+			a.add(f)
+		default:
+			a.add(a.explain(one.rule.Unknown(a.subject, "There is no answer that decides."), one.version))
 		}
-		a.add(one.rule, v)
 	}
 }
 
-// legacy tells whether the endpoint is documented to take old versions.
+// legacy reports whether the endpoint is documented to take old versions.
 func (a *assessment) legacy() bool {
 	host, port, _ := net.SplitHostPort(a.r.Target)
 	return slices.ContainsFunc(endpointsOf(host, port), func(e Endpoint) bool {
@@ -293,156 +290,93 @@ func (a *assessment) suites() {
 	if answer.Support != Accepted {
 		return
 	}
-	v := verdict{status: crossprem.Passed, title: "TLS 1.2 is accepted with a suite that is not weak", detail: answer.Suite.String()}
-	if answer.Suite.Weak() {
-		switch answer.Strong {
-		case Refused:
-			v = verdict{status: crossprem.Failed, detail: "without weak suites in the hello, TLS 1.2 is refused; with them the server chooses " + answer.Suite.String(),
-				remedy: "Allow ECDHE with AES-GCM, and remove RC4, 3DES, NULL, export and anonymous suites."}
-		case Unknown:
-			v = verdict{detail: "the server chooses " + answer.Suite.String() + "; whether it takes a better one is not known"}
-		default:
-			v.detail = "the server prefers " + answer.Suite.String() + ", and takes a better one when that is all there is"
-		}
+	suite := crossprem.Val("suite", answer.Suite)
+	switch {
+	case !answer.Suite.Weak():
+		a.add(ruleWeak.Passed(a.subject).Explain("The server chooses {suite}.", suite))
+	case answer.Strong == Refused:
+		a.add(ruleWeak.Failed(a.subject).Explain("Without weak suites in the hello, TLS 1.2 is refused; with them the server chooses {suite}.", suite))
+	case answer.Strong == Accepted:
+		a.add(ruleWeak.Passed(a.subject).Explain("The server prefers {suite}, and takes a better one when that is all there is.", suite))
+	default:
+		a.add(ruleWeak.Unknown(a.subject, "Whether the server takes a better suite is not known.").Explain("It chooses {suite}.", suite))
 	}
-	a.add(ruleWeak, v)
 }
 
 func (a *assessment) oddities() {
 	r := a.r
+	stripped := ruleStripped.Failed(a.subject)
 	for _, v := range []Version{TLS13, TLS12} {
 		for _, answer := range r.Versions {
-			if answer.Sentinel == v && r.Versions[v].Support != Accepted {
-				a.add(ruleStripped, verdict{status: crossprem.Failed, detail: "a downgrade sentinel admits to " + v.String() + "; " + a.evidence(v),
-					remedy: "Look for a device between here and the server that filters TLS versions."})
+			if s := r.Versions[v].Support; answer.Sentinel == v && s != Accepted && s != Contradictory {
+				stripped = a.explain(stripped.Explain("A downgrade sentinel admits to "+v.String()+"."), v)
 				break
 			}
 		}
 	}
+	if stripped.Detail != "" {
+		a.add(stripped)
+	} else {
+		a.add(ruleStripped.Passed(a.subject).Explain("Downgrade sentinels were looked for in every ServerHello."))
+	}
+
 	if r.IntolerantOf != 0 {
-		a.add(ruleIntolerant, verdict{status: crossprem.Failed, detail: a.evidence(r.IntolerantOf, r.Highest()),
-			remedy: "Update the server or the device in front of it: current clients offer " + r.IntolerantOf.String() + " and will fail, or connect only after a second try."})
+		a.add(a.explain(ruleIntolerant.Failed(a.subject), r.IntolerantOf, r.Highest()).
+			WithRemedy("Update the server or the device in front of it: current clients offer " + r.IntolerantOf.String() + " and will fail, or connect only after a second try."))
+	} else {
+		a.add(ruleIntolerant.Passed(a.subject).Explain("No version above the highest accepted one is hung up on again and again."))
 	}
 	if r.Class == ShortHelloOnly {
-		a.add(ruleShort, verdict{status: crossprem.Failed, detail: "hellos of 512 bytes and more get no answer, one of less than 256 does",
-			remedy: "Update the device in front of the server: current clients send large hellos."})
+		a.add(ruleShort.Failed(a.subject).Explain("Hellos of 512 bytes and more get no answer, one of less than 256 does."))
+	} else {
+		a.add(ruleShort.Passed(a.subject).Explain("A hello that is not a short one was answered."))
 	}
 	if r.Class == RateLimited {
-		a.add(ruleLimited, verdict{status: crossprem.Failed, detail: "some hellos were cut and the same ones answered later",
-			remedy: "If versions are unknown, probe again with a longer timeout, or from an address that is exempt from the limit."})
+		a.add(ruleLimited.Failed(a.subject).Explain("Some hellos were cut or put off, and the same ones answered later."))
+	} else {
+		a.add(ruleLimited.Passed(a.subject).Explain("No hello was answered only after it had been cut."))
 	}
-	if r.ClientCertificate {
-		v := verdict{status: crossprem.Failed, severity: crossprem.Warning, detail: "a CertificateRequest was seen"}
-		if a.role == OnPremExchange {
-			v.severity = crossprem.Critical
-			v.remedy = "Exchange Online and Outlook have no certificate to show: pass EWS, Autodiscover and MAPI through without client authentication in TLS."
-			if r.StartTLS == SMTP {
-				v = verdict{status: crossprem.Passed, detail: v.detail + ", as is usual for Exchange: Exchange Online shows its certificate for mail flow"}
-			}
+	if r.StartTLSVaries {
+		a.add(ruleStartTLSVaries.Failed(a.subject).Explain("Some connections were offered STARTTLS, and others were not."))
+	}
+	a.backends()
+}
+
+// backends judges whether repeated answers differ.
+func (a *assessment) backends() {
+	var differ []Version
+	repeated := len(a.r.Versions) > 0
+	for v, answer := range a.r.Versions {
+		if answer.Support == Contradictory {
+			differ = append(differ, v)
 		}
-		a.add(ruleClientCert, v)
+		repeated = repeated && answer.Asked > 1
+	}
+	slices.Sort(differ)
+	slices.Reverse(differ)
+	switch {
+	case len(differ) > 0:
+		a.add(a.explain(ruleBackends.Failed(a.subject), differ...))
+	case repeated:
+		a.add(ruleBackends.Passed(a.subject).Explain("Every version was asked about more than once."))
 	}
 }
 
-// noChain tells why there is nothing to judge.
-func (a *assessment) noChain() string {
-	if a.r.Distrust != nil {
-		return "the certificate could not be read: " + oneLine(a.r.Distrust)
-	}
-	return "no certificate was seen"
-}
-
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// besidesName returns what err says about other things than the name.
-func besidesName(err error) error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var rest []error
-		for _, one := range joined.Unwrap() {
-			rest = append(rest, besidesName(one))
-		}
-		return errors.Join(rest...)
-	}
-	if errors.As(err, new(x509.HostnameError)) {
-		return nil
-	}
-	return err
-}
-
-func (a *assessment) certificate() {
+func (a *assessment) clientCertificate() {
 	r := a.r
-	if len(r.Chain) == 0 {
-		for _, rule := range []crossprem.Rule{ruleExpired, ruleName, ruleUntrusted} {
-			a.add(rule, verdict{detail: a.noChain()})
-		}
-		return
-	}
-	leaf := r.Chain[0]
-
-	days := func(d time.Duration) int { return int(d / (24 * time.Hour)) }
-	left := leaf.NotAfter.Sub(a.at)
-	v := verdict{status: crossprem.Failed, due: leaf.NotAfter, detail: "valid from " + leaf.NotBefore.UTC().Format(time.DateOnly) + " to " + leaf.NotAfter.UTC().Format(time.DateOnly)}
-	v.remedy = "Install a new certificate, and assign it to the services that use it."
 	switch {
-	case a.at.Before(leaf.NotBefore):
-		v.title, v.due = "The certificate is not yet valid", leaf.NotBefore
-		v.remedy = "Check the clocks, and wait or install another certificate."
-	case left < 0:
-		v.title = "The certificate has expired"
-	case left < expiryCritical:
-		v.title = fmt.Sprintf("The certificate expires in %d days", days(left))
-	case left < expiryWarning:
-		v.title, v.severity = fmt.Sprintf("The certificate expires in %d days", days(left)), crossprem.Warning
+	case r.ClientCertificate && a.role == OnPremExchange && r.StartTLS == SMTP:
+		a.add(ruleClientCert.Passed(a.subject).Explain("A CertificateRequest was seen, as is usual for Exchange: Exchange Online shows its certificate for mail flow."))
+	case r.ClientCertificate && a.role == OnPremExchange:
+		a.add(ruleClientCert.Failed(a.subject).Explain("A CertificateRequest was seen.").
+			WithRemedy("Exchange Online and Outlook have no certificate to show: pass EWS, Autodiscover and MAPI through without client authentication in TLS."))
+	case r.ClientCertificate:
+		a.add(ruleClientCert.Failed(a.subject).AtMost(crossprem.Warning).Explain("A CertificateRequest was seen."))
+	case r.Chain == nil:
+		a.add(ruleClientCert.Unknown(a.subject, "No handshake came far enough to tell."))
 	default:
-		v.status, v.title, v.remedy = crossprem.Passed, "The certificate is valid", ""
+		a.add(ruleClientCert.Passed(a.subject).Explain("No CertificateRequest was seen during the handshake. A server may still ask later, for some paths."))
 	}
-	a.add(ruleExpired, v)
-
-	var names x509.HostnameError
-	var noRoots x509.SystemRootsError
-	var unknown x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	nameOK := verdict{status: crossprem.Passed, title: "The certificate is for this name", detail: strings.Join(leaf.DNSNames, ", ")}
-	trust := verdict{status: crossprem.Passed, title: "The certificate leads to a trusted root", detail: "issued by " + leaf.Issuer.String()}
-	if r.Distrust == nil && !r.Trusted {
-		nameOK, trust = verdict{detail: "the chain was not judged"}, verdict{detail: "the chain was not judged"}
-	}
-	if errors.As(r.Distrust, &names) {
-		nameOK = verdict{status: crossprem.Failed, detail: names.Error(), remedy: "Use a certificate with the name that clients connect to, or probe with that name."}
-	}
-	switch {
-	case errors.As(r.Distrust, &noRoots):
-		trust = verdict{detail: noRoots.Error()}
-	case errors.As(r.Distrust, &unknown):
-		trust = verdict{status: crossprem.Failed, detail: unknown.Error() + "; issued by " + leaf.Issuer.String(),
-			remedy: "Send the intermediate certificates along, or use a certificate of an authority that the clients trust; Exchange Online trusts public ones only."}
-	case errors.As(r.Distrust, &invalid) && invalid.Reason == x509.Expired:
-		trust = verdict{detail: "not judged, as a certificate of the chain is outside of its validity: " + invalid.Error()}
-	case besidesName(r.Distrust) != nil:
-		trust = verdict{status: crossprem.Failed, detail: oneLine(besidesName(r.Distrust)), remedy: "Use a certificate that is meant for servers."}
-	}
-	if r.ChainFrom == FromPlainFlight {
-		trust.detail += " (from the plain text of the handshake: nobody proved to hold its key)"
-	}
-	a.add(ruleName, nameOK)
-	a.add(ruleUntrusted, trust)
-
-	v = verdict{status: crossprem.Passed, title: "Key and signature of the certificate are in order", detail: keyName(leaf) + ", " + leaf.SignatureAlgorithm.String()}
-	short := false
-	switch key := leaf.PublicKey.(type) {
-	case *rsa.PublicKey:
-		short = key.N.BitLen() < 2048
-	case *ecdsa.PublicKey:
-		short = key.Curve.Params().BitSize < 224
-	}
-	switch leaf.SignatureAlgorithm {
-	case x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		short = true
-	}
-	if short {
-		v.status, v.title, v.remedy = crossprem.Failed, "", "Use a certificate with an RSA key of 2048 bits or more and a SHA-256 signature."
-	}
-	a.add(ruleKey, v)
 }
 
 // issuersOfMicrosoft are organisations that issue certificates for Microsoft's
@@ -461,81 +395,78 @@ func (a *assessment) inspection() {
 		return
 	}
 	if len(a.r.Chain) == 0 {
-		a.add(ruleInspected, verdict{detail: a.noChain()})
+		a.add(ruleInspected.Unknown(a.subject, a.noChain()))
 		return
 	}
 	issuer := a.r.Chain[0].Issuer
-	v := verdict{detail: "issued by " + issuer.String()}
+	value := crossprem.Val("issuer", issuer.String())
 	for _, organization := range issuer.Organization {
 		if slices.Contains(issuersOfMicrosoft, organization) {
-			v.status, v.title = crossprem.Passed, "The certificate is from an authority that Microsoft uses"
-			a.add(ruleInspected, v)
+			a.add(ruleInspected.Passed(a.subject).Explain("The certificate was issued by {issuer}.", value))
 			return
 		}
 	}
-	v.status, v.severity = crossprem.Failed, crossprem.Warning
-	v.remedy = "Exempt Microsoft's endpoints from TLS inspection."
+	f := ruleInspected.Failed(a.subject).Explain("The certificate was issued by {issuer}.", value)
 	host, port, _ := net.SplitHostPort(a.r.Target)
 	for _, e := range endpointsOf(host, port) {
 		if e.InspectionBreaks {
-			v.severity = crossprem.Critical
-			v.detail += "; it is documented that " + e.Host + " does not work through inspection"
-			break
+			a.add(f.Explain("It is documented that " + e.Host + " does not work through TLS inspection."))
+			return
 		}
 	}
-	a.add(ruleInspected, v)
+	a.add(f.AtMost(crossprem.Warning))
 }
-
-// popImapUntil is the last day of the legacy endpoints of POP3 and IMAP4.
-var popImapUntil = time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
 
 func (a *assessment) retirement() {
 	host, port, _ := net.SplitHostPort(a.r.Target)
-	for _, e := range endpointsOf(host, port) {
-		v := verdict{status: crossprem.Failed, detail: e.Purpose, remedy: "Move the clients that use " + e.Host + "."}
+	endpoints := endpointsOf(host, port)
+	for _, e := range endpoints {
+		detail := "The endpoint's purpose: " + e.Purpose + "."
 		if e.Note != "" {
-			v.detail += ": " + e.Note
+			detail += " " + strings.TrimSuffix(e.Note, ".") + "."
 		}
+		f := ruleRetiring.Failed(a.subject).Explain(detail).WithRemedy("Move the clients that use " + e.Host + ".")
 		switch e.Status {
 		case "retiring":
-			v.due = popImapUntil
-			v.detail += "; TLS 1.0 and 1.1 end between 2026-07-01 and 2026-12-31"
-			if a.at.Before(popImapUntil) {
-				v.severity = crossprem.Warning
-			}
+			a.add(f.Explain("TLS 1.0 and 1.1 end between {from} and {until}.", crossprem.Val("from", popImapFrom), crossprem.Val("until", "2026-12-31")).DueOn(popImapFrom, a.at))
+			return
 		case "retired", "retired-api":
-			v.title = "The endpoint has been retired"
-		default:
-			continue
+			a.add(f)
+			return
 		}
-		a.add(ruleRetiring, v)
-		return
+	}
+	if len(endpoints) > 0 {
+		a.add(ruleRetiring.Passed(a.subject).Explain("The table of {day} has no retirement of {host}.", crossprem.Val("day", AsOf), crossprem.Val("host", endpoints[0].Host)))
 	}
 }
 
 // compareAddresses judges whether all addresses of a name accept the same.
 func compareAddresses(r *Result) crossprem.Finding {
-	f := crossprem.Finding{
-		Rule: ruleDifferent.ID, Status: crossprem.Passed, Severity: ruleDifferent.Severity, Subject: r.Target,
-		Title: "All addresses accept the same versions", Sources: slices.Clone(ruleDifferent.Sources),
-	}
+	differ, unknown := false, false
 	var lines []string
 	for _, one := range r.All() {
 		var names []string
 		for _, v := range slices.Backward(fiveVersions) {
+			mine, best := one.Versions[v].Support, r.Versions[v].Support
 			switch {
-			case one.Offers(v):
+			case mine == Accepted:
 				names = append(names, v.String())
-			case one.Versions[v].Support == Unknown && f.Status == crossprem.Passed:
-				f.Status, f.Title = crossprem.Unknown, "Not all addresses told all their versions"
+			case mine == Contradictory:
+				names = append(names, v.String()+" (contradictory)")
+			case mine == Unknown:
+				unknown = true
 			}
-			if one.Versions[v].Support != Unknown && r.Versions[v].Support != Unknown && one.Offers(v) != r.Offers(v) {
-				f.Status, f.Title = crossprem.Failed, ruleDifferent.Title
-				f.Remedy = "Configure all servers behind the name alike."
-			}
+			differ = differ || mine != best && mine != Unknown && best != Unknown
 		}
 		lines = append(lines, one.Address+": "+cmp.Or(strings.Join(names, ", "), one.Class.String()))
 	}
-	f.Detail = strings.Join(lines, "; ")
-	return f
+	slices.Sort(lines) // which address answered best does not matter here
+	what := crossprem.Val("addresses", strings.Join(lines, "; "))
+	switch {
+	case differ:
+		return ruleDifferent.Failed(subjectOf(r)).Explain("What each address accepts: {addresses}.", what)
+	case unknown:
+		return ruleDifferent.Unknown(subjectOf(r), "Not all addresses told all their versions.").Explain("What each address accepts: {addresses}.", what)
+	}
+	return ruleDifferent.Passed(subjectOf(r)).Explain("What each address accepts: {addresses}.", what)
 }

@@ -8,9 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -111,8 +109,8 @@ func TestAssessCertificate(t *testing.T) {
 	assert.Equal(t, crossprem.Passed, find(good, tlsprobe.AnyServer, now, expired).Status)
 	soon := find(good, tlsprobe.AnyServer, now.Add(80*day), expired)
 	assert.Equal(t, crossprem.Failed, soon.Status)
-	assert.Equal(t, crossprem.Warning, soon.Severity)
-	assert.Equal(t, good.Chain[0].NotAfter, soon.Due)
+	assert.Equal(t, crossprem.Critical, soon.Severity, "ten days before the end")
+	assert.Equal(t, good.Chain[0].NotAfter.UTC().Truncate(day), soon.Due)
 	assert.Equal(t, crossprem.Critical, find(good, tlsprobe.AnyServer, now.Add(91*day), expired).Severity)
 
 	other := probe(&tlsprobetest.Server{Names: []string{"mail.contoso.test"}}, "localhost:443")
@@ -138,36 +136,15 @@ func TestAssessCertificate(t *testing.T) {
 	assert.Equal(t, crossprem.Failed, find(probe(&tlsprobetest.Server{}, "pop-legacy.office365.com:995"), tlsprobe.MicrosoftEndpoint, today, "tls-endpoint-retiring").Status)
 }
 
-func TestRules(t *testing.T) {
-	rules := tlsprobe.Rules()
-	assert.True(t, slices.IsSortedFunc(rules, func(a, b crossprem.Rule) int { return strings.Compare(a.ID, b.ID) }))
-	known := make(map[string]bool)
-	for _, rule := range rules {
-		assert.False(t, known[rule.ID])
-		known[rule.ID] = true
-		assert.NotEmpty(t, rule.Title)
-		assert.NotEmpty(t, rule.Sources)
-	}
-	for _, c := range tlsprobetest.Lab() {
-		synctest.Test(t, func(t *testing.T) {
-			defer c.Server.Close()
-			r, err := (&tlsprobe.Prober{Dial: c.Server.Dial, StartTLS: c.Asks, SNI: c.SNI}).Probe(t.Context(), "localhost:443")
-			require.NoError(t, err)
-			for _, f := range tlsprobe.Assess(r, tlsprobe.OnPremExchange, r.At) {
-				assert.True(t, known[f.Rule], f.Rule)
-				assert.NotEmpty(t, f.Title)
-				assert.NotEmpty(t, f.Sources)
-				assert.NotContains(t, f.Detail, "\n")
-			}
-		})
-	}
-}
-
 func TestEndpoints(t *testing.T) {
 	count := 0
-	for _, cloud := range tlsprobe.Clouds() {
-		list := tlsprobe.Endpoints(cloud)
-		assert.NotEmpty(t, list, cloud)
+	lists := map[string][]tlsprobe.Endpoint{"Azure Government": tlsprobe.AzureGovernment(), "on premises": tlsprobe.OnPremises()}
+	for _, cloud := range crossprem.Clouds() {
+		lists[cloud.String()] = tlsprobe.Endpoints(cloud)
+	}
+	assert.Equal(t, lists["worldwide"], tlsprobe.Endpoints(crossprem.CloudUnknown))
+	for name, list := range lists {
+		assert.NotEmpty(t, list, name)
 		count += len(list)
 		for _, e := range list {
 			assert.NotEmpty(t, e.Host)

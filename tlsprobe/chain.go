@@ -23,7 +23,7 @@ type handshake struct {
 	err   error
 }
 
-// proved tells whether the server came as far as to prove that it holds the
+// proved reports whether the server came as far as to prove that it holds the
 // key: before the handshake ends, or before it asks for a certificate but for
 // the key exchange RSA of TLS 1.2 and below, where nobody can without one.
 func (h *handshake) proved() bool { return h.err == nil || h.asked }
@@ -38,7 +38,7 @@ func (h *handshake) objection() error {
 	return h.err
 }
 
-// lost tells whether the connection was lost before a certificate was seen.
+// lost reports whether the connection was lost before a certificate was seen.
 func (h *handshake) lost() bool {
 	l := lossOf(h.err)
 	return h.chain == nil && (l == lostClosed || l == lostReset)
@@ -55,7 +55,7 @@ func (e *endpoint) prove(o outcome) {
 	}
 }
 
-// wantsHandshake tells whether it is time for the ordinary handshake: a
+// wantsHandshake reports whether it is time for the ordinary handshake: a
 // version that crypto/tls knows is accepted, no higher one is pending, and no
 // chain was proved without, nor may be by the answer for TLS 1.2. The choice
 // among application protocols is seen in the handshake alone.
@@ -171,27 +171,28 @@ func (e *endpoint) shake(shake *handshake, highest Version, suites []uint16, gro
 	shake.alpn = conn.ConnectionState().NegotiatedProtocol
 }
 
-// parseChain parses certificates up to the first one that cannot be. The error
-// is that of the first, where there is no chain.
-func parseChain(certs [][]byte) ([]*x509.Certificate, error) {
-	var chain []*x509.Certificate
-	for _, der := range certs[:min(len(certs), maxChain)] {
+// parseChain parses certificates. What cannot be parsed is left out, and told
+// in the problem; there is no chain without its first one.
+func parseChain(certs [][]byte) (chain []*x509.Certificate, problem string) {
+	for i, der := range certs {
 		cert, err := x509.ParseCertificate(der)
-		if err != nil && chain == nil {
-			return nil, err
-		}
 		if err != nil {
-			break
+			if problem == "" {
+				problem = fmt.Sprintf("certificate %d of %d cannot be read: %v", i+1, len(certs), err)
+			}
+			if i == 0 {
+				return nil, problem
+			}
+			continue
 		}
 		chain = append(chain, cert)
 	}
-	return chain, nil
+	return chain, problem
 }
 
-var errTooLarge = errors.New("a key of the chain has more than 8192 bits, and is not looked at")
-
-// judgeChain fills in what r says about the chain.
-func (e *endpoint) judgeChain(r *Result) {
+// takeChain fills in which chain was seen, where, and what is missing. The
+// fault is that of the handshake, if it is one of the certificate.
+func (e *endpoint) takeChain(r *Result) (faults []Fault) {
 	shook := e.shook
 	if shook == nil {
 		shook = new(handshake)
@@ -207,33 +208,63 @@ func (e *endpoint) judgeChain(r *Result) {
 		r.Chain, r.ChainFrom = shook.chain, FromPlainFlight
 	default:
 		for _, o := range e.log {
-			chain, err := parseChain(o.certs)
+			chain, problem := parseChain(o.certs)
 			if chain != nil && (r.Chain == nil || o.answer.version == r.Highest()) {
-				r.Chain, r.ChainFrom = chain, FromPlainFlight
+				r.Chain, r.ChainFrom, r.ChainProblem = chain, FromPlainFlight, problem
 			}
-			if err != nil && objection == nil {
-				objection = err
+			if chain == nil && problem != "" && r.Chain == nil {
+				r.ChainProblem = problem
+				faults = []Fault{{Kind: FaultUnreadable, Text: problem}}
+			}
+		}
+		if r.Chain != nil {
+			faults = nil
+		}
+	}
+	for _, o := range e.log {
+		if r.ChainFrom != FromHandshake && len(o.certs) > 0 && r.Chain != nil && string(o.certs[0]) == string(r.Chain[0].Raw) {
+			if _, problem := parseChain(o.certs); problem != "" {
+				r.ChainProblem = problem
+			}
+			if o.certsCut {
+				r.ChainProblem = fmt.Sprintf("the chain is longer than %d certificates or %d bytes; the rest was not read", maxCertificates, maxChain)
 			}
 		}
 	}
-	r.Distrust = objection
-	if r.Chain == nil {
-		return
+	if shook.err != nil && r.Chain == nil && r.ChainProblem == "" {
+		r.ChainProblem = "the handshake for the chain failed: " + oneLine(shook.err)
 	}
-	err := errTooLarge
-	if !slices.ContainsFunc(r.Chain, tooLarge) {
-		intermediates := x509.NewCertPool()
-		for _, cert := range r.Chain[1:] {
-			intermediates.AddCert(cert)
+	if r.Chain == nil && r.ChainProblem == "" && r.answered() && !e.prober.SkipChain {
+		r.ChainProblem = "the server sent no certificate"
+		if e.shook == nil && r.Highest() == TLS13 {
+			r.ChainProblem = "there was no time for the handshake that shows the chain"
 		}
-		_, err = r.Chain[0].Verify(x509.VerifyOptions{
-			Roots:         e.prober.Roots,
-			Intermediates: intermediates,
-			CurrentTime:   r.At,
-		})
 	}
-	r.Distrust = errors.Join(objection, err, r.Chain[0].VerifyHostname(e.verify))
-	r.Trusted = r.Distrust == nil
+	if objection != nil {
+		kind := FaultSignature
+		if r.Chain == nil {
+			kind = FaultUnreadable
+		}
+		faults = []Fault{{Kind: kind, Text: oneLine(objection)}}
+	}
+	return faults
+}
+
+// judgeChain fills in what r says about the chain.
+func (e *endpoint) judgeChain(r *Result) {
+	faults := e.takeChain(r)
+	if r.Chain != nil {
+		path, more := judgePath(r.Chain, e.prober.Roots, r.At)
+		r.Path = path
+		faults = append(faults, more...)
+		if err := r.Chain[0].VerifyHostname(e.verify); err != nil {
+			faults = append(faults, Fault{Kind: FaultName, Certificate: r.Chain[0].Subject.String(), Text: oneLine(err)})
+		}
+	}
+	if len(faults) > 0 {
+		r.Distrust = &DistrustError{Faults: faults}
+	}
+	r.Trusted = r.Chain != nil && r.Distrust == nil
 }
 
 // keyName names the kind and size of a certificate's key, such as "RSA 2048".

@@ -114,11 +114,11 @@ func proxyAddr(u *url.URL) string {
 func checkProxy(u *url.URL) error {
 	switch {
 	case u.Scheme != "http":
-		return fmt.Errorf("tlsprobe: proxy: the scheme %.20q is not \"http\"", u.Scheme)
+		return badSetting("proxy: the scheme %.20q is not \"http\"", u.Scheme)
 	case u.Hostname() == "":
-		return errors.New("tlsprobe: proxy: there is no host in the URL")
+		return badSetting("proxy: there is no host in the URL")
 	case u.User != nil:
-		return errors.New("tlsprobe: proxy: the URL holds credentials, and a probe sends none")
+		return badSetting("proxy: the URL holds credentials, and a probe sends none")
 	}
 	return nil
 }

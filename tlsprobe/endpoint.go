@@ -3,7 +3,6 @@ package tlsprobe
 import (
 	"context"
 	"crypto/x509"
-	"fmt"
 	"maps"
 	"net"
 	"net/netip"
@@ -61,7 +60,7 @@ type outcome struct {
 	shake  *handshake
 }
 
-// answered tells whether the server spoke TLS.
+// answered reports whether the server spoke TLS.
 func (o outcome) answered() bool { return o.kind == chosen || o.kind == alerted }
 
 func (p *Prober) newEndpoint(target Target, host string) *endpoint {
@@ -74,8 +73,9 @@ func (p *Prober) newEndpoint(target Target, host string) *endpoint {
 		sent: make(map[Version]int), sure: make(map[Version]bool),
 		conns: make(map[net.Conn]struct{}),
 	}
-	if target.SNI != "" {
-		e.sni = target.SNI
+	noSNI := p.NoSNI
+	if target.SNI != "" || target.NoSNI {
+		e.sni, noSNI = target.SNI, target.NoSNI
 	}
 	if target.StartTLS != "" {
 		e.startTLS = target.StartTLS
@@ -88,6 +88,9 @@ func (p *Prober) newEndpoint(target Target, host string) *endpoint {
 			e.sni = trimDot(host)
 			e.verify = e.sni
 		}
+	}
+	if noSNI {
+		e.sni = ""
 	}
 	if e.dial == nil {
 		e.dial = dialer.DialContext
@@ -113,18 +116,26 @@ func trimDot(host string) string {
 // check refuses settings that make no sense.
 func (e *endpoint) check() error {
 	if e.startTLS != "" && !slices.Contains(Protocols(), e.startTLS) {
-		return fmt.Errorf("tlsprobe: no such protocol before TLS: %.40q", string(e.startTLS))
+		return badSetting("no such protocol before TLS: %.40q", string(e.startTLS))
+	}
+	notASCII := func(r rune) bool { return r <= ' ' || r > '~' }
+	bad := badSetting
+	if e.prober.SNI == "" && e.target.SNI == "" {
+		bad = badTarget
 	}
 	if len(e.sni) > 255 {
-		return fmt.Errorf("tlsprobe: the server name has %d bytes, and 255 are the most", len(e.sni))
+		return bad("the server name has %d bytes, and 255 are the most", len(e.sni))
 	}
-	if strings.ContainsFunc(e.sni, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return fmt.Errorf("tlsprobe: the server name %.80q is not ASCII; international names begin with xn--", e.sni)
+	if strings.ContainsFunc(e.sni, notASCII) {
+		return bad("the server name %.80q is not ASCII; international names begin with xn--", e.sni)
+	}
+	if len(e.prober.EHLO) > 255 || strings.ContainsFunc(e.prober.EHLO, notASCII) {
+		return badSetting("the name for EHLO %.80q is no name", e.prober.EHLO)
 	}
 	size := 0
 	for _, name := range e.alpn {
 		if size += len(name); name == "" || len(name) > 255 || size > 4096 {
-			return fmt.Errorf("tlsprobe: no such application protocol: %.40q", name)
+			return badSetting("no such application protocol: %.40q", name)
 		}
 	}
 	if e.proxy != nil {
@@ -141,7 +152,7 @@ func (e *endpoint) run(ctx context.Context) *Result {
 	}
 	began := time.Now() // not e.now: this measures
 	e.deadline = began.Add(timeout)
-	r := &Result{Target: e.target.Addr, SNI: e.sni, StartTLS: e.startTLS, At: e.now()}
+	r := &Result{Target: e.target.Addr, SNI: e.sni, StartTLS: e.startTLS, At: e.now().Round(0).UTC()}
 	if _, err := netip.ParseAddrPort(e.address); err == nil {
 		r.Address = e.address
 	}
@@ -234,7 +245,7 @@ func otherLength(h hello) hello {
 }
 
 // pump takes in outcomes until done is true, limit comes or the probe ends. It
-// tells whether done was true.
+// reports whether done was true.
 func (e *endpoint) pump(limit time.Time, done func() bool) bool {
 	if done() {
 		return true
@@ -254,7 +265,7 @@ func (e *endpoint) pump(limit time.Time, done func() bool) bool {
 	return true
 }
 
-// pause lets time pass, and tells whether the probe still goes on.
+// pause lets time pass, and reports whether the probe still goes on.
 func (e *endpoint) pause(d time.Duration) bool {
 	e.pump(time.Now().Add(d), func() bool { return false })
 	return e.ctx.Err() == nil
@@ -339,7 +350,7 @@ func (e *endpoint) send(h hello, pause time.Duration) {
 	}()
 }
 
-// sleep waits for d, and tells whether it did so to the end.
+// sleep waits for d, and reports whether it did so to the end.
 func sleep(ctx context.Context, d time.Duration) bool {
 	pause, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -423,7 +434,7 @@ func (e *endpoint) offeredALPN(h hello) []string {
 	return []string{"h2", "http/1.1"}
 }
 
-// expired tells whether the deadline has passed.
+// expired reports whether the deadline has passed.
 func (e *endpoint) expired() bool { return !time.Now().Before(e.deadline) }
 
 // track notes an open connection. It is false if the probe has ended.

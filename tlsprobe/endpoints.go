@@ -10,34 +10,17 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/crossprem/crossprem"
 )
 
 // AsOf is the day on which the table of endpoints and the timeline were last
 // compared with their sources. The lists of Microsoft 365 in it were published
 // from 2021 to 2023; the live ones are at https://endpoints.office.com.
-const AsOf = "2026-11-22"
+const AsOf = "2026-11-25"
 
 //go:embed data/endpoints.json
 var endpointsJSON []byte
-
-// A Cloud is one of Microsoft's clouds, or the customer's own side.
-type Cloud string
-
-const (
-	Worldwide       Cloud = "worldwide" // GCC included
-	GCCHigh         Cloud = "gcc-high"
-	DoD             Cloud = "dod"
-	AzureGovernment Cloud = "azure-government" // beside GCCHigh and DoD: agents and proxies
-	China           Cloud = "china-21vianet"
-	BleuFrance      Cloud = "bleu-france"
-	DelosGermany    Cloud = "delos-germany"
-	OnPremises      Cloud = "on-premises" // hosts are descriptions such as "<domain controller>"
-)
-
-// Clouds lists the known ones.
-func Clouds() []Cloud {
-	return []Cloud{Worldwide, GCCHigh, DoD, AzureGovernment, China, BleuFrance, DelosGermany, OnPremises}
-}
 
 // An Endpoint is one host that a hybrid deployment reaches, or that is reached
 // from Microsoft's side.
@@ -48,18 +31,18 @@ type Endpoint struct {
 	ProbeHost  string // a concrete name to probe where Host is a pattern; may be empty
 	Ports      []int
 	Purpose    string
-	Components []string // who uses it: "entra-connect", "pta", "exchange-hybrid", …
-	Cloud      Cloud
-	Expected   string   // the versions that its documentation leads to expect, in words
-	Need       string   // "required", "optional", "legacy", "none"
-	Status     string   // "active", "legacy", "retiring", "retired", "retired-api"
-	StartTLS   Protocol // the dialogue before TLS; empty if TLS starts at once
-	NoTLS      bool     // plain HTTP, for revocation lists
+	Components []string        // who uses it: "entra-connect", "pta", "exchange-hybrid", …
+	Cloud      crossprem.Cloud // CloudUnknown for [AzureGovernment] and [OnPremises]
+	Expected   string          // the versions that its documentation leads to expect, in words
+	Need       string          // "required", "optional", "legacy", "none"
+	Status     string          // "active", "legacy", "retiring", "retired", "retired-api"
+	StartTLS   Protocol        // the dialogue before TLS; empty if TLS starts at once
+	NoTLS      bool            // plain HTTP, for revocation lists
 	Note       string
 	Sources    []string // documents and pages
 
 	// InspectionBreaks tells that the vendor documents that the service does
-	// not work behind a proxy that breaks TLS open. False means that nothing
+	// not work behind TLS inspection. False means that nothing
 	// was found, not that it works.
 	InspectionBreaks bool
 }
@@ -84,7 +67,7 @@ func (e Endpoint) Targets() []Target {
 	return list
 }
 
-// matches tells whether the endpoint covers host.
+// matches reports whether the endpoint covers host.
 func (e Endpoint) matches(host string) bool {
 	if suffix, ok := strings.CutPrefix(e.Host, "*"); ok {
 		return strings.HasSuffix(host, suffix)
@@ -103,8 +86,10 @@ type Milestone struct {
 }
 
 type endpointTables struct {
-	endpoints []Endpoint
-	timeline  []Milestone
+	endpoints  []Endpoint // of all clouds, Azure Government among them
+	onPremises []Endpoint
+	government []Endpoint
+	timeline   []Milestone
 }
 
 var tables = sync.OnceValue(func() endpointTables {
@@ -116,7 +101,7 @@ var tables = sync.OnceValue(func() endpointTables {
 			Ports      []int    `json:"ports"`
 			Purpose    string   `json:"purpose"`
 			Components []string `json:"components"`
-			Cloud      Cloud    `json:"cloud"`
+			Cloud      string   `json:"cloud"`
 			Expected   string   `json:"tls_expected"`
 			Need       string   `json:"need"`
 			Status     string   `json:"status"`
@@ -144,12 +129,24 @@ var tables = sync.OnceValue(func() endpointTables {
 	}
 	var t endpointTables
 	for _, e := range raw.Endpoints {
-		t.endpoints = append(t.endpoints, Endpoint{
+		row := Endpoint{
 			Host: e.Host, ProbeHost: e.ProbeHost, Ports: e.Ports, Purpose: e.Purpose, Components: e.Components,
-			Cloud: e.Cloud, Expected: e.Expected, Need: e.Need, Status: e.Status, StartTLS: e.StartTLS,
+			Expected: e.Expected, Need: e.Need, Status: e.Status, StartTLS: e.StartTLS,
 			NoTLS: strings.HasPrefix(e.Expected, "none"), Note: e.Note, Sources: sources(e.Sources),
 			InspectionBreaks: e.Inspection != nil && !*e.Inspection,
-		})
+		}
+		switch e.Cloud {
+		case "on-premises":
+			t.onPremises = append(t.onPremises, row)
+			continue
+		case "azure-government":
+			t.government = append(t.government, row)
+		default:
+			if err := row.Cloud.UnmarshalText([]byte(e.Cloud)); err != nil {
+				panic(fmt.Sprintf("tlsprobe: data/endpoints.json: %s: %v", e.Host, err)) // it was tested
+			}
+		}
+		t.endpoints = append(t.endpoints, row)
 	}
 	for _, m := range raw.Timeline {
 		from, until := period(m.Date)
@@ -192,10 +189,14 @@ func period(date string) (from, until time.Time) {
 	return from, until
 }
 
-// Endpoints lists the hosts of one cloud, with their purposes. Probing them is
-// the caller's choice; see [Endpoint.Targets]. The slice is the caller's, what
-// it refers to is read-only.
-func Endpoints(cloud Cloud) []Endpoint {
+// Endpoints lists the hosts of one cloud, with their purposes; the zero cloud
+// is [crossprem.Worldwide]. Probing them is the caller's choice; see
+// [Endpoint.Targets]. The slice is the caller's, what it refers to is
+// read-only.
+func Endpoints(cloud crossprem.Cloud) []Endpoint {
+	if cloud == crossprem.CloudUnknown {
+		cloud = crossprem.Worldwide
+	}
 	var list []Endpoint
 	for _, e := range tables().endpoints {
 		if e.Cloud == cloud {
@@ -204,6 +205,14 @@ func Endpoints(cloud Cloud) []Endpoint {
 	}
 	return list
 }
+
+// AzureGovernment lists the hosts of Azure Government that agents and proxies
+// reach, in GCC High and DoD alike. The slice is the caller's.
+func AzureGovernment() []Endpoint { return slices.Clone(tables().government) }
+
+// OnPremises lists what is reached on the customer's own side. The hosts are
+// descriptions such as "<domain controller>". The slice is the caller's.
+func OnPremises() []Endpoint { return slices.Clone(tables().onPremises) }
 
 // Timeline lists when which of Microsoft's services began to demand which
 // versions, in order of time; what has no date comes last. The slice is the
@@ -215,7 +224,7 @@ func endpointsOf(host, port string) []Endpoint {
 	host = strings.ToLower(trimDot(host))
 	var list []Endpoint
 	for _, e := range tables().endpoints {
-		if e.Cloud == OnPremises || !e.matches(host) {
+		if !e.matches(host) {
 			continue
 		}
 		if slices.ContainsFunc(e.Ports, func(p int) bool { return strconv.Itoa(p) == port }) {

@@ -40,9 +40,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
-// A Scope tells how much a probe asks.
+// A Scope tells how much a probe asks. In text and JSON it is one of
+// "five-versions", "modern" and "only-tls12".
 type Scope uint8
 
 const (
@@ -60,6 +63,58 @@ const (
 	// comes from the answer to it.
 	Only12
 )
+
+var scopeTexts = enum.Of[Scope]("tlsprobe: scope", "five-versions", "modern", "only-tls12")
+
+// String returns the text, and "Scope(9)" for a value that is none of the
+// constants.
+func (s Scope) String() string { return scopeTexts.String(s) }
+
+// MarshalText returns the text that String gives, and an error for a value
+// that is none of the constants.
+func (s Scope) MarshalText() ([]byte, error) { return scopeTexts.Marshal(s) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (s *Scope) UnmarshalText(text []byte) error { return scopeTexts.Unmarshal(s, text) }
+
+// ErrBadTarget reports a target that cannot be asked: it is no host:port, or
+// its host is no name.
+var ErrBadTarget = errors.New("tlsprobe: bad target")
+
+// ErrBadSetting reports a setting that makes no sense, such as a proxy with a
+// password in its URL.
+var ErrBadSetting = errors.New("tlsprobe: bad setting")
+
+// A badError is an ErrBadTarget or ErrBadSetting with a text of its own.
+type badError struct {
+	kind error
+	text string
+}
+
+func (e *badError) Error() string { return e.text }
+func (e *badError) Unwrap() error { return e.kind }
+
+func badTarget(format string, args ...any) error {
+	return &badError{ErrBadTarget, fmt.Sprintf("tlsprobe: "+format, args...)}
+}
+
+func badSetting(format string, args ...any) error {
+	return &badError{ErrBadSetting, fmt.Sprintf("tlsprobe: "+format, args...)}
+}
+
+// An UnreachableError reports that the name of Target leads to no address.
+// Asking again may help. A server that does not answer is a [Result], and no
+// error.
+type UnreachableError struct {
+	Target string
+	Err    error // of the resolver
+}
+
+// Error tells the target and the reason.
+func (e *UnreachableError) Error() string { return "tlsprobe: " + e.Target + ": " + e.Err.Error() }
+
+// Unwrap returns the error of the resolver.
+func (e *UnreachableError) Unwrap() error { return e.Err }
 
 // A Prober holds the settings of a probe. The zero value is ready to use, and
 // one Prober may serve many goroutines; it is never changed by a probe.
@@ -90,6 +145,11 @@ type Prober struct {
 	// empty, the host of the target, unless it is an IP address.
 	SNI string
 
+	// NoSNI sends no server name, on purpose: some servers take old versions
+	// from clients without one only. The certificate is held against SNI, or
+	// the host of the target, all the same.
+	NoSNI bool
+
 	// ALPN lists the application protocols to offer, such as "h2". If nil,
 	// none are.
 	ALPN []string
@@ -97,6 +157,11 @@ type Prober struct {
 	// StartTLS names the dialogue that leads to TLS. If empty, TLS starts at
 	// once.
 	StartTLS Protocol
+
+	// EHLO is the name that is given to mail servers. If empty, the address in
+	// brackets (RFC 5321 §4.1.3), and where that is refused, the name of this
+	// machine.
+	EHLO string
 
 	// Proxy is an HTTP proxy that is asked to CONNECT, such as
 	// http://proxy.contoso.com:8080. It must not hold a password: a probe
@@ -108,6 +173,11 @@ type Prober struct {
 
 	// SSL20 asks about SSL 2.0 as well.
 	SSL20 bool
+
+	// Samples is how often each version is asked about. If 0, once, and again
+	// where an answer is in doubt. More of them find out whether the servers
+	// behind one address differ, see [Contradictory].
+	Samples int
 
 	// SkipChain leaves out the chain: only versions are asked.
 	SkipChain bool
@@ -123,7 +193,8 @@ type Prober struct {
 // A Target is one endpoint for [Prober.ProbeAll].
 type Target struct {
 	Addr     string   // host:port
-	SNI      string   // as [Prober.SNI], which it overrides if not empty
+	SNI      string   // as [Prober.SNI], which it overrides if not empty, together with NoSNI
+	NoSNI    bool     // as [Prober.NoSNI]; SNI, if not empty, is only looked for in the certificate
 	StartTLS Protocol // as [Prober.StartTLS], which it overrides if not empty
 }
 
@@ -144,8 +215,9 @@ func Probe(ctx context.Context, target string) (*Result, error) {
 //
 // A server that refuses, hangs up or speaks something else is a result. An
 // error means that there is nothing to report: the target or the settings make
-// no sense, the name has no address (errors.As finds a *net.DNSError), or ctx
-// ended before an answer.
+// no sense ([ErrBadTarget], [ErrBadSetting]), the name has no address (an
+// *[UnreachableError], in which errors.As finds a *net.DNSError), or ctx ended
+// before an answer.
 func (p *Prober) Probe(ctx context.Context, target string) (*Result, error) {
 	return p.probe(ctx, Target{Addr: target})
 }
@@ -161,7 +233,10 @@ func (p *Prober) probe(ctx context.Context, target Target) (*Result, error) {
 	}
 	addresses, omitted, err := p.addresses(ctx, target.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("tlsprobe: %s: %w", target.Addr, err)
+		if cause := context.Cause(ctx); cause != nil {
+			return nil, fmt.Errorf("tlsprobe: %s: %w", target.Addr, cause)
+		}
+		return nil, &UnreachableError{Target: target.Addr, Err: err}
 	}
 	results := make([]*Result, len(addresses))
 	var wg sync.WaitGroup
@@ -196,7 +271,7 @@ func (p *Prober) probe(ctx context.Context, target Target) (*Result, error) {
 	return r, nil
 }
 
-// answers tells whether somebody is there.
+// answers reports whether a server is there.
 func answers(c Class) bool {
 	return c != Unclassified && c != Unreachable && c != Silent && c != ConnectionRefused
 }
@@ -204,11 +279,11 @@ func answers(c Class) bool {
 func splitTarget(target string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(target)
 	if err != nil {
-		return "", "", fmt.Errorf("tlsprobe: target %.80q is no host:port", target)
+		return "", "", badTarget("target %.80q is no host:port", target)
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 || host == "" || len(host) > 255 || strings.ContainsAny(host, " \t\r\n/\x00") {
-		return "", "", fmt.Errorf("tlsprobe: target %.80q is no host:port", target)
+		return "", "", badTarget("target %.80q is no host:port", target)
 	}
 	return host, port, nil
 }

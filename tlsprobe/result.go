@@ -1,14 +1,11 @@
 package tlsprobe
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
-	"encoding/hex"
-	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Class tells in one word what kind of endpoint answered. In text and JSON
@@ -31,65 +28,75 @@ const (
 	RateLimited                         // some connections were cut, and the same hello was answered later: a limit, or a flaky path
 	Intolerant                          // hangs up on hellos up to Result.IntolerantOf, in place of choosing a lower version
 	ShortHelloOnly                      // answers hellos of less than 256 bytes only
-	SNINeeded                           // answers for other names than the one that was sent, or than none
+	SNINeeded                           // speaks TLS, and finishes no answer under the name that was sent, or under none
 	ClientCertificateAsked              // negotiates TLS, and asks the client for a certificate
+	TemporarilyUnavailable              // the mail server put the client off every time, with 421, 450 or 454
+	EHLORefused                         // the mail server refused the name in EHLO, see [Prober.EHLO]
+	BackendsDiffer                      // repeated answers to the same hello differ, see [Contradictory]
 )
 
-var classNames = [...]string{
-	Unclassified: "unclassified", TLS: "tls", NotTLS: "not-tls", NeedsStartTLS: "needs-starttls",
-	StartTLSRefused: "starttls-refused", ProxyRefused: "proxy-refused", ConnectionRefused: "refused",
-	Unreachable: "unreachable", Reset: "reset", Closed: "closed", Silent: "silent", Declined: "declined",
-	RateLimited: "rate-limited", Intolerant: "intolerant", ShortHelloOnly: "short-hello-only",
-	SNINeeded: "sni-needed", ClientCertificateAsked: "client-certificate-asked",
-}
+var classTexts = enum.Of[Class]("tlsprobe: class",
+	"unclassified", "tls", "not-tls", "needs-starttls", "starttls-refused", "proxy-refused", "refused", "unreachable", "reset", "closed",
+	"silent", "declined", "rate-limited", "intolerant", "short-hello-only", "sni-needed", "client-certificate-asked",
+	"temporarily-unavailable", "ehlo-refused", "backends-differ")
 
-// String returns the name, and "Class(99)" for a value that is none of the
+// String returns the text, and "Class(99)" for a value that is none of the
 // constants.
-func (c Class) String() string {
-	if int(c) < len(classNames) {
-		return classNames[c]
-	}
-	return fmt.Sprintf("Class(%d)", uint8(c))
-}
+func (c Class) String() string { return classTexts.String(c) }
 
-// MarshalText returns the name that String gives, and an error for a value
+// MarshalText returns the text that String gives, and an error for a value
 // that is none of the constants.
-func (c Class) MarshalText() ([]byte, error) {
-	if int(c) >= len(classNames) {
-		return nil, fmt.Errorf("tlsprobe: no such class: %d", uint8(c))
-	}
-	return []byte(classNames[c]), nil
-}
+func (c Class) MarshalText() ([]byte, error) { return classTexts.Marshal(c) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (c *Class) UnmarshalText(text []byte) error { return classTexts.Unmarshal(c, text) }
 
 // A Reason tells what the Support of a version rests on.
-type Reason string
+type Reason uint8
 
 const (
-	NotAsked      Reason = ""              // there was no question
-	Chosen        Reason = "chosen"        // a ServerHello with this version
-	ChoseLower    Reason = "chose-lower"   // a ServerHello with a lower version, see Answer.Negotiated
-	ChoseHigher   Reason = "chose-higher"  // a ServerHello with a version that was not offered: a broken server
-	SentAlert     Reason = "alert"         // see Answer.Alert
-	Implied       Reason = "implied"       // an alert "protocol version" to the hello for the next higher version
-	HungUp        Reason = "hang-up"       // the connection was closed
-	WasReset      Reason = "reset"         // the connection was reset
-	NoAnswer      Reason = "silence"       // nothing until the deadline
-	OtherProtocol Reason = "not-tls"       // bytes that are not TLS
-	NoTLSYet      Reason = "before-tls"    // the proxy or the STARTTLS dialogue did not get that far
-	NotConnected  Reason = "not-connected" // the connection was refused, or there was no way
-	Truncated     Reason = "truncated"     // the answer ended in the middle
+	NotAsked      Reason = iota // there was no question
+	Chosen                      // a ServerHello with this version
+	ChoseLower                  // a ServerHello with a lower version, see Answer.Negotiated
+	ChoseHigher                 // a ServerHello with a version that was not offered: a broken server
+	SentAlert                   // see Answer.Alert
+	Implied                     // an alert "protocol version" to the hello for the next higher version
+	HungUp                      // the connection was closed
+	WasReset                    // the connection was reset
+	NoAnswer                    // nothing until the deadline
+	OtherProtocol               // bytes that are not TLS
+	NoTLSYet                    // the proxy or the STARTTLS dialogue did not get that far
+	NotConnected                // the connection was refused, or there was no way
+	Truncated                   // the answer ended in the middle
+	RetryOnly                   // a HelloRetryRequest, and no finished answer under the same name
+	AnswersDiffer               // the same hello was accepted and refused, see Answer.Samples
 )
+
+var reasonTexts = enum.Of[Reason]("tlsprobe: reason",
+	"not-asked", "chosen", "chose-lower", "chose-higher", "alert", "implied", "hang-up", "reset", "silence", "not-tls", "before-tls",
+	"not-connected", "truncated", "retry-only", "answers-differ")
+
+// String returns the text, such as "chose-lower", and "Reason(99)" for a value
+// that is none of the constants.
+func (r Reason) String() string { return reasonTexts.String(r) }
+
+// MarshalText returns the text that String gives, and an error for a value
+// that is none of the constants.
+func (r Reason) MarshalText() ([]byte, error) { return reasonTexts.Marshal(r) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (r *Reason) UnmarshalText(text []byte) error { return reasonTexts.Unmarshal(r, text) }
 
 // An Answer is what one server showed about one version.
 type Answer struct {
-	Support Support `json:"-"`
+	Support Support `json:"-"` // in JSON it stands in "versions"
 	Reason  Reason  `json:"reason,omitempty"`
 
 	Suite      Suite   `json:"suite,omitzero"`      // of the ServerHello, if Chosen
 	Group      Group   `json:"group,omitzero"`      // of the key exchange, if it was seen
 	Retry      bool    `json:"retry,omitempty"`     // the ServerHello was a HelloRetryRequest, as it should be for an empty key share
 	Negotiated Version `json:"negotiated,omitzero"` // of the ServerHello, if ChoseLower or ChoseHigher
-	Alert      *Alert  `json:"alert,omitempty"`     // the number of the alert, if SentAlert or Implied
+	Alert      *Alert  `json:"alert,omitempty"`     // the number of the alert, if SentAlert, Implied or RetryOnly
 
 	// Sentinel is the version that the server admits to be able to, though it
 	// chose a lower one (RFC 8446 §4.1.3), or zero.
@@ -102,30 +109,57 @@ type Answer struct {
 	Asked int  `json:"asked,omitempty"` // hellos sent for this version
 	Lost  int  `json:"lost,omitempty"`  // those of them that ended without a byte of TLS
 	Short bool `json:"short,omitempty"` // only the hello of less than 256 bytes was answered
+
+	// Samples are the different answers to the same hello, each with how often
+	// it came, if Support is Contradictory: the accepting ones first. Else nil.
+	Samples []Sample `json:"samples,omitempty"`
+}
+
+// A Sample is one of the answers to a hello that was sent several times.
+type Sample struct {
+	Support    Support `json:"support"` // Accepted or Refused
+	Reason     Reason  `json:"reason"`
+	Suite      Suite   `json:"suite,omitzero"`      // if Chosen
+	Negotiated Version `json:"negotiated,omitzero"` // if ChoseLower
+	Alert      *Alert  `json:"alert,omitempty"`     // if SentAlert
+	Count      int     `json:"count"`
 }
 
 // Versions holds an Answer for each version that was asked about. One that is
 // missing is Unknown.
 type Versions map[Version]Answer
 
-// ChainSource tells where a chain was seen. In JSON it is "chainFrom".
-type ChainSource string
+// A ChainSource tells where a chain was seen. In JSON it is "chainFrom".
+type ChainSource uint8
 
 const (
-	NoChain          ChainSource = ""
-	FromHandshake    ChainSource = "handshake"  // the server proved that it holds the key, or asked for a client certificate before it could
-	FromSignedFlight ChainSource = "signed"     // of the first flight of TLS 1.2, where a signature proved it
-	FromPlainFlight  ChainSource = "plain-text" // of a first flight, or of a handshake that was not finished; nothing proves the key
+	NoChain          ChainSource = iota
+	FromHandshake                // the server proved that it holds the key, or asked for a client certificate before it could
+	FromSignedFlight             // of the first flight of TLS 1.2, where a signature proved it
+	FromPlainFlight              // of a first flight, or of a handshake that was not finished; nothing proves the key
 )
 
+var chainSourceTexts = enum.Of[ChainSource]("tlsprobe: source of a chain", "none", "handshake", "signed", "plain-text")
+
+// String returns "none", "handshake", "signed" or "plain-text", and
+// "ChainSource(9)" for a value that is none of the constants.
+func (c ChainSource) String() string { return chainSourceTexts.String(c) }
+
+// MarshalText returns the text that String gives, and an error for a value
+// that is none of the constants.
+func (c ChainSource) MarshalText() ([]byte, error) { return chainSourceTexts.Marshal(c) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (c *ChainSource) UnmarshalText(text []byte) error { return chainSourceTexts.Unmarshal(c, text) }
+
 // A Result is what one address showed during one probe. It is a plain value:
-// tests may write it as a literal.
+// tests may write it as a literal. It goes into JSON and comes back the same.
 type Result struct {
 	Target   string    // host:port, as given
 	Address  string    // ip:port that was asked; empty if a proxy or Dial looks up the name
 	SNI      string    // server name that was sent; empty if none
 	StartTLS Protocol  // the dialogue before TLS, empty if none
-	At       time.Time // when the probe began
+	At       time.Time // when the probe began, in UTC
 	Took     time.Duration
 
 	Class    Class
@@ -142,9 +176,26 @@ type Result struct {
 
 	Chain     []*x509.Certificate // as sent, leaf first; nil if none was seen; read-only
 	ChainFrom ChainSource
-	ALPN      string // the protocol that the server chose, if any was offered
-	Trusted   bool   // Chain leads to a root at the time At, and names the server
-	Distrust  error  // why not, all reasons joined, those of x509; or why certificates that were sent make no Chain
+
+	// ChainProblem is one line about what is missing: why there is no Chain,
+	// such as how the handshake failed, or what of it was cut off.
+	ChainProblem string
+
+	// Path leads from the leaf to a root that is trusted: the certificates that
+	// the verdict hangs on. If there are several, it is the one that is valid
+	// the longest. It is nil if there is none; whether its certificates are
+	// valid today is not asked. Read-only.
+	Path []*x509.Certificate
+
+	ALPN     string // the protocol that the server chose, if any was offered
+	Trusted  bool   // Chain leads to a root at the time At, is meant for servers, and names the server
+	Distrust error  // why not, or why certificates that were sent make no Chain: a *DistrustError
+
+	// StartTLSVaries tells that STARTTLS was offered on some connections and not
+	// on others.
+	StartTLSVaries bool
+
+	Connections int // how many were opened, or tried
 
 	// Others are the results of the other addresses of the same name. The
 	// Result itself is the one of the address that answered best, or of the
@@ -156,8 +207,8 @@ type Result struct {
 	Omitted int
 }
 
-// Offers tells whether the server accepts at least one of versions. It is
-// false for those that are unknown.
+// Offers reports whether the server accepts at least one of versions. It is
+// false for those that are unknown or contradictory.
 func (r *Result) Offers(versions ...Version) bool {
 	return slices.ContainsFunc(versions, func(v Version) bool { return r.Versions[v].Support == Accepted })
 }
@@ -172,84 +223,17 @@ func (r *Result) Highest() Version {
 	return 0
 }
 
-// All returns r and r.Others.
-func (r *Result) All() []*Result { return append([]*Result{r}, r.Others...) }
-
-// jsonResult is the shape of a Result in JSON.
-type jsonResult struct {
-	Target            string              `json:"target"`
-	Address           string              `json:"address,omitempty"`
-	SNI               string              `json:"sni,omitempty"`
-	StartTLS          Protocol            `json:"starttls,omitempty"`
-	At                time.Time           `json:"at,omitzero"`
-	TookMS            int64               `json:"tookMs,omitempty"`
-	Class             Class               `json:"class"`
-	Detail            string              `json:"detail,omitempty"`
-	Protocol          string              `json:"protocol,omitempty"`
-	Versions          map[Version]Support `json:"versions"`
-	Evidence          map[Version]Answer  `json:"evidence"`
-	IntolerantOf      Version             `json:"intolerantOf,omitzero"`
-	ClientCertificate bool                `json:"clientCertificateAsked,omitempty"`
-	Chain             []jsonCertificate   `json:"chain"`
-	ChainFrom         ChainSource         `json:"chainFrom,omitempty"`
-	ALPN              string              `json:"alpn,omitempty"`
-	Trusted           *bool               `json:"trusted"`
-	Distrust          string              `json:"distrust,omitempty"`
-	Others            []*Result           `json:"others,omitempty"`
-	Omitted           int                 `json:"omitted,omitempty"`
+// All returns r and r.Others, without those that are nil.
+func (r *Result) All() []*Result {
+	return slices.DeleteFunc(append([]*Result{r}, r.Others...), func(one *Result) bool { return one == nil })
 }
 
-type jsonCertificate struct {
-	Subject   string    `json:"subject"`
-	Issuer    string    `json:"issuer"`
-	Names     []string  `json:"names,omitempty"`
-	NotBefore time.Time `json:"notBefore"`
-	NotAfter  time.Time `json:"notAfter"`
-	Key       string    `json:"key"`
-	Signature string    `json:"signature"`
-	SHA256    string    `json:"sha256"`
-}
-
-// MarshalJSON writes the result as one object:
-//
-//	{"target", "class", "versions": {"ssl30", "tls10", "tls11", "tls12", "tls13": "accepted" | "refused" | "unknown"},
-//	 "evidence": {"tls12": {"reason", "suite", "group", "alert", …}, …}, "chain": […] | null, "trusted": true | false | null, …}
-//
-// "trusted" is null where no chain was seen.
-func (r *Result) MarshalJSON() ([]byte, error) {
-	out := jsonResult{
-		Target: r.Target, Address: r.Address, SNI: r.SNI, StartTLS: r.StartTLS, At: r.At,
-		TookMS: r.Took.Milliseconds(), Class: r.Class, Detail: r.Detail, Protocol: r.Protocol,
-		Versions: make(map[Version]Support), Evidence: make(map[Version]Answer),
-		IntolerantOf: r.IntolerantOf, ClientCertificate: r.ClientCertificate,
-		ChainFrom: r.ChainFrom, ALPN: r.ALPN, Others: r.Others, Omitted: r.Omitted,
-	}
-	for _, v := range fiveVersions {
-		out.Versions[v] = Unknown
-	}
-	for v, a := range r.Versions {
-		out.Versions[v] = a.Support
-		if a.Reason != NotAsked {
-			out.Evidence[v] = a
+// answered reports whether the server negotiated some version at least once.
+func (r *Result) answered() bool {
+	for _, a := range r.Versions {
+		if a.Support == Accepted || a.Support == Contradictory {
+			return true
 		}
 	}
-	for _, cert := range r.Chain {
-		sum := sha256.Sum256(cert.Raw)
-		names := slices.Clone(cert.DNSNames)
-		for _, ip := range cert.IPAddresses {
-			names = append(names, ip.String())
-		}
-		out.Chain = append(out.Chain, jsonCertificate{
-			Subject: cert.Subject.String(), Issuer: cert.Issuer.String(), Names: names,
-			NotBefore: cert.NotBefore, NotAfter: cert.NotAfter,
-			Key: keyName(cert), Signature: cert.SignatureAlgorithm.String(), SHA256: hex.EncodeToString(sum[:]),
-		})
-	}
-	if r.Chain != nil {
-		out.Trusted = &r.Trusted
-	}
-	if r.Distrust != nil {
-		out.Distrust = strings.ReplaceAll(r.Distrust.Error(), "\n", "; ")
-	}
-	return json.Marshal(out)
+	return false
 }

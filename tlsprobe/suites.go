@@ -256,7 +256,22 @@ func (s Suite) String() string {
 // MarshalText returns the name that String gives.
 func (s Suite) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Weak tells whether the suite lacks authentication or encryption, or has
+// UnmarshalText accepts what MarshalText gives.
+func (s *Suite) UnmarshalText(text []byte) error {
+	if n, ok := number16(string(text), "suite "); ok {
+		*s = Suite(n)
+		return nil
+	}
+	for id, info := range suiteTable() {
+		if string(text) == "TLS_"+info.name {
+			*s = id
+			return nil
+		}
+	}
+	return fmt.Errorf("tlsprobe: no such suite: %.60q", text)
+}
+
+// Weak reports whether the suite lacks authentication or encryption, or has
 // less than 128 bits of it (3DES and RC4 among them). It is false for a suite
 // that the package does not know.
 func (s Suite) Weak() bool { return suiteTable()[s].traits&weak != 0 }
@@ -294,3 +309,18 @@ func (g Group) String() string {
 
 // MarshalText returns the name that String gives.
 func (g Group) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// UnmarshalText accepts what MarshalText gives.
+func (g *Group) UnmarshalText(text []byte) error {
+	if n, ok := number16(string(text), "group "); ok {
+		*g = Group(n)
+		return nil
+	}
+	for id, name := range groupNames {
+		if string(text) == name {
+			*g = id
+			return nil
+		}
+	}
+	return fmt.Errorf("tlsprobe: no such group: %.60q", text)
+}

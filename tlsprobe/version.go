@@ -2,6 +2,10 @@ package tlsprobe
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Version is a protocol version as it stands on the wire. The constants of
@@ -47,7 +51,7 @@ func (v Version) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "0x%04x", uint16(v)), nil
 }
 
-// UnmarshalText accepts the short names of the constants.
+// UnmarshalText accepts what MarshalText gives.
 func (v *Version) UnmarshalText(text []byte) error {
 	for version, names := range versionNames {
 		if string(text) == names[1] {
@@ -55,38 +59,43 @@ func (v *Version) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
+	if n, ok := number16(string(text), ""); ok {
+		*v = Version(n)
+		return nil
+	}
 	return fmt.Errorf("tlsprobe: no such version: %.40q", text)
 }
 
+// number16 reads a number such as "0x7f1c" behind prefix.
+func number16(text, prefix string) (uint16, bool) {
+	digits, ok := strings.CutPrefix(text, prefix+"0x")
+	n, err := strconv.ParseUint(digits, 16, 16)
+	return uint16(n), ok && err == nil && len(digits) == 4
+}
+
 // A Support tells what a probe found out about one version. In text and JSON
-// it is one of "unknown", "accepted" and "refused".
+// it is one of "unknown", "accepted", "refused" and "contradictory".
 type Support uint8
 
 const (
-	Unknown  Support = iota // not asked, or no answer that decides
-	Accepted                // the server chose this version
-	Refused                 // the server answered, and did not want it
+	Unknown       Support = iota // not asked, or no answer that decides
+	Accepted                     // the server chose this version
+	Refused                      // the server answered, and did not want it
+	Contradictory                // the same hello was accepted one time and refused another: see Answer.Samples
 )
 
-var supportNames = [...]string{Unknown: "unknown", Accepted: "accepted", Refused: "refused"}
+var supportTexts = enum.Of[Support]("tlsprobe: support", "unknown", "accepted", "refused", "contradictory")
 
-// String returns "unknown", "accepted" or "refused", and "Support(9)" for a
-// value that is none of the constants.
-func (s Support) String() string {
-	if int(s) < len(supportNames) {
-		return supportNames[s]
-	}
-	return fmt.Sprintf("Support(%d)", uint8(s))
-}
+// String returns "unknown", "accepted", "refused" or "contradictory", and
+// "Support(9)" for a value that is none of the constants.
+func (s Support) String() string { return supportTexts.String(s) }
 
-// MarshalText returns the name that String gives, and an error for a value
+// MarshalText returns the text that String gives, and an error for a value
 // that is none of the constants.
-func (s Support) MarshalText() ([]byte, error) {
-	if int(s) >= len(supportNames) {
-		return nil, fmt.Errorf("tlsprobe: no such support: %d", uint8(s))
-	}
-	return []byte(supportNames[s]), nil
-}
+func (s Support) MarshalText() ([]byte, error) { return supportTexts.Marshal(s) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (s *Support) UnmarshalText(text []byte) error { return supportTexts.Unmarshal(s, text) }
 
 // An Alert is the number of a TLS alert, RFC 8446 §6.
 type Alert uint8

@@ -301,7 +301,7 @@ func writeSignIns(p *page, s *signins.Summary) {
 func (r *report) writeTLS(p *page) {
 	p.heading("tls", plural(len(r.TLS), "server"))
 	rows := [][]string{{"server", "SSL 3.0", "1.0", "1.1", "1.2", "1.3", "certificate"}}
-	marks := [...]string{tlsprobe.Unknown: "?", tlsprobe.Accepted: "yes", tlsprobe.Refused: "no"}
+	marks := [...]string{tlsprobe.Unknown: "?", tlsprobe.Accepted: "yes", tlsprobe.Refused: "no", tlsprobe.Contradictory: "both"}
 	for _, result := range r.TLS {
 		row := []string{result.Target}
 		for _, version := range []tlsprobe.Version{tlsprobe.SSL30, tlsprobe.TLS10, tlsprobe.TLS11, tlsprobe.TLS12, tlsprobe.TLS13} {
