@@ -29,6 +29,11 @@ type tenant struct {
 
 func inTenant(t *testing.T, f func(t *testing.T, d *tenant)) {
 	t.Helper()
+	inTenantSeed(t, 1, f)
+}
+
+func inTenantSeed(t *testing.T, seed uint64, f func(t *testing.T, d *tenant)) {
+	t.Helper()
 	make := func() *oauthcert.Certificate {
 		return oauthcerttest.AuthCertificate{NotBefore: bubble.AddDate(-1, 0, 0)}.Make()
 	}
@@ -37,7 +42,7 @@ func inTenant(t *testing.T, f func(t *testing.T, d *tenant)) {
 		sp := shared(stored(d.other, "aaaa1111-0000-4000-8000-000000000001"))
 		sp.Names = []string{oauthcert.ExchangeOnline, "https://outlook.office365.com/"}
 		app := application(stored(d.other, "cccc3333-0000-4000-8000-000000000001"))
-		d.Directory = oauthcerttest.New(1, app, sp)
+		d.Directory = oauthcerttest.New(seed, app, sp)
 		d.app, d.shared = app.Target(), sp.Target()
 		d.policy.At = time.Now()
 		f(t, d)
@@ -446,6 +451,12 @@ func TestDirectoryErrors(t *testing.T) {
 		{oauthcert.DirectoryError{Status: 401, Code: "InvalidAuthenticationToken"}, oauthcert.ErrUnauthorized},
 		{oauthcert.DirectoryError{Status: 404, Code: "Request_ResourceNotFound"}, oauthcert.ErrNoObject},
 		{oauthcert.DirectoryError{Status: 429}, oauthcert.ErrThrottled},
+		{oauthcert.DirectoryError{Status: 409, Code: "Directory_ConcurrencyViolation"}, oauthcert.ErrConcurrent},
+		{oauthcert.DirectoryError{Status: 409}, oauthcert.ErrConcurrent},
+		{oauthcert.DirectoryError{Status: 409, Code: "Request_MultipleObjectsWithSameKeyValue"}, oauthcert.ErrNameTaken},
+		{oauthcert.DirectoryError{Status: 403, Code: "Directory_QuotaExceeded"}, oauthcert.ErrQuota},
+		{oauthcert.DirectoryError{Status: 403, Code: "Directory_ResourceSizeExceeded"}, oauthcert.ErrTooLarge},
+		{oauthcert.DirectoryError{Status: 400, Code: "CannotUpdateLockedServicePrincipalPropertyWithEnforcementScope", Message: "Property keyCredentials is invalid."}, oauthcert.ErrLocked},
 	} {
 		assert.ErrorIs(t, &c.err, c.want)
 		assert.NotEmpty(t, c.err.Remedy())
@@ -478,4 +489,236 @@ func TestFolder(t *testing.T) {
 	assert.Error(t, err)
 	_, err = (&oauthcerttest.Store{Certificates: []*oauthcert.Certificate{cert}}).Find(t.Context(), other.SHA1())
 	assert.ErrorIs(t, err, oauthcert.ErrNotInStore)
+}
+
+// outcomeOf returns what the error and the report say of the write, and fails
+// if they disagree.
+func outcomeOf(t *testing.T, report *oauthcert.Report, err error) oauthcert.Outcome {
+	t.Helper()
+	var failed *oauthcert.ApplyError
+	if errors.As(err, &failed) {
+		assert.Equal(t, failed.Outcome, report.Outcome)
+	}
+	return report.Outcome
+}
+
+// The write is accepted, and the token ends, or the permission is taken away,
+// before it is seen: what was refused is the look.
+func TestLookRefusedAfterTheWrite(t *testing.T) {
+	for _, fault := range []oauthcerttest.Fault{oauthcerttest.Forbidden, oauthcerttest.TokenEnded} {
+		for _, afterLooks := range []int{0, 1, 2} {
+			inTenant(t, func(t *testing.T, d *tenant) {
+				p := d.plan(t, d.app, d.current)
+				wrote, looks := false, 0
+				d.Faults = func(c oauthcerttest.Call) oauthcerttest.Fault {
+					switch {
+					case c.Write:
+						wrote = true
+					case wrote:
+						if looks++; looks > afterLooks {
+							return fault
+						}
+					}
+					return oauthcerttest.None
+				}
+				report, err := oauthcert.Apply(t.Context(), d, p, &d.backup)
+				assert.Equal(t, oauthcert.OutcomeWritten, outcomeOf(t, report, err))
+				assert.ErrorIs(t, err, oauthcert.ErrNotShown)
+				assert.ErrorContains(t, err, "the change was made, but was not seen to be shown")
+				assert.ErrorContains(t, err, "the last look failed")
+				assert.Equal(t, 1, report.Writes)
+				assert.False(t, report.Shown)
+				assert.True(t, d.holds(d.app, d.current, d.other))
+			})
+		}
+	}
+}
+
+// The answer is lost, and then everything is refused: nobody knows.
+func TestAnswerLostThenRefused(t *testing.T) {
+	for _, what := range []string{"looks", "writes", "both"} {
+		for _, first := range []oauthcerttest.Fault{oauthcerttest.LostAnswer, oauthcerttest.Timeout, oauthcerttest.Broken, oauthcerttest.Unavailable} {
+			inTenant(t, func(t *testing.T, d *tenant) {
+				d.Lag = 10 * time.Minute
+				p := d.plan(t, d.app, d.current)
+				writes := 0
+				d.Faults = func(c oauthcerttest.Call) oauthcerttest.Fault {
+					switch {
+					case c.Write:
+						if writes++; writes == 1 {
+							return first
+						}
+						if what != "looks" {
+							return oauthcerttest.Forbidden
+						}
+					case writes > 0 && what != "writes":
+						return oauthcerttest.TokenEnded
+					}
+					return oauthcerttest.None
+				}
+				report, err := oauthcert.Apply(t.Context(), d, p, &d.backup)
+				got := outcomeOf(t, report, err)
+				if got == oauthcert.OutcomeWritten { // a replica had learned of it
+					assert.True(t, d.holds(d.app, d.current, d.other))
+					return
+				}
+				assert.Equal(t, oauthcert.OutcomeUnknown, got)
+				assert.ErrorContains(t, err, "whether it took effect is not known")
+				assert.NotContains(t, err.Error(), "nothing was")
+			})
+		}
+	}
+}
+
+// Somebody else's key whose display name the directory refuses goes back
+// without it, and stays what it was.
+func TestDisplayNameRefused(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		for _, target := range []oauthcert.Target{d.app, d.shared} {
+			d.RefuseDisplayNames, d.FirstPartyReferences, d.policy.AllowKeysOn = true, true, oauthcert.ExchangeOnline
+			d.Set(target, func(o *oauthcert.Object) {
+				o.Keys[0].DisplayName, o.Keys[0].EndDateTime = `CN=Dyn"365"`, bubble.AddDate(0, 6, 0)
+			})
+			before := d.Truth(target).Keys[0]
+			report, err := oauthcert.Apply(t.Context(), d, d.plan(t, target, d.current), &d.backup)
+			require.NoError(t, err)
+			assert.Equal(t, oauthcert.OutcomeShown, report.Outcome)
+			assert.Equal(t, before, d.Truth(target).Keys[0])
+			assert.True(t, report.Steps[0].ByReference)
+			assert.True(t, report.Steps[0].WithoutName)
+			assert.Contains(t, report.Steps[0].String(), "kept    "+d.other.SHA1().String()+" by reference without its display name: of somebody else")
+		}
+	})
+}
+
+// Where no form is left that leaves the key what it is, the plan stops and
+// names the key.
+func TestKeptKeyThatCannotBeWritten(t *testing.T) {
+	for why, change := range map[string]func(*oauthcert.KeyCredential){
+		"display name":        func(k *oauthcert.KeyCredential) { k.DisplayName = "Dyn365" },
+		"dates are not":       func(k *oauthcert.KeyCredential) { k.EndDateTime = bubble.AddDate(0, 6, 0) },
+		"customKeyIdentifier": func(k *oauthcert.KeyCredential) { k.CustomKeyIdentifier = "63657274" },
+		"authentication":      func(k *oauthcert.KeyCredential) { k.Type, k.Usage = "X509CertAndPassword", "Sign" },
+	} {
+		inTenant(t, func(t *testing.T, d *tenant) {
+			for _, target := range []oauthcert.Target{d.app, d.shared} {
+				d.RefuseReferences, d.policy.AllowKeysOn = true, oauthcert.ExchangeOnline
+				d.Set(target, func(o *oauthcert.Object) { change(&o.Keys[0]) })
+				before := d.Truth(target)
+				report, err := oauthcert.Apply(t.Context(), d, d.plan(t, target, d.current), &d.backup)
+				var kept *oauthcert.KeptKeyError
+				require.ErrorAs(t, err, &kept, why)
+				assert.ErrorContains(t, err, before.Keys[0].KeyID)
+				assert.ErrorContains(t, err, why)
+				assert.Equal(t, oauthcert.OutcomeRefused, outcomeOf(t, report, err))
+				assert.Equal(t, before, d.Truth(target))
+			}
+		})
+	}
+
+	// A key of which nothing but the keyId changes is brought anew, and the
+	// report says so.
+	inTenant(t, func(t *testing.T, d *tenant) {
+		d.RefuseReferences = true
+		report, err := oauthcert.Apply(t.Context(), d, d.plan(t, d.app, d.current), &d.backup)
+		require.NoError(t, err)
+		after := d.Truth(d.app).Find(d.other)[0]
+		assert.NotEqual(t, "cccc3333-0000-4000-8000-000000000001", after.KeyID)
+		assert.Equal(t, after.KeyID, report.Steps[0].NewKeyID)
+		assert.False(t, report.Steps[0].ByReference)
+		assert.Contains(t, report.Steps[0].Why, "another keyId")
+	})
+}
+
+// A key that was added a minute ago, and that a late replica hides, is found
+// by looking until enough looks agree.
+func TestSteadyLook(t *testing.T) {
+	lost := func(agreeing int) (n int) {
+		for seed := range uint64(60) {
+			inTenantSeed(t, seed, func(t *testing.T, d *tenant) {
+				d.Lag = 10 * time.Minute
+				p := d.plan(t, d.app, d.current)
+				d.Set(d.app, func(o *oauthcert.Object) { o.Keys = append(o.Keys, d.next.KeyCredential()) })
+				time.Sleep(time.Minute)
+				a := oauthcert.Applier{Agreeing: agreeing}
+				report, err := a.Apply(t.Context(), d, p, &d.backup)
+				if errors.Is(err, oauthcert.ErrChanged) {
+					assert.Equal(t, oauthcert.OutcomeNotSent, outcomeOf(t, report, err))
+				}
+				if len(d.Truth(d.app).Find(d.next)) == 0 {
+					n++
+				}
+			})
+		}
+		return n
+	}
+	one, two, six := lost(1), lost(0), lost(6)
+	t.Logf("of 60 keys that were added a minute before: %d lost with one look, %d with two, %d with six", one, two, six)
+	assert.Less(t, two, one)
+	assert.Less(t, six, two)
+}
+
+// 409: another write was under way. The object is read anew before the next.
+func TestConcurrentWrite(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		p := d.plan(t, d.app, d.current)
+		d.Faults = on(true, 1, oauthcerttest.Conflict)
+		report, err := oauthcert.Apply(t.Context(), d, p, &d.backup)
+		require.NoError(t, err)
+		assert.Equal(t, oauthcert.OutcomeShown, report.Outcome)
+
+		// What the other write brought is not overwritten.
+		p = d.plan(t, d.app, d.current, d.next)
+		d.Faults = func(c oauthcerttest.Call) oauthcerttest.Fault {
+			if !c.Write {
+				return oauthcerttest.None
+			}
+			d.Set(d.app, func(o *oauthcert.Object) { o.Keys = o.Keys[:1] })
+			return oauthcerttest.Conflict
+		}
+		report, err = oauthcert.Apply(t.Context(), d, p, &d.backup)
+		require.ErrorIs(t, err, oauthcert.ErrChanged)
+		assert.Equal(t, oauthcert.OutcomeRefused, outcomeOf(t, report, err))
+	})
+}
+
+// A directory that asks for more patience than there is, is not asked again
+// before its time.
+func TestLongRetryAfter(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		p := d.plan(t, d.app, d.current)
+		busy := refusing{Directory: d, refuse: func([]oauthcert.KeyCredential) error {
+			return &oauthcert.DirectoryError{Status: 429, RetryAfter: time.Hour}
+		}}
+		began := time.Now()
+		report, err := oauthcert.Apply(t.Context(), busy, p, &d.backup)
+		require.ErrorIs(t, err, oauthcert.ErrThrottled)
+		assert.Equal(t, oauthcert.OutcomeRefused, outcomeOf(t, report, err))
+		assert.Less(t, time.Since(began), time.Minute)
+	})
+}
+
+// Several runs write into one file, and each can be read back.
+func TestSeveralBackupsInOneFile(t *testing.T) {
+	inTenant(t, func(t *testing.T, d *tenant) {
+		for _, c := range []*oauthcert.Certificate{d.current, d.next} {
+			_, err := oauthcert.Apply(t.Context(), d, d.plan(t, d.app, c), &d.backup)
+			require.NoError(t, err)
+		}
+		all, err := oauthcert.ReadBackups(bytes.NewReader(d.backup.Bytes()))
+		require.NoError(t, err)
+		require.Len(t, all, 2)
+		assert.Len(t, all[0].Object.Keys, 1)
+		assert.Len(t, all[1].Object.Keys, 2)
+		last, err := oauthcert.ReadBackup(bytes.NewReader(d.backup.Bytes()))
+		require.NoError(t, err)
+		assert.Equal(t, all[1], last)
+
+		torn := d.backup.Bytes()[:d.backup.Len()-20]
+		all, err = oauthcert.ReadBackups(bytes.NewReader(torn))
+		assert.ErrorContains(t, err, "number 2")
+		assert.Len(t, all, 1)
+		_, err = oauthcert.ReadBackup(bytes.NewReader(torn))
+		assert.Error(t, err, "not the one before it in silence")
+	})
 }

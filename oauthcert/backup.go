@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// A Backup is what a directory showed before a change. As JSON it is one line:
+// A Backup is what a directory showed before a change. As JSON it is one line,
+// so that several runs may write into one file:
 // the date, the collection that was about to be changed, and the object with
 // the properties and the names of Microsoft Graph. It holds public
 // certificates and no secret: the value of a key that is not a certificate is
@@ -40,33 +41,71 @@ func writeBackup(w io.Writer, o *Object, c Collection, at time.Time) error {
 	return nil
 }
 
-// ReadBackup reads what [Applier.Apply] wrote.
+// maxBackups bounds the length of a file of backups.
+const maxBackups = 16 * maxInput
+
+// ReadBackup reads what [Applier.Apply] wrote. Of a file into which several
+// runs wrote, it is the last one: what the directory showed before the latest
+// change. [ReadBackups] reads them all.
 func ReadBackup(r io.Reader) (*Backup, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxInput+1))
+	all, err := ReadBackups(r)
+	if err != nil {
+		return nil, err
+	}
+	return all[len(all)-1], nil
+}
+
+// ReadBackups reads a file into which one or more runs wrote their backups,
+// one after the other, in their order. There is at least one, or an error. If
+// one cannot be read, those before it come with the error, which names it.
+func ReadBackups(r io.Reader) ([]*Backup, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxBackups+1))
 	if err != nil {
 		return nil, fmt.Errorf("oauthcert: backup: %w", err)
 	}
-	if len(data) > maxInput {
-		return nil, fmt.Errorf("oauthcert: backup: more than %d bytes", maxInput)
+	if len(data) > maxBackups {
+		return nil, fmt.Errorf("oauthcert: backup: more than %d bytes", maxBackups)
 	}
 	if text, ok := asText(data); ok {
 		data = []byte(text) // whoever looked at it may have saved it otherwise
 	}
+	var all []*Backup
+	for in := json.NewDecoder(bytes.NewReader(data)); ; {
+		var raw json.RawMessage
+		if err := in.Decode(&raw); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return all, fmt.Errorf("oauthcert: backup: number %d: %w", len(all)+1, err)
+		}
+		b, err := parseBackup(raw)
+		if err != nil {
+			return all, fmt.Errorf("oauthcert: backup: number %d: %w", len(all)+1, err)
+		}
+		all = append(all, b)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("oauthcert: backup: the file is empty")
+	}
+	return all, nil
+}
+
+func parseBackup(data []byte) (*Backup, error) {
+	if len(data) > maxInput {
+		return nil, fmt.Errorf("%d bytes; at most %d are read", len(data), maxInput)
+	}
 	var b Backup
 	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, fmt.Errorf("oauthcert: backup: %w", err)
-	}
-	if b.Object != nil {
-		b.Object = b.Object.public()
+		return nil, err
 	}
 	switch {
 	case b.Format != backupFormat:
-		return nil, fmt.Errorf("oauthcert: backup: format %.40q; %q is needed", b.Format, backupFormat)
+		return nil, fmt.Errorf("format %.40q; %q is needed", b.Format, backupFormat)
 	case b.Collection != Keys && b.Collection != Names:
-		return nil, fmt.Errorf("oauthcert: backup: collection %.40q", b.Collection)
+		return nil, fmt.Errorf("collection %.40q", b.Collection)
 	case b.Object == nil:
-		return nil, errors.New("oauthcert: backup: it holds no object")
+		return nil, errors.New("it holds no object")
 	}
+	b.Object = b.Object.public()
 	return &b, b.Object.Target().Check()
 }
 
@@ -76,7 +115,15 @@ func ReadBackup(r io.Reader) (*Backup, error) {
 // A key that had expired before its certificate is refused, since it would be
 // valid again. What came since is kept, unless policy drops what is unused. The
 // shared principal is guarded as in [PlanKeys].
+//
+// Without a current object or a backup the plan is refused.
 func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
+	current = current.public()
+	if backup == nil || backup.Object == nil {
+		p := &Plan{Target: current.Target(), Collection: Keys, base: current}
+		p.refuse(Step{Reason: NotRead, Why: "no backup was read"})
+		return p
+	}
 	if !strings.EqualFold(current.ID, backup.Object.ID) || current.Kind != backup.Object.Kind {
 		p := &Plan{Target: current.Target(), Collection: backup.Collection, base: current}
 		p.refuse(Step{Reason: WrongKind, Why: "the backup is of another object: " + backup.Object.Target().String()})
@@ -93,11 +140,11 @@ func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 		there := slices.ContainsFunc(current.Keys, k.sameKey)
 		switch {
 		case policy.DropExpired && k.expired(policy.At):
-		case err == nil && k.canBring() && !k.lapsed(c, policy.At):
+		case err == nil && k.forAuthentication() && !k.lapsed(c, policy.At):
 			wanted = append(wanted, c)
 			extra[c.SHA1()] = k
 		case there:
-		case err == nil && k.canBring():
+		case err == nil && k.forAuthentication():
 			lost = append(lost, Step{Key: &k, Thumbprint: c.SHA1(), Reason: CannotKeep,
 				Why: "it is gone, and had expired; brought back it would be valid again. Leave expired keys out (DropExpired)"})
 		default:
@@ -109,7 +156,7 @@ func PlanRestore(current *Object, backup *Backup, policy Policy) *Plan {
 		switch {
 		case s.Action == Dropped && s.Reason == Unused && slices.ContainsFunc(backup.Object.Keys, s.Key.sameKey):
 			s.Action, s.Reason, s.Why = Kept, Wanted, "in the backup, and there"
-			p.form(&s, current.FirstParty())
+			s.keep()
 		case s.Action == Added, s.Reason == Unfit:
 			s.Action, s.Reason, s.Why = Added, FromBackup, "in the backup, and not there"
 			if !current.FirstParty() {

@@ -147,16 +147,3 @@ func (k KeyCredential) equal(o KeyCredential) bool {
 		bytes.Equal(k.Key, o.Key) && strings.EqualFold(k.KeyID, o.KeyID) &&
 		k.Type == o.Type && k.Usage == o.Usage
 }
-
-// byReference returns the entry in the form that refers to a stored key:
-// everything as it was read, which the directory insists on, without the key.
-func (k KeyCredential) byReference() KeyCredential {
-	k.Key = nil
-	return k
-}
-
-// byValue returns the entry in the form that brings the key anew: first-party
-// service principals take these three properties and no more.
-func (k KeyCredential) byValue() KeyCredential {
-	return KeyCredential{Type: k.Type, Usage: k.Usage, Key: k.Key}
-}

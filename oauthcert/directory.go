@@ -14,9 +14,11 @@ import (
 //
 // Both writes replace the whole collection, as Microsoft Graph does. A
 // Directory passes on what it is given and does nothing else: it never merges,
-// and never retries a write whose outcome it does not know. An empty slice empties the collection; nil is a mistake of
-// the caller, and is an error with nothing sent. A refusal of the directory
-// is a [*DirectoryError]. A Directory may be used by several goroutines.
+// and never repeats a write. An empty slice empties the collection; nil is a
+// mistake of the caller. A refusal of the directory is a [*DirectoryError]; an
+// error with which nothing was sent wraps [ErrNotSent]; any other error of a
+// write means that its outcome is not known. A Directory may be used by several
+// goroutines.
 type Directory interface {
 	// Read returns the object with its keys, their values included, and, for
 	// a service principal, its names. Graph shows the value of a key only to
@@ -239,6 +241,9 @@ func (o *Object) FirstParty() bool {
 // certificates. Entra ID should show none; should it, or another Directory,
 // ever show a private key, it gets no further than here.
 func (o *Object) public() *Object {
+	if o == nil {
+		return new(Object)
+	}
 	c := *o
 	c.Keys = slices.Clone(o.Keys)
 	for i, k := range c.Keys {

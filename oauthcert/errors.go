@@ -21,6 +21,10 @@ var (
 	ErrUnauthorized    = errors.New("not signed in, or the token has expired")
 	ErrNoObject        = errors.New("no such object")
 	ErrThrottled       = errors.New("too many requests")
+	ErrConcurrent      = errors.New("another write to the object was under way")
+	ErrLocked          = errors.New("the application's owner has locked the property")
+	ErrQuota           = errors.New("a quota is used up")
+	ErrTooLarge        = errors.New("the object would hold too much")
 )
 
 // A DirectoryError reports that the directory answered, and what it said.
@@ -55,7 +59,13 @@ var refusals = []refusal{
 	{ErrInvalidEndDate, 0, "KeyCredentialsInvalidStartDate", "leave the dates out, so that Entra ID takes them from the certificate"},
 	{ErrNameTaken, 0, "Request_MultipleObjectsWithSameKeyValue", "find the application or service principal that has the name (filter servicePrincipals by servicePrincipalNames/any) and take it from there first"},
 	{ErrNameTaken, 0, "Another object with the same value for property", "find the object that has the name and take it from there first"},
-	{ErrAppRoles, 0, "Property appRoles on the service principal does not match", "the directory's copies of the application disagree; repeat later, or write the names through the Entra admin centre"}, // microsoftgraph/microsoft-graph-docs-contrib#8801
+	{ErrAppRoles, 0, "Property appRoles on the service principal does not match", "the directory's copies of the application disagree; repeat later, or write the names through the Entra admin centre"},                                                              // microsoftgraph/microsoft-graph-docs-contrib#8801
+	{ErrConcurrent, 409, "ConcurrencyViolation", "repeat after reading the object anew"},                                                                                                                                                                              // Directory_ConcurrencyViolation
+	{ErrLocked, 0, "CannotUpdateLockedServicePrincipalProperty", "the lock (servicePrincipalLockConfiguration) is set on the application in its home tenant: have its owner lift it for credentials used for verification, or put the key on the application object"}, // Azure/azure-cli#28734
+	{ErrQuota, 0, "Directory_QuotaExceeded", "delete what is not needed, for good also out of the deleted items, or have the tenant's quota raised; for a user, an administrator's role has a higher one"},
+	{ErrTooLarge, 0, "Directory_ResourceSizeExceeded", "an object of Entra ID holds so many values and no more: drop expired keys, or names that are no longer used, in the same write"},
+	{ErrTooLarge, 0, "The size of the object has exceeded its limit", "an object of Entra ID holds so many values and no more: drop expired keys, or names that are no longer used, in the same write"},
+	{ErrConcurrent, 409, "", "repeat after reading the object anew"},
 	{ErrPermission, 403, "", "sign in with Application.ReadWrite.All (delegated: as Application Administrator or Cloud Application Administrator), or, for an application that owns the object, Application.ReadWrite.OwnedBy"},
 	{ErrUnauthorized, 401, "", "sign in again"},
 	{ErrNoObject, 404, "", "check the id and the tenant; a new object may need a minute to be seen"},
@@ -123,9 +133,9 @@ func (e *DirectoryError) Is(target error) bool {
 }
 
 // definite reports whether the answer says for certain that nothing was
-// written. A 408 or a 5xx may hide a write that took effect.
+// written. A 408, a 499 of a proxy or a 5xx may hide a write that took effect.
 func (e *DirectoryError) definite() bool {
-	return e.Status >= 400 && e.Status < 500 && e.Status != 408
+	return e.Status >= 400 && e.Status < 500 && e.Status != 408 && e.Status != 499
 }
 
 // oneLine makes a text of the directory fit for a line of a report: without

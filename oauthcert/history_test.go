@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -120,12 +121,20 @@ type history struct {
 	text bytes.Buffer // all that a person or a log might be shown
 
 	plan      *oauthcert.Plan
+	took      int // writes of this call that took effect
+	lost      int // writes of this call whose answer was lost
 	broken    string
 	lastOther time.Time // when the second writer last wrote, or a plan ended badly
 	stats     *stats
 }
 
-type stats struct{ writes, applied, failed, restored, raced atomic.Int64 }
+type stats struct {
+	writes, applied, failed, restored, raced atomic.Int64
+
+	// outcomes counts calls of Apply by the outcome that was reported, and by
+	// whether a write really took effect.
+	outcomes [5][2]atomic.Int64
+}
 
 // other is the second writer, who writes without a look.
 func (h *history) other() {
@@ -165,6 +174,7 @@ func (h *history) other() {
 // moment between the last look and the write.
 func (h *history) onWrite(before, after *oauthcert.Object) {
 	h.stats.writes.Add(1)
+	h.took++
 	has := func(o *oauthcert.Object, k oauthcert.KeyCredential) bool {
 		return slices.ContainsFunc(o.Keys, func(e oauthcert.KeyCredential) bool {
 			if k.Key == nil || e.Key == nil {
@@ -182,6 +192,22 @@ func (h *history) onWrite(before, after *oauthcert.Object) {
 			return s.Action == oauthcert.Dropped && s.Key != nil &&
 				(s.Key.KeyID == k.KeyID || s.Key.Key != nil && bytes.Equal(s.Key.Key, k.Key))
 		})
+	}
+	// A kept key is somebody else's: it stays what it was, or gets another
+	// keyId and nothing else.
+	for _, s := range h.plan.Steps {
+		if s.Action != oauthcert.Kept || s.Key == nil {
+			continue
+		}
+		same := func(o *oauthcert.Object) bool {
+			return slices.ContainsFunc(o.Keys, func(e oauthcert.KeyCredential) bool {
+				return (e.KeyID == s.Key.KeyID || e.Key != nil && bytes.Equal(e.Key, s.Key.Key)) && e.DisplayName == s.Key.DisplayName && e.CustomKeyIdentifier == s.Key.CustomKeyIdentifier &&
+					e.Type == s.Key.Type && e.Usage == s.Key.Usage && e.StartDateTime.Equal(s.Key.StartDateTime) && e.EndDateTime.Equal(s.Key.EndDateTime)
+			})
+		}
+		if same(before) && !same(after) {
+			h.broken = "a key of somebody else is altered: " + s.String()
+		}
 	}
 	for _, s := range h.plan.Steps {
 		if s.Action != oauthcert.Kept && s.Action != oauthcert.Added {
@@ -221,17 +247,29 @@ func (h *history) live() {
 	h.dir = oauthcerttest.New(h.seed, h.w.objects(h.r)...)
 	h.dir.RefuseExpired = h.r.IntN(2) == 0
 	h.dir.FirstPartyReferences = h.r.IntN(2) == 0
+	h.dir.RefuseDisplayNames = h.r.IntN(3) == 0
+	h.dir.RefuseReferences = h.r.IntN(16) == 0
 	h.dir.Lag = time.Duration(h.r.IntN(3)) * 10 * time.Second // at most 20 s, which is less than Steady
 	h.dir.OnWrite = h.onWrite
 	trouble, disturb := h.r.IntN(30), h.r.IntN(12)*h.r.IntN(2)
-	h.dir.Faults = func(oauthcerttest.Call) oauthcerttest.Fault {
+	ends := -1 // the call from which on the token has ended
+	if h.r.IntN(8) == 0 {
+		ends = 1 + h.r.IntN(20)
+	}
+	h.dir.Faults = func(c oauthcerttest.Call) (fault oauthcerttest.Fault) {
 		if h.r.IntN(100) < disturb {
 			h.other()
 		}
 		if h.r.IntN(100) < trouble {
-			return oauthcerttest.Fault(1 + h.r.IntN(6))
+			fault = oauthcerttest.Fault(1 + h.r.IntN(8))
 		}
-		return oauthcerttest.None
+		if ends > 0 && c.N >= ends {
+			fault = oauthcerttest.TokenEnded
+		}
+		if c.Write && slices.Contains([]oauthcerttest.Fault{oauthcerttest.LostAnswer, oauthcerttest.Timeout, oauthcerttest.Broken, oauthcerttest.Unavailable}, fault) {
+			h.lost++
+		}
+		return fault
 	}
 	a := &oauthcert.Applier{Progress: func(p oauthcert.Progress) { fmt.Fprintln(&h.text, p.Stage, p.Note) }}
 	for range 1 + h.r.IntN(3) {
@@ -276,6 +314,7 @@ func (h *history) step(a *oauthcert.Applier) {
 		h.plan = oauthcert.PlanKeys(current, h.w.some(h.r, 2), policy)
 	}
 	var backup bytes.Buffer
+	h.took, h.lost = 0, 0
 	report, err := a.Apply(ctx, h.dir, h.plan, &backup)
 	h.show(report, err, &backup)
 	if err == nil && h.r.IntN(3) == 0 && backup.Len() > 0 {
@@ -288,6 +327,7 @@ func (h *history) step(a *oauthcert.Applier) {
 		}
 		h.plan = oauthcert.PlanRestore(current, b, policy)
 		backup.Reset()
+		h.took, h.lost = 0, 0
 		report, err := a.Apply(ctx, h.dir, h.plan, &backup)
 		h.show(report, err, &backup)
 	}
@@ -304,6 +344,7 @@ func (h *history) show(report *oauthcert.Report, err error, backup *bytes.Buffer
 		h.text.Write(data)
 	}
 	h.text.Write(backup.Bytes())
+	h.holdToItsWord(report, err)
 	if err != nil {
 		h.stats.failed.Add(1)
 		h.lastOther = time.Now() // what was written may be seen late by the next plan
@@ -316,6 +357,38 @@ func (h *history) show(report *oauthcert.Report, err error, backup *bytes.Buffer
 	h.stats.applied.Add(1)
 	if !report.Shown {
 		h.broken = "success without a look"
+	}
+}
+
+// holdToItsWord holds the outcome that is reported against what happened.
+func (h *history) holdToItsWord(report *oauthcert.Report, err error) {
+	var failed *oauthcert.ApplyError
+	if report == nil {
+		if h.took > 0 || errors.As(err, &failed) {
+			h.broken = "no report of a write"
+		}
+		return
+	}
+	took := 0
+	if h.took > 0 {
+		took = 1
+	}
+	h.stats.outcomes[report.Outcome][took].Add(1)
+	if errors.As(err, &failed) != (err != nil) || err != nil && failed.Outcome != report.Outcome {
+		h.broken = fmt.Sprintf("the error and the report disagree: %v, %v", err, report.Outcome)
+	}
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	switch o := report.Outcome; {
+	case (o == oauthcert.OutcomeNotSent || o == oauthcert.OutcomeRefused) && h.took > 0,
+		// After an answer that was lost, the second writer may have made the same change.
+		(o == oauthcert.OutcomeWritten || o == oauthcert.OutcomeShown) && h.took == 0 && (h.lost == 0 || h.lastOther.IsZero()),
+		o == oauthcert.OutcomeUnknown && h.lost == 0,
+		(o == oauthcert.OutcomeShown) != (err == nil && report.Writes > 0),
+		h.took > 0 && (strings.Contains(text, "nothing was written") || strings.Contains(text, "nothing was sent")):
+		h.broken = fmt.Sprintf("the outcome is said to be %v (%v); %d writes took effect, and %d answers were lost", o, err, h.took, h.lost)
 	}
 }
 
@@ -341,6 +414,10 @@ func TestHistories(t *testing.T) {
 	})
 	t.Logf("%d histories: %d plans applied, %d ended with an error, %d taken back, %d writes, %d entries lost to the second writer's moment",
 		*histories, s.applied.Load(), s.failed.Load(), s.restored.Load(), s.writes.Load(), s.raced.Load())
+	t.Log("outcome that was reported: calls in which no write took effect, and in which one did")
+	for o := range s.outcomes {
+		t.Logf("%-9s %6d %6d", oauthcert.Outcome(o), s.outcomes[o][0].Load(), s.outcomes[o][1].Load())
+	}
 	if *histories >= 1000 {
 		require.Greater(t, s.applied.Load(), int64(*histories/4), "too few plans came through to prove anything")
 		require.Greater(t, s.restored.Load(), int64(*histories/40))

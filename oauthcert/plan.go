@@ -91,11 +91,18 @@ type Step struct {
 	// Thumbprint is that of the certificate in Key; zero if it is not known.
 	Thumbprint Thumbprint `json:"thumbprint,omitzero"`
 
-	// ByReference tells how a kept key is written: by its keyId alone (true),
-	// or anew with its value, which gives it a new keyId.
+	// ByReference tells how a kept key is written: as a reference to what the
+	// directory holds (true), or anew with its value, which gives it another
+	// keyId. In a plan it is how it will be tried first, in a report how it
+	// was written.
 	ByReference bool `json:"byReference,omitempty"`
 
-	lapsed bool // see KeyCredential.lapsed
+	// WithoutName tells, in a report, that a key was kept by a reference
+	// without its display name, with which the directory had refused it.
+	WithoutName bool `json:"withoutName,omitempty"`
+
+	// NewKeyID is, in a report, the keyId of a kept key that was written anew.
+	NewKeyID string `json:"newKeyId,omitempty"`
 }
 
 // subject names the step's key or name for people.
@@ -115,10 +122,7 @@ func (s Step) subject() string {
 func (s Step) String() string {
 	how := ""
 	if s.Action == Kept && s.Key != nil {
-		how = " by value"
-		if s.ByReference {
-			how = " by reference"
-		}
+		how = map[form]string{byReference: " by reference", unnamed: " by reference without its display name", byValue: " by value"}[s.form()]
 	}
 	return fmt.Sprintf("%-7s %s%s: %s", s.Action, oneLine(s.subject(), 200), how, s.Why)
 }
@@ -227,6 +231,8 @@ func (o *Object) refusesKeys() string {
 // On the shared principal of Exchange Online, and on those of Microsoft that
 // have nothing to do with Exchange, additions are refused unless policy allows
 // them by name; dropping is not.
+//
+// Of nil, as of an object whose keys were not read, comes a plan that is refused.
 func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
 	current = current.public()
 	p := &Plan{Target: current.Target(), Collection: Keys, base: current}
@@ -246,7 +252,7 @@ func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
 		}
 		step := keyStep(k, wanted, policy, found)
 		if step.Action == Kept {
-			p.form(&step, current.FirstParty())
+			step.keep()
 		}
 		p.Steps = append(p.Steps, step)
 	}
@@ -277,11 +283,12 @@ func (p *Plan) refuse(s Step) {
 // keyStep decides on a key that is there.
 func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool) Step {
 	step := Step{Key: &k, Action: Kept}
+	lapsed := false
 	if c, err := k.Certificate(); err == nil {
 		step.Thumbprint = c.SHA1()
-		step.lapsed = k.lapsed(c, policy.At)
+		lapsed = k.lapsed(c, policy.At)
 	}
-	isWanted := !step.lapsed && slices.ContainsFunc(wanted, k.serves)
+	isWanted := !lapsed && slices.ContainsFunc(wanted, k.serves)
 	isNamed := false
 	for i, name := range policy.Drop {
 		if t, err := ParseThumbprint(name); err == nil && !t.IsZero() && t == step.Thumbprint ||
@@ -306,38 +313,24 @@ func keyStep(k KeyCredential, wanted []*Certificate, policy Policy, found []bool
 	case expired:
 		step.Reason, step.Why = NotOurs, "expired on "+k.EndDateTime.UTC().Format(time.DateOnly)+", and the policy does not drop what is"
 	default:
-		step.Reason, step.Why = NotOurs, "somebody's; nobody asked for its removal"
+		step.Reason, step.Why = NotOurs, "of somebody else; its removal was not asked for"
 	}
 	return step
 }
 
-// form chooses how a kept key is written: by reference, or, on first-party
-// principals, which refuse entries with more than three properties, by value.
-// Where the preferred form is impossible the other one serves; where both are,
-// the step is refused.
-func (p *Plan) form(s *Step, byValue bool) {
-	canRefer, canBring := s.Key.KeyID != "", s.canBring()
-	switch {
-	case canBring && (byValue || !canRefer):
-		s.ByReference = false
-		if c, err := s.Key.Certificate(); err == nil && !s.Key.EndDateTime.IsZero() && c.NotAfter().Sub(s.Key.EndDateTime) >= 24*time.Hour {
-			s.Why += fmt.Sprintf("; written anew it ends with its certificate, on %s instead of %s",
-				c.NotAfter().Format(time.DateOnly), s.Key.EndDateTime.UTC().Format(time.DateOnly))
-		}
-	case canRefer:
-		s.ByReference = true
-	default:
+// keep decides how a kept key is written first: by reference, which leaves it
+// what it is, or by value if there is nothing to refer to and nothing but the
+// keyId would change; else the step is refused.
+func (s *Step) keep() {
+	s.ByReference = s.Key.KeyID != ""
+	if s.ByReference {
+		return
+	}
+	if why := s.alteredByValue(); why != "" {
 		s.Action, s.Reason = Refused, CannotKeep
-		s.Why = "it must stay, but has neither a keyId to refer to nor a value to bring anew"
-		if s.lapsed {
-			s.Why = "it must stay, but has no keyId to refer to, and brought anew it would be valid again; it has expired, and may be dropped"
-		}
+		s.Why = "it must stay, but has no keyId to refer to, and cannot be brought anew: " + why
 	}
 }
-
-// canBring reports whether a kept key can be written anew and is the same
-// then: it would take the dates of its certificate.
-func (s Step) canBring() bool { return s.Key.canBring() && !s.lapsed }
 
 // serves reports whether the entry makes Entra ID accept what is signed with
 // the certificate's key. The same certificate may be there for signing SAML
@@ -356,9 +349,9 @@ func (k KeyCredential) expired(at time.Time) bool {
 	return !k.EndDateTime.IsZero() && !k.EndDateTime.After(at)
 }
 
-// canBring reports whether a stored key can be written anew from its public
-// part. One that signs SAML tokens needs its private key for that.
-func (k KeyCredential) canBring() bool {
+// forAuthentication reports whether a stored key can be written anew from its
+// public part. One that signs SAML tokens needs its private key for that.
+func (k KeyCredential) forAuthentication() bool {
 	return k.Key != nil && k.Type == TypeX509 && k.Usage == UsageVerify
 }
 
@@ -366,7 +359,7 @@ func (k KeyCredential) canBring() bool {
 func addStep(c *Certificate, current *Object, policy Policy, hidden int) Step {
 	k := c.KeyCredential()
 	if current.FirstParty() {
-		k = k.byValue()
+		k.DisplayName = "" // they take type, usage and key, and no more
 	}
 	step := Step{Key: &k, Thumbprint: c.SHA1()}
 	refuse := func(r Reason, why string) Step {
@@ -412,30 +405,6 @@ func (c *Certificate) unfit(at time.Time, maxLifetime time.Duration) string {
 
 // days rounds up, so that what is said to be within a limit is.
 func days(d time.Duration) int { return int((d + 24*time.Hour - 1) / (24 * time.Hour)) }
-
-// keys returns the collection as the plan writes it, kept keys in the form
-// chosen, or, if flip is set, in the other one where that is possible. It is
-// never nil. flipped tells whether flip changed anything.
-func (p *Plan) keys(flip bool) (out []KeyCredential, flipped bool) {
-	out = []KeyCredential{}
-	for _, s := range p.Steps {
-		switch s.Action {
-		case Added:
-			out = append(out, *s.Key)
-		case Kept:
-			refer := s.ByReference
-			if flip && (refer && s.canBring() || !refer && s.Key.KeyID != "") {
-				refer, flipped = !refer, true
-			}
-			if refer {
-				out = append(out, s.Key.byReference())
-			} else {
-				out = append(out, s.Key.byValue())
-			}
-		}
-	}
-	return out, flipped
-}
 
 // names returns the collection as the plan writes it. It is never nil.
 func (p *Plan) names() []string {

@@ -147,9 +147,9 @@ func TestPlanKeys(t *testing.T) {
 	voicemail.AppID = oauthcert.CloudVoicemail
 	check(voicemail, both[:1], policy, "added/missing")
 	allowed := with(func(p *oauthcert.Policy) { p.AllowKeysOn = oauthcert.ExchangeOnline })
-	check(shared(stored(other, "1")), both[:1], allowed, "kept/not-ours/by-value added/missing")
+	check(shared(stored(other, "1")), both[:1], allowed, "kept/not-ours added/missing")
 	check(shared(stored(current, "1"), stored(old, "2"), hidden), nil, with(func(p *oauthcert.Policy) { p.DropUnused = true }), "dropped/unused dropped/unused dropped/unused")
-	check(shared(stored(current, "1"), stored(old, "2")), nil, expired, "kept/not-ours/by-value dropped/expired")
+	check(shared(stored(current, "1"), stored(old, "2")), nil, expired, "kept/not-ours dropped/expired")
 	saml := oauthcert.KeyCredential{Type: "X509CertAndPassword", Usage: "Sign", KeyID: "3"}
 	check(shared(saml), nil, policy, "kept/not-sorted")
 
@@ -166,12 +166,21 @@ func TestPlanKeys(t *testing.T) {
 	check(application(lapsed), both[:1], policy, "kept/not-ours added/missing")
 	check(application(lapsed), both[:1], expired, "dropped/expired added/missing")
 	check(application(lapsed, stored(current, "2")), both[:1], expired, "dropped/expired kept/wanted")
-	p = check(shared(lapsed, stored(other, "2")), nil, policy, "kept/not-ours kept/not-ours/by-value")
+	p = check(shared(lapsed, stored(other, "2")), nil, policy, "kept/not-ours kept/not-ours")
 	assert.True(t, p.Steps[0].ByReference)
 	short := stored(current, "1")
 	short.EndDateTime = now.AddDate(1, 0, 0)
-	p = check(shared(short), nil, policy, "kept/not-ours/by-value")
-	assert.Contains(t, p.Steps[0].Why, "instead of "+short.EndDateTime.UTC().Format(time.DateOnly))
+	check(shared(short), nil, policy, "kept/not-ours")
+
+	// Without a keyId to refer to it is brought anew, if nothing else changes.
+	short.KeyID = ""
+	p = check(shared(short), nil, policy, "refused/cannot-keep")
+	assert.Contains(t, p.Steps[0].Why, "not those of its certificate")
+	check(shared(stored(current, "")), nil, policy, "kept/not-ours/by-value")
+	titled, labelled := stored(current, ""), stored(current, "")
+	titled.DisplayName, labelled.CustomKeyIdentifier = "Dyn365", "63657274"
+	check(application(titled), nil, policy, "refused/cannot-keep")
+	check(application(labelled), nil, policy, "refused/cannot-keep")
 	lapsed.KeyID = ""
 	p = check(application(lapsed), nil, policy, "refused/cannot-keep")
 	assert.Contains(t, p.Steps[0].Why, "valid again")

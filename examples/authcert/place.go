@@ -150,7 +150,7 @@ func demonstration(target oauthcert.Target) *place {
 			Keys:        []oauthcert.KeyCredential{old.KeyCredential(), current.KeyCredential()},
 			Names: []string{oauthcert.ExchangeOnline, oauthcert.ExchangeOnline + "/outlook.com", "https://outlook.office365.com/",
 				"https://outlook.office.com/", "https://mail.fabrikam.com/", "https://autodiscover.contoso.com/"}})
-	dir.Lag = 200 * time.Millisecond
+	dir.Lag, dir.FirstPartyReferences = 200*time.Millisecond, true
 	p := &place{dir: dir, target: target, interval: 100 * time.Millisecond, steady: 400 * time.Millisecond, patience: time.Second}
 	if target == (oauthcert.Target{}) {
 		p.target = oauthcert.Target{Kind: oauthcert.Application, AppID: app}

@@ -7,7 +7,8 @@
 // nobody outside knows what that does: a key that is kept by reference must
 // carry every property that it was shown with.
 //
-// It does not model signing in, permissions (but for the fault [Forbidden]),
+// It does not model signing in, permissions (but for the faults [Forbidden] and
+// [TokenEnded]),
 // addKey and removeKey, deltas, or properties other than those that
 // oauthcert.Object has.
 package oauthcerttest
@@ -39,6 +40,8 @@ const (
 	Timeout           // the call is done, and the connection breaks before the answer
 	Broken            // the connection breaks before the call is done
 	Forbidden         // 403; nothing is done
+	TokenEnded        // 401; nothing is done
+	Conflict          // 409, another write is under way; nothing is done
 )
 
 // ErrConnection is the error of the faults Timeout and Broken.
@@ -73,6 +76,14 @@ type Directory struct {
 
 	// RefuseExpired refuses every key that is brought by value and has expired.
 	RefuseExpired bool
+
+	// RefuseDisplayNames refuses kept keys by reference that carry their display
+	// name, and takes the same reference without it; the stored name stays.
+	// Reports of both behaviours exist (microsoft/PowerApps-Samples#703).
+	RefuseDisplayNames bool
+
+	// RefuseReferences refuses every kept key by reference.
+	RefuseReferences bool
 
 	// FirstPartyReferences accepts kept keys by reference on first-party
 	// principals, which otherwise take type, usage and key alone.
@@ -252,6 +263,10 @@ func (d *Directory) begin(ctx context.Context, target oauthcert.Target, write bo
 		return fault, &oauthcert.DirectoryError{Status: 503, Code: "ServiceUnavailable", Message: "Service is unavailable"}
 	case Forbidden:
 		return fault, &oauthcert.DirectoryError{Status: 403, Code: "Authorization_RequestDenied", Message: "Insufficient privileges to complete the operation."}
+	case TokenEnded:
+		return fault, &oauthcert.DirectoryError{Status: 401, Code: "InvalidAuthenticationToken", Message: "Lifetime validation failed, the token is expired."}
+	case Conflict:
+		return fault, &oauthcert.DirectoryError{Status: 409, Code: "Directory_ConcurrencyViolation", Message: "Conflict between two or more requests"}
 	case Broken:
 		return fault, ErrConnection
 	}
@@ -317,7 +332,7 @@ func (d *Directory) accept(o *oauthcert.Object, keys []oauthcert.KeyCredential) 
 		}
 		switch {
 		case stored >= 0:
-			if s := o.Keys[stored]; !sameReference(s, k) {
+			if s := o.Keys[stored]; d.RefuseReferences || !d.sameReference(s, k) {
 				return nil, &oauthcert.DirectoryError{Status: 400, Code: "KeyNotUpdatable",
 					Message: "Update to existing credential with KeyId '" + s.KeyID + "' is not allowed."}
 			}
@@ -334,8 +349,12 @@ func (d *Directory) accept(o *oauthcert.Object, keys []oauthcert.KeyCredential) 
 }
 
 // sameReference reports whether k refers to the stored key and alters nothing.
-func sameReference(stored, k oauthcert.KeyCredential) bool {
-	return k.Key == nil && k.CustomKeyIdentifier == stored.CustomKeyIdentifier && k.DisplayName == stored.DisplayName &&
+func (d *Directory) sameReference(stored, k oauthcert.KeyCredential) bool {
+	name := stored.DisplayName
+	if d.RefuseDisplayNames {
+		name = ""
+	}
+	return k.Key == nil && k.CustomKeyIdentifier == stored.CustomKeyIdentifier && k.DisplayName == name &&
 		k.Type == stored.Type && k.Usage == stored.Usage &&
 		k.StartDateTime.Equal(stored.StartDateTime) && k.EndDateTime.Equal(stored.EndDateTime)
 }

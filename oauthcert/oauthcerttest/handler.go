@@ -1,6 +1,7 @@
 package oauthcerttest
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -164,12 +165,33 @@ func nullable(s string) any {
 // patch reads one collection and writes it. A property that an entry does not
 // have in Graph is refused, and so is an entry without any.
 func (d *Directory) patch(r *http.Request, target oauthcert.Target) error {
-	data, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
-	if err != nil {
+	var in io.Reader = r.Body
+	switch encoding := r.Header.Get("Content-Encoding"); encoding {
+	case "", "identity":
+	case "gzip": // as the middleware of Microsoft's SDK sends it
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			return badRequest("The body could not be read.")
+		}
+		in = z
+	default:
+		return &oauthcert.DirectoryError{Status: http.StatusUnsupportedMediaType, Code: "UnsupportedMediaType", Message: "Content-Encoding " + encoding}
+	}
+	data, err := io.ReadAll(io.LimitReader(in, maxBody+1))
+	if err != nil || len(data) > maxBody {
 		return badRequest("The body could not be read.")
 	}
 	var body map[string]json.RawMessage
-	if err := json.Unmarshal(data, &body); err != nil || len(body) != 1 {
+	if err := json.Unmarshal(data, &body); err != nil {
+		return badRequest("The body could not be read.")
+	}
+	if raw, ok := body["@odata.type"]; ok { // the SDK's models write it
+		if want := `"#microsoft.graph.` + target.Kind.String() + `"`; string(raw) != want {
+			return badRequest("A value of type " + want + " is needed.")
+		}
+		delete(body, "@odata.type")
+	}
+	if len(body) != 1 {
 		return notModelled("a body with other than one property")
 	}
 	if raw, ok := body["servicePrincipalNames"]; ok {
