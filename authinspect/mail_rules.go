@@ -114,6 +114,9 @@ func AssessMail(r *MailResult, at time.Time) []crossprem.Finding {
 	a.modern()
 	a.windows()
 	a.smtpRetirement()
+	if exchangeBuilds().product(r.Server.Product) != nil { // few mail servers name it
+		a.findings = append(a.findings, serverFindings(a.subject, r.Server, at)...)
+	}
 	return a.findings
 }
 

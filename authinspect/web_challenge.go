@@ -199,6 +199,18 @@ func (p *challengeParser) parse() {
 		case word == "":
 			p.pos = begin
 			p.garbage(begin)
+		case p.peek() == '=' && known(word) && !p.inParams():
+			// There is nothing that it could be a parameter of.
+			p.scheme(begin, word)
+			from := p.pos
+			p.pos++
+			if p.peek() == '"' {
+				p.quoted()
+			}
+			p.word()
+			p.warn(from, p.pos, "an equals sign after the scheme; left out, with what follows")
+			separated = false
+			continue
 		case p.peek() == '=':
 			p.param(begin, word)
 			if !separated {
@@ -245,7 +257,17 @@ func (p *challengeParser) scheme(begin int, word string) {
 	}
 }
 
-// token68 tells whether the text at the position is the token68 of a
+// inParams reports whether the last challenge is of a scheme whose challenges
+// hold parameters; those of NTLM and Negotiate never do.
+func (p *challengeParser) inParams() bool {
+	if len(p.challenges) == 0 {
+		return false
+	}
+	last := p.challenges[len(p.challenges)-1].Scheme
+	return takesParams(last) || !known(string(last))
+}
+
+// token68 reports whether the text at the position is the token68 of a
 // challenge of the given scheme, and not its first parameter or the next
 // scheme.
 func (p *challengeParser) token68(scheme Scheme) (string, bool) {

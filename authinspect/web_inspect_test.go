@@ -97,10 +97,10 @@ func TestInspectTellsTheServer(t *testing.T) {
 	front := authinspecttest.ExchangeSE()
 	front.Modern = authinspecttest.HMA
 	r := inspect(t, front.FrontEnd(), "/owa/", "")
-	assert.Equal(t, authinspect.Server{Kind: "exchange", Product: "Exchange Server SE", Version: "15.2.2562.17", Software: "Microsoft-IIS/10.0", FrontEnd: "EX01"}, r.Server)
+	assert.Equal(t, authinspect.Server{Kind: "exchange", Product: "Exchange Server SE", Version: "15.2.2562.17", Release: "RTM", Software: "Microsoft-IIS/10.0", FrontEnd: "EX01"}, r.Server)
 	r = inspect(t, authinspecttest.ExchangeOnline(), ews, "")
 	assert.Equal(t, authinspect.KindExchangeOnline, r.Server.Kind)
-	assert.Equal(t, "15.20.9115.010", r.Server.Version)
+	assert.Equal(t, "15.20.9115.10", r.Server.Version)
 	r = inspect(t, authinspecttest.ADFS(), "/adfs/services/trust/mex", "")
 	assert.Equal(t, authinspect.KindADFS, r.Server.Kind)
 }

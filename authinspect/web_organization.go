@@ -3,6 +3,7 @@ package authinspect
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 
@@ -152,19 +153,62 @@ func (o Organization) MarshalJSON() ([]byte, error) {
 }
 
 // AssessOrganization judges every endpoint of an organization for the day at,
-// as [Assess] does, in the order of the endpoints. An endpoint that gave no
-// answer is Unknown.
+// as [Assess] does, in the order of the endpoints; what follows from the build
+// of a server is said once for each host, with its address for a subject. An
+// endpoint that gave no answer is Unknown.
 func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
 	if o == nil {
 		return Assess(nil, at)
 	}
 	var findings []crossprem.Finding
+	var hosts []string
+	servers := make(map[string]Server)
 	for _, r := range o.Endpoints {
-		findings = append(findings, Assess(r, at)...)
+		if r == nil {
+			r = &Result{}
+		}
+		findings = append(findings, assessURL(r, at)...)
+		host := hostOf(r.Target)
+		known, again := servers[host]
+		if !again {
+			hosts = append(hosts, host)
+		}
+		servers[host] = weaker(known, r.Server)
+	}
+	for _, host := range hosts {
+		findings = append(findings, serverFindings(host, servers[host], at)...)
 	}
 	for _, u := range o.Unanswered {
 		findings = append(findings, basicOffered.Unknown(subjectOf(u.Target), "").
 			Explain("The URL gave no answer: {reason}.", crossprem.Val("reason", printable(fmt.Sprint(u.Err)))))
 	}
 	return findings
+}
+
+// hostOf returns a URL without its path.
+func hostOf(target string) string {
+	if u, err := url.Parse(target); err == nil && u.Host != "" {
+		return u.Scheme + "://" + u.Host
+	}
+	return subjectOf(target)
+}
+
+// weaker returns the one of two descriptions of one host that shows the lower
+// build, or else the one that shows more: several servers may answer there.
+func weaker(a, b Server) Server {
+	switch {
+	case b.Kind != KindExchange:
+		if a.Kind == "" {
+			return b
+		}
+		return a
+	case a.Kind != KindExchange:
+		return b
+	}
+	x, okX := parseBuild(a.Version)
+	y, okY := parseBuild(b.Version)
+	if okY && (!okX || x.parts < y.parts || x.parts == y.parts && y.compare(x) < 0) {
+		return b
+	}
+	return a
 }

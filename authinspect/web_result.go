@@ -94,6 +94,7 @@ func Conclude(target, mailbox string, answers ...Answer) *Result {
 	for _, a := range answers {
 		conclusion.read(a)
 	}
+	conclusion.judgeServer()
 	conclusion.judgeModern()
 	return r
 }
@@ -108,6 +109,7 @@ type conclusion struct {
 	mailbox string
 	bearers []Challenge // the Bearer challenges, with the step of each in steps
 	steps   []Step
+	signs   serverSigns
 }
 
 func (c *conclusion) warn(step Step, format string, args ...any) {

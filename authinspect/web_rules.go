@@ -146,13 +146,18 @@ const kerberosTolerance = 5 * time.Minute
 // Assess judges what one URL showed, for the day at. It returns one finding
 // for each rule that has something to say about the URL, in the order of
 // importance to a reader: how one signs in, then how the server presents
-// itself. What the inspection could not see comes out as Unknown; of nil
+// itself, then what follows from its build. What the inspection could not see comes out as Unknown; of nil
 // everything that can is. The result is not changed, and the slice is the
 // caller's.
 func Assess(r *Result, at time.Time) []crossprem.Finding {
 	if r == nil {
 		r = &Result{}
 	}
+	return append(assessURL(r, at), serverFindings(subjectOf(r.Target), r.Server, at)...)
+}
+
+// assessURL is Assess without the rules on the build of the server.
+func assessURL(r *Result, at time.Time) []crossprem.Finding {
 	a := assessment{subject: subjectOf(r.Target)}
 	a.basic(r, at)
 	a.digest(r)
