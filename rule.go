@@ -84,7 +84,7 @@ func (r Rule) TitleFor(s Status) string {
 type Rules struct{ byID map[string]Rule }
 
 var (
-	ruleID = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
+	ruleID = regexp.MustCompile(`^[A-Za-z0-9]+([.-][A-Za-z0-9]+)*$`)
 
 	// aDay finds a day, a number of days or a year in a title.
 	aDay = regexp.MustCompile(`(?i)\b(\d{4}-\d{2}-\d{2}|\d+ (hours?|days?|weeks?|months?)|(19|20)\d\d-\d\d)\b`)

@@ -1,0 +1,382 @@
+package hybridoauth
+
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/catalogue"
+	"github.com/crossprem/crossprem/internal/exchange"
+)
+
+// An Explanation is what the catalogue says about one error that a text
+// reports.
+type Explanation struct {
+	ID    string   `json:"id"`   // such as "AADSTS700027", "HCW8064", "R-4002"
+	Kind  string   `json:"kind"` // "aadsts", "hcw", "x-ms-diagnostics", "http", …
+	Cause string   `json:"cause"`
+	Fix   string   `json:"fix"`
+	Note  string   `json:"note,omitempty"`
+	Rules []string `json:"rules,omitempty"` // the rules to look at first; empty where no configuration rule is at fault
+
+	// Taken is what was taken out of the text: a thumbprint, a host, an
+	// address. It never holds a token.
+	Taken []crossprem.Value `json:"taken,omitempty"`
+
+	Sources []string `json:"sources"`
+}
+
+// An errorRow is one row of the catalogue, as data.
+type errorRow struct {
+	ID         string   `json:"id"`
+	Kind       string   `json:"kind"`
+	Priority   int      `json:"priority"` // higher is more exact; up to 15 a bare status
+	Match      string   `json:"match"`
+	Example    string   `json:"example"`
+	Cause      string   `json:"cause"`
+	Fix        string   `json:"fix"`
+	Note       string   `json:"note"`
+	Rules      []string `json:"rules"`
+	Extract    []string `json:"extract"` // names of the groups of Match
+	Suppresses []string `json:"suppresses"`
+	Confidence string   `json:"confidence"`
+	Sources    []string `json:"sources"`
+
+	rule crossprem.Rule
+}
+
+type errorTable struct {
+	Extractors map[string]string `json:"extractors"`
+	Errors     []*errorRow       `json:"errors"`
+}
+
+func declareErrors() *errorTable {
+	t := new(errorTable)
+	must(json.Unmarshal(errorsJSON, t))
+	for _, r := range t.Errors {
+		severity := crossprem.Critical
+		switch {
+		case slices.Contains([]string{"O-SMTPNOBOX", "EV-48H", "EV-MISSINGPRIV"}, r.ID):
+			severity = crossprem.Info
+		case r.Priority <= 15, r.Kind == "hcw" && r.ID != "HCW8064" && r.ID != "HCW-AUTHCERT", r.Kind == "free-busy":
+			severity = crossprem.Warning
+		}
+		r.rule = rules.Declare(crossprem.Rule{ID: r.ID, Severity: severity, Title: "The error " + r.ID + " was reported",
+			PassedTitle: "The error " + r.ID + " was not reported", Remedy: r.Fix, Sources: r.Sources})
+	}
+	return t
+}
+
+// matcher finds the rows that explain a text. It is compiled when first asked.
+var matcher = sync.OnceValue(func() *catalogue.Table[*errorRow] {
+	var t catalogue.Table[*errorRow]
+	for _, r := range errTable.Errors {
+		exact := regexp.MustCompile(r.Match)
+		squeezed := regexp.MustCompile(withoutBlanks(r.Match))
+		t.AddRow(catalogue.Row[*errorRow]{Value: r, Weight: r.Priority, Match: func(text string) bool {
+			raw, joined, dense, _ := splitForms(text)
+			return exact.MatchString(raw) || exact.MatchString(joined) || squeezed.MatchString(dense)
+		}})
+	}
+	return &t
+})
+
+// withoutBlanks makes of an expression one for a text of which all white space
+// was taken out: a console cuts lines within words.
+func withoutBlanks(expr string) string {
+	return strings.NewReplacer(` ?`, ``, ` `, ``, `\s*`, ``, `\s+`, ``, `\s?`, ``).Replace(expr)
+}
+
+const formMark = "\x00"
+
+// forms returns a text as it is, with lines joined by one blank, and without
+// any white space, in one string.
+func forms(text string) string {
+	text = strings.ReplaceAll(text, formMark, " ")
+	joined := catalogue.Squeeze(text)
+	dense := strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, text)
+	return text + formMark + joined + formMark + dense
+}
+
+func splitForms(text string) (raw, joined, dense string, ok bool) {
+	parts := strings.Split(text, formMark)
+	if len(parts) != 3 {
+		return text, text, text, false
+	}
+	return parts[0], parts[1], parts[2], true
+}
+
+// errorCodes are the forms in which Entra ID's codes are written without the
+// letters AADSTS: in sign-in logs, and in the body of a refused token request.
+var (
+	errorCodes = regexp.MustCompile(`(?i)"?\b(?:sign-?in )?error[_ ]?codes?"?\s*[:=]\s*\[?\s*"?((?:\d{5,7}\s*,?\s*)+)`)
+	aadsts     = regexp.MustCompile(`\bAADSTS(\d{5,7})\b`)
+	digits     = regexp.MustCompile(`\d{5,7}`)
+	hcwCode    = regexp.MustCompile(`(?i)\bHCW ?([89]\d{3})\b`)
+)
+
+// MaxText is the size in bytes of a text that [ExplainError] reads; what is
+// beyond is left out.
+const MaxText = 1 << 20
+
+// ExplainError returns what the catalogue says about the errors that a text
+// reports: codes of the Hybrid Configuration Wizard, x-ms-diagnostics and
+// their reasons, AADSTS codes with and without those letters, events, and
+// messages of .NET and Microsoft Graph. The most exact comes first, a bare
+// HTTP status last; where several causes remain, all are there. It is empty
+// where nothing is known.
+func ExplainError(text string) []Explanation {
+	if len(text) > MaxText {
+		text = strings.ToValidUTF8(text[:MaxText], "")
+	}
+	found := matcher().Find(forms(text))
+	ids := map[string]bool{}
+	for _, row := range found {
+		ids[row.Value.ID] = true
+	}
+	for _, code := range codesIn(text) { // a number alone stands for its entry
+		id := "AADSTS" + code
+		if i := slices.IndexFunc(errTable.Errors, func(r *errorRow) bool { return r.ID == id }); i >= 0 && !ids[id] {
+			ids[id] = true
+			found = append(found, &catalogue.Row[*errorRow]{Value: errTable.Errors[i], Weight: errTable.Errors[i].Priority})
+		}
+	}
+	catalogue.Sort(found)
+	suppressed := map[string]bool{}
+	for _, row := range found {
+		for _, id := range row.Value.Suppresses {
+			suppressed[id] = true
+		}
+	}
+	if everyCodeIsKnown(text, ids) {
+		suppressed["HCW-OTHER"] = true
+	}
+	explained := []Explanation{}
+	for _, row := range found {
+		if !suppressed[row.Value.ID] {
+			explained = append(explained, row.Value.explain(text))
+		}
+	}
+	return explained
+}
+
+// codesIn returns the numbers of Entra ID's errors in a text, in either form.
+func codesIn(text string) (codes []string) {
+	add := func(code string) {
+		if !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	for _, m := range aadsts.FindAllStringSubmatch(text, 1000) {
+		add(m[1])
+	}
+	for _, m := range errorCodes.FindAllStringSubmatch(text, 1000) {
+		for _, code := range digits.FindAllString(m[1], 100) {
+			add(code)
+		}
+	}
+	return codes
+}
+
+// everyCodeIsKnown reports whether every code of the wizard in a text has an
+// entry of its own among those found.
+func everyCodeIsKnown(text string, found map[string]bool) bool {
+	codes := hcwCode.FindAllStringSubmatch(text, 1000)
+	for _, m := range codes {
+		own := false
+		for _, r := range errTable.Errors {
+			if r.Kind == "hcw" && r.ID != "HCW-OTHER" && found[r.ID] && regexp.MustCompile(r.Match).MatchString("HCW"+m[1]) {
+				own = true
+			}
+		}
+		if !own {
+			return false
+		}
+	}
+	return len(codes) > 0
+}
+
+// extras are the extractors that add to an entry what its own pattern does not
+// hold.
+var extras = map[string][]string{
+	"AADSTS50012": {"key_thumbprint"}, "AADSTS700027": {"key_thumbprint"}, "AADSTS50013": {"key_thumbprint"}, "AADSTS500011": {"resource_principal"},
+	"EV-2004": {"certificate_thumbprint"}, "EV-RPC": {"certificate_thumbprint"}, "HCW-AUTHCERT": {"certificate_thumbprint"}, "R-4002": {"audience_host"},
+	"H-403PROXY": {"proxy"}, "H-403PROXYSET": {"proxy"}, "HCW8034": {"autodiscover_url"}, "HCW8057": {"autodiscover_url"}, "O-TOKENFAIL": {"auth_server"},
+	"AADSTS70002": {"auth_server", "resource"},
+}
+
+// takenNames are the names of what extractors and patterns take, in the order
+// of their groups.
+var takenNames = map[string][]string{
+	"key_thumbprint": {"thumbprint"}, "certificate_thumbprint": {"thumbprint"}, "resource_principal": {"resource", "tenant"}, "audience_host": {"audience"},
+	"proxy": {"proxy"}, "autodiscover_url": {"address"}, "auth_server": {"authServer"}, "resource": {"resource"},
+	"R-2005": {"claim"}, "R-2008": {"issuer"}, "R-2010": {"audience"}, "R-2017": {"expected", "actual"}, "R-4003": {"audience", "endpoint"}, "R-5001": {"form", "tenant"},
+	"R-7001": {"application"}, "R-10001": {"key", "server"}, "O-TOKENFAIL": {"code", "description"}, "O-NOCLIENTID": {"address"}, "O-BADCHALLENGE": {"address"},
+	"O-SAMEREALM": {"realm"}, "O-EMPTYREALM": {"authServer"}, "O-TRUSTNOT": {"authServer"}, "H-DNS": {"host"}, "FB-NOCONFIG": {"domain"}, "EV-2004": {"thumbprint"}, "EV-RPC": {"thumbprint"},
+	"ASRV-METADATA": {"address"}, "G-KEYNOTUPD": {"keyId"}, "R-2024": {"application"}, "R-2015": {"issuer", "nameid"}, "R-2007": {"form", "issuer"},
+}
+
+func (r *errorRow) explain(text string) Explanation {
+	e := Explanation{ID: r.ID, Kind: r.Kind, Cause: r.Cause, Fix: r.Fix, Note: r.Note, Rules: slices.Clone(r.Rules), Sources: slices.Clone(r.Sources)}
+	take := func(name, value string) {
+		value = strings.TrimRight(clean(strings.TrimSpace(value)), ".,")
+		if value == "" || slices.ContainsFunc(e.Taken, func(v crossprem.Value) bool { return v.Name == name }) {
+			return
+		}
+		e.Taken = append(e.Taken, crossprem.Val(name, value))
+	}
+	groups := func(expr string, names []string) {
+		re := regexp.MustCompile(expr)
+		for _, form := range []string{text, catalogue.Squeeze(text)} {
+			m := re.FindStringSubmatch(form)
+			for i := 1; i < len(m); i++ {
+				name := "value" + strconv.Itoa(i)
+				if i <= len(names) {
+					name = names[i-1]
+				}
+				if name != "form" {
+					take(name, m[i])
+				}
+			}
+		}
+	}
+	names := r.Extract
+	if own, ok := takenNames[r.ID]; ok {
+		names = own
+	}
+	groups(r.Match, names)
+	for _, x := range extras[r.ID] {
+		groups(errTable.Extractors[x], takenNames[x])
+	}
+	return e
+}
+
+// Errors explains every error in the texts and tests of a configuration, the
+// most exact first, each ID once.
+func (c Configuration) Errors() []Explanation {
+	var all []Explanation
+	priority := map[string]int{}
+	for _, r := range errTable.Errors {
+		priority[r.ID] = r.Priority
+	}
+	seen := map[string]bool{}
+	for _, t := range c.errorTexts() {
+		for _, e := range ExplainError(t.Text) {
+			if !seen[e.ID] {
+				seen[e.ID] = true
+				all = append(all, e)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b Explanation) int { return priority[b.ID] - priority[a.ID] })
+	return all
+}
+
+// errorTexts are the texts that can report errors: what is no object, and the
+// details of tests.
+func (c Configuration) errorTexts() []Text {
+	texts := slices.Clone(c.Texts)
+	for _, o := range c.Objects {
+		if o.Kind == exchange.ConnectivityTest {
+			if detail := o.Get("Detail"); detail.text != "" {
+				texts = append(texts, Text{Name: string(exchange.ConnectivityTest), Text: detail.text})
+			}
+		}
+	}
+	return texts
+}
+
+// CheckErrors returns a finding for every error that the texts and tests of a
+// configuration report, worst first: its cause and fix, the rules to look at
+// first, and what was taken out of the text. Thumbprints are matched with
+// those of the auth configuration.
+func CheckErrors(c Configuration, at time.Time) []crossprem.Finding {
+	j := newJudge(&c, 0, at)
+	var findings []crossprem.Finding
+	for _, t := range c.errorTexts() {
+		for _, e := range ExplainError(t.Text) {
+			findings = append(findings, j.errorFinding(t, e))
+		}
+	}
+	findings = unique(findings)
+	slices.SortStableFunc(findings, crossprem.WorstFirst)
+	return findings
+}
+
+func (j *judge) errorFinding(t Text, e Explanation) crossprem.Finding {
+	row := errTable.Errors[slices.IndexFunc(errTable.Errors, func(r *errorRow) bool { return r.ID == e.ID })]
+	subject := firstText(clean(t.Name), "pasted text")
+	f := row.rule.Failed(subject)
+	var b strings.Builder
+	b.WriteString("Cause: " + strings.TrimSuffix(e.Cause, ".") + ".")
+	values := slices.Clone(e.Taken)
+	for _, v := range e.Taken {
+		b.WriteString(" The text names " + v.Name + " " + v.Text + ".")
+		if v.Name == "thumbprint" {
+			role := j.roleOf(v.Text)
+			b.WriteString(" " + roleSentences[role])
+			values = append(values, crossprem.Val("certificate", role))
+		}
+		if v.Name == "resource" && e.ID == "AADSTS500011" {
+			b.WriteString(" " + j.registered(v.Text))
+		}
+	}
+	if len(e.Rules) > 0 {
+		b.WriteString(" Rules to look at first: " + strings.Join(e.Rules, ", ") + ".")
+		values = append(values, crossprem.Val("rules", e.Rules))
+	}
+	f.Detail, f.Values = b.String(), values
+	return f.WithRemedy(e.Fix)
+}
+
+var roleSentences = map[string]string{
+	"current":  "That is the current auth certificate: it is the one to be registered on the dedicated hybrid application.",
+	"next":     "That is the next auth certificate: it signs already, or is about to, and must be registered on the dedicated hybrid application, not on the shared principal.",
+	"previous": "That is the previous auth certificate: a server still signs with it; restart MSExchangeServiceHost there.",
+	"other":    "It is none of the three certificates of the auth configuration.",
+	"unknown":  "Which certificate of the auth configuration that is was not captured.",
+}
+
+// roleOf says which certificate of the auth configuration a thumbprint is.
+func (j *judge) roleOf(text string) string {
+	t, ok := exchange.ParseThumbprint(text)
+	switch {
+	case !ok:
+		return "unknown"
+	case j.current.text == t:
+		return "current"
+	case j.next.text == t:
+		return "next"
+	case j.previous.text == t:
+		return "previous"
+	case j.current.known && j.next.known && j.previous.known:
+		return "other"
+	}
+	return "unknown"
+}
+
+// registered says whether a name is among those of the shared principal.
+func (j *judge) registered(resource string) string {
+	found, _ := j.find("SharedPrincipal", Entra)
+	for _, o := range found {
+		names := o.Get("servicePrincipalNames")
+		if slices.ContainsFunc(names.Texts(), func(n string) bool { return exchange.SameAddress(n, resource) }) {
+			return "It is among the names of the Exchange Online principal that was captured, so the wrong tenant was asked."
+		}
+		if names.IsKnown() {
+			return "It is not among the names of the Exchange Online principal that was captured."
+		}
+	}
+	return "Whether it is among the names of the Exchange Online principal was not captured."
+}
