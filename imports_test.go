@@ -89,6 +89,10 @@ func mayTouchSDK(path string) bool {
 	return strings.HasPrefix(last, "graph") || strings.HasPrefix(last, "kql") || strings.HasPrefix(last, "clickhouse")
 }
 
+// sdkTests is the package whose tests, and nothing else in this module,
+// compile the models of Microsoft's SDK.
+const sdkTests = "internal/sdktest"
+
 var systems = []string{"linux", "windows", "darwin"}
 
 func TestRootImportsTheStandardLibraryAlone(t *testing.T) {
@@ -164,6 +168,14 @@ func TestOnlyGraphAndKQLPackagesTouchMicrosoftsSDKs(t *testing.T) {
 		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 			assert.NotEqual(t, "github.com/microsoftgraph/msgraph-sdk-go", imported,
 				"%s imports the SDK's root package, which compiles for minutes; import its subpackages", path)
+			if path != sdkTests {
+				assert.False(t, strings.HasPrefix(imported, "github.com/microsoftgraph/msgraph-sdk-go/"),
+					"%s imports %s: the SDK's models take minutes and 4.5 GB to compile; the tests with them are in %s", path, imported, sdkTests)
+			}
+		}
+		if path == sdkTests {
+			assert.Empty(t, p.Imports, "%s is for tests alone", path)
+			continue
 		}
 		// Programs that can ask a tenant pay for it as well.
 		if graph(p.ImportPath) || strings.HasPrefix(path, "examples/") && slices.ContainsFunc(p.Imports, graph) {

@@ -137,11 +137,11 @@ func address(target oauthcert.Target) string { return "/v1.0/" + target.String()
 // of a key that is to be kept. It is an error, and nothing is sent.
 func (d *Directory) WriteKeys(ctx context.Context, target oauthcert.Target, keys []oauthcert.KeyCredential) error {
 	if keys == nil {
-		return errors.New("graphoauthcert: no keys were given, not even an empty list; nothing was sent")
+		return fmt.Errorf("graphoauthcert: no keys were given, not even an empty list; %w", oauthcert.ErrNotSent)
 	}
 	for i, k := range keys {
 		if k.Key == nil && k.KeyID == "" {
-			return fmt.Errorf("graphoauthcert: key %d of %d has neither a value nor an id; nothing was sent", i+1, len(keys))
+			return fmt.Errorf("graphoauthcert: key %d of %d has neither a value nor an id; %w", i+1, len(keys), oauthcert.ErrNotSent)
 		}
 	}
 	return d.write(ctx, target, struct {
@@ -153,10 +153,10 @@ func (d *Directory) WriteKeys(ctx context.Context, target oauthcert.Target, keys
 // request once.
 func (d *Directory) WriteNames(ctx context.Context, target oauthcert.Target, names []string) error {
 	if names == nil {
-		return errors.New("graphoauthcert: no names were given, not even an empty list; nothing was sent")
+		return fmt.Errorf("graphoauthcert: no names were given, not even an empty list; %w", oauthcert.ErrNotSent)
 	}
 	if target.Kind != oauthcert.ServicePrincipal {
-		return fmt.Errorf("graphoauthcert: %s: only a service principal has names; nothing was sent", target)
+		return fmt.Errorf("graphoauthcert: %s: only a service principal has names; %w", target, oauthcert.ErrNotSent)
 	}
 	return d.write(ctx, target, struct {
 		Names []string `json:"servicePrincipalNames"`
@@ -165,14 +165,22 @@ func (d *Directory) WriteNames(ctx context.Context, target oauthcert.Target, nam
 
 func (d *Directory) write(ctx context.Context, target oauthcert.Target, value any) error {
 	if err := target.Check(); err != nil {
-		return err
+		return fmt.Errorf("%w; %w", err, oauthcert.ErrNotSent)
 	}
 	body, err := json.Marshal(value)
 	if err != nil {
-		return fmt.Errorf("graphoauthcert: %s: %w", target, err)
+		return fmt.Errorf("graphoauthcert: %s: %w; %w", target, err, oauthcert.ErrNotSent)
 	}
-	_, err = d.client.Do(ctx, graph.Request{Method: http.MethodPatch, Path: address(target), Body: body, Once: true})
-	return explain(err)
+	answer, err := d.client.Do(ctx, graph.Request{Method: http.MethodPatch, Path: address(target), Body: body, Once: true})
+	if err != nil {
+		return explain(err)
+	}
+	// Microsoft Graph has nothing to say after a write. A page to sign in to a
+	// network, for one, comes with 200 too.
+	if answer.Status != http.StatusNoContent {
+		return fmt.Errorf("graphoauthcert: %s: HTTP %d in answer to a write, which is not how Microsoft Graph answers; whether it took effect is not known", target, answer.Status)
+	}
+	return nil
 }
 
 // explain says in the words of package oauthcert what the directory answered.
@@ -199,6 +207,8 @@ type notSignedIn struct {
 }
 
 func (e *notSignedIn) Error() string {
-	return e.signIn.Error() + "; nothing was sent"
+	return e.signIn.Error() + "; " + oauthcert.ErrNotSent.Error()
 }
-func (e *notSignedIn) Unwrap() []error { return []error{e.directory, e.signIn} }
+func (e *notSignedIn) Unwrap() []error {
+	return []error{e.directory, e.signIn, oauthcert.ErrNotSent}
+}
