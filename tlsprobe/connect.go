@@ -26,6 +26,9 @@ const (
 	lostUnreachable // no way to the address, or Dial failed in a way of its own
 	lostProxy       // the proxy did not connect
 	lostStartTLS    // the dialogue was refused
+	lostNoStartTLS  // STARTTLS is not among what the server offers
+	lostPutOff      // the server says to come back later, with 421, 450 or 454
+	lostEHLO        // the name in EHLO was refused
 	lostCanceled
 )
 
@@ -73,6 +76,9 @@ func (e *endpoint) open() (net.Conn, error) {
 	if e.proxy != nil {
 		addr = proxyAddr(e.proxy)
 	}
+	e.mu.Lock()
+	e.opened++
+	e.mu.Unlock()
 	conn, err := e.dial(e.ctx, "tcp", addr)
 	if err != nil {
 		if e.proxy != nil && e.ctx.Err() == nil {

@@ -1,12 +1,15 @@
 package tlsprobe
 
 import (
+	"bytes"
 	"slices"
 	"time"
 )
 
 // support tells what the log says about v so far.
-func (e *endpoint) support(v Version) Support { return settleVersion(v, e.log, e.sure[v]).Support }
+func (e *endpoint) support(v Version) Support {
+	return settleVersion(v, e.log, e.sure[v], e.finished()).Support
+}
 
 // asked returns the versions that were asked about, the highest first.
 func (e *endpoint) asked() []Version {
@@ -26,51 +29,59 @@ func (e *endpoint) asked() []Version {
 	return list
 }
 
-// versionsSettled tells whether all versions are, so that hellos still waiting
-// cannot add anything.
+// versionsSettled reports whether all versions are, so that hellos still
+// waiting cannot add anything.
 func (e *endpoint) versionsSettled() bool {
-	for _, v := range e.asked() {
-		if e.support(v) == Unknown {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(e.asked(), func(v Version) bool { return e.support(v) == Unknown })
 }
 
-// doubtful returns the versions whose hellos were cut, the highest first.
-func (e *endpoint) doubtful() []Version {
+// unsettled returns the versions that are unknown and to one of whose hellos
+// came what is wanted, the highest first.
+func (e *endpoint) unsettled(want func(o outcome) bool) []Version {
 	var list []Version
 	for _, v := range e.asked() {
-		if e.support(v) != Unknown {
-			continue
-		}
-		if slices.ContainsFunc(e.log, func(o outcome) bool { return o.hello.version == v && o.cut() }) {
+		if slices.ContainsFunc(e.log, func(o outcome) bool { return o.hello.version == v && want(o) }) && e.support(v) == Unknown {
 			list = append(list, v)
 		}
 	}
 	return list
 }
 
-// cut tells whether the connection was lost in a way that asking again may
+// doubtful returns the versions whose hellos were cut, the highest first.
+func (e *endpoint) doubtful() []Version { return e.unsettled(outcome.cut) }
+
+// cut reports whether the connection was lost in a way that asking again may
 // mend.
 func (o outcome) cut() bool {
 	return o.kind == nothing && (o.loss == lostClosed || o.loss == lostReset || o.loss == lostRefused)
 }
 
-// control returns a hello that the server has answered, with a ServerHello if
-// there was one, to tell a server that does not want a version from one that is
-// not answering at all just now.
+// control returns a hello that the server answers, to tell a server that does
+// not want a version from one that is not answering at all just now: one that
+// was finished, or whose HelloRetryRequest can be followed up, or else one
+// that got an alert.
 func (e *endpoint) control() (hello, bool) {
+	rank := func(o outcome) int {
+		switch {
+		case !o.answered() || o.shape == rare || o.shape == strong:
+			return 0
+		case o.kind == alerted:
+			return 1
+		case o.retry:
+			return 2
+		}
+		return 3
+	}
 	var best outcome
 	for _, o := range e.log {
-		if !o.answered() || o.shape == rare || o.shape == strong {
-			continue
-		}
-		if !best.answered() || o.kind == chosen && (best.kind != chosen || o.hello.version > best.hello.version) {
+		if rank(o) > rank(best) || rank(o) > 1 && rank(o) == rank(best) && o.hello.version > best.hello.version {
 			best = o
 		}
 	}
 	best.again = false
+	if best.retry && keyShare(best.answer.group) != nil {
+		return hello{version: TLS13, shape: share, keyOf: best.answer.group}, true
+	}
 	return best.hello, best.answered()
 }
 
@@ -85,36 +96,121 @@ func otherShape(v Version) hello {
 	return hello{version: v}
 }
 
-// resolveDoubts asks again about versions whose hellos were cut. A connection
-// may be cut because the server does not want the version (Windows does so),
-// because it cannot stand the hello, because it counts connections, or because
-// the path is bad.
-func (e *endpoint) resolveDoubts() {
-	list := e.doubtful()
-	if len(list) == 0 {
+// askRare offers the rare suites to a server that found no common one. The
+// hello for a version can be answered with a lower one, so those for lower
+// versions need no such hello of their own, unless the server is seen to
+// accept a lower version and does not choose it.
+func (e *endpoint) askRare() {
+	declined := e.unsettled(func(o outcome) bool {
+		return o.hello.version < TLS13 && o.hello.version > SSL30 && o.shape != rare && o.kind == alerted && suitesAlert(o.alert)
+	})
+	for i, v := range declined {
+		if i > 0 && !acceptedBelow(declined[0], e.log) {
+			break
+		}
+		for _, h := range rareParts(v, rare) {
+			if !e.second[h] {
+				e.second[h] = true
+				e.send(h, 0)
+			}
+		}
+	}
+	if len(declined) > 0 {
+		e.pump(e.deadline, func() bool { return !slices.ContainsFunc(e.waiting(), func(h hello) bool { return h.shape == rare }) })
+	}
+}
+
+// waiting returns the hellos that have no answer yet.
+func (e *endpoint) waiting() []hello {
+	var list []hello
+	for h := range e.pending {
+		list = append(list, h)
+	}
+	return list
+}
+
+// finish follows up a HelloRetryRequest where nothing else is finished: it
+// shows neither that the server knows the name, nor that it has a certificate.
+// The ordinary handshake does so as well, if there is one.
+func (e *endpoint) finish() {
+	retried := func() (outcome, bool) {
+		for _, o := range e.log {
+			if o.kind == chosen && o.retry {
+				return o, true
+			}
+		}
+		return outcome{}, false
+	}
+	o, ok := retried()
+	if !ok || e.finished() {
 		return
 	}
-	if !e.connectedOnce() {
-		return // nothing listens there
+	e.pump(e.deadline, func() bool { return !e.shaking })
+	h := hello{version: TLS13, shape: share, keyOf: o.answer.group}
+	if e.finished() || e.second[h] || keyShare(h.keyOf) == nil {
+		return
+	}
+	e.second[h] = true
+	e.send(h, 0)
+	e.pump(e.deadline, func() bool { return !e.pending[h] })
+}
+
+// resolvePutOff asks again what a mail server put off, and what a connection
+// without STARTTLS could not ask while other connections had it.
+func (e *endpoint) resolvePutOff() {
+	for {
+		putOff := e.unsettled(func(o outcome) bool { return o.loss == lostPutOff })
+		list, pause := putOff, limitPause
+		if len(list) == 0 && slices.ContainsFunc(e.log, func(o outcome) bool { return o.loss != lostNoStartTLS }) {
+			list, pause = e.unsettled(func(o outcome) bool { return o.loss == lostNoStartTLS }), limitPause/10
+		}
+		if len(list) == 0 || !e.pause(pause) {
+			return
+		}
+		for _, v := range list {
+			o := e.askAgain(hello{version: v})
+			if o.answered() && len(putOff) > 0 {
+				e.flaky = true
+			}
+			if o.loss == lostPutOff || o.loss == lostCanceled {
+				break // it wants to be left alone
+			}
+		}
+	}
+}
+
+// resolveDoubts asks again about versions whose hellos were cut. A connection
+// may be cut because the server does not want the version (Windows does so),
+// because it does not know the server name, because it cannot stand the hello,
+// because it counts connections, or because the path is bad.
+func (e *endpoint) resolveDoubts() {
+	list := e.doubtful()
+	if len(list) == 0 || !e.connectedOnce() {
+		return
 	}
 	// One connection after the other from here on, unless one hangs.
 	e.pump(time.Now().Add(limitPause), func() bool { return !e.shaking })
-	if _, ok := e.control(); !ok {
+	if !e.finished() {
 		e.askAllAgain(list)
+		e.finish()
 		if list = e.doubtful(); len(list) == 0 {
 			return
 		}
-		if _, ok := e.control(); !ok {
-			return
+		if !e.finished() { // no cut proves anything, but one for a limit can be waited out
+			e.patient(1)
+			e.finish()
+			if list = e.doubtful(); len(list) == 0 || !e.finished() {
+				return
+			}
 		}
 	}
 	if e.confirm(list) {
 		return
 	}
-	e.patient()
+	e.patient(3)
 }
 
-// connectedOnce tells whether any connection came about.
+// connectedOnce reports whether any connection came about.
 func (e *endpoint) connectedOnce() bool {
 	return slices.ContainsFunc(e.log, func(o outcome) bool {
 		return o.loss != lostRefused && o.loss != lostUnreachable && o.loss != lostProxy
@@ -122,7 +218,7 @@ func (e *endpoint) connectedOnce() bool {
 }
 
 // askAllAgain asks once more, after a pause and in another shape too, a server
-// that has not answered anything yet.
+// that has finished no answer yet.
 func (e *endpoint) askAllAgain(list []Version) {
 	if !e.pause(limitPause) {
 		return
@@ -136,34 +232,59 @@ func (e *endpoint) askAllAgain(list []Version) {
 	}
 }
 
-// confirm asks the versions of list again at once, one hello after the other,
-// with controls behind. A server that cuts every n-th connection does
-// not cut two in a row; one that counts by the second cuts the controls too.
-// So if all of the list is cut and the controls are not, the server does not
-// want the versions. It tells whether nothing is left in doubt.
+// quickly is the time within which no limit that counts by the second begins
+// to count anew.
+const quickly = 700 * time.Millisecond
+
+// confirm asks the versions of list again at once, twice in a row, and then
+// something that is answered. A server that cuts every n-th connection does not
+// cut two in a row; one that counts by the second cuts the control too. So if
+// all of the list is cut and the control is not, the server does not want the
+// versions. A version below one that was cut like that needs no hellos of its
+// own, if nothing below is accepted: the hello for the higher one could have
+// been answered with it. It reports whether nothing is left in doubt.
 func (e *endpoint) confirm(list []Version) bool {
 	control, _ := e.control()
-	var order []hello
-	for _, v := range list {
-		order = append(order, hello{version: v}, hello{version: v}, otherShape(v))
-	}
-	order = append(order, control, control, control)
-	for _, v := range list {
-		order = append(order, hello{version: v})
-	}
-	order = append(order, control)
-	for _, h := range order {
-		if h != control && e.support(h.version) != Unknown {
-			continue
-		}
-		switch o := e.askAgain(h); {
-		case o.loss == lostCanceled:
-			return true
-		case h == control && !o.answered():
+	asks := func(o hello) (goOn bool) {
+		switch answer := e.askAgain(o); {
+		case answer.loss == lostCanceled:
+			return false
+		case o == control && !answer.answered():
 			e.flaky = true
 			return false
-		case h != control && h.shape == plain && o.answered():
+		case o != control && o.shape == plain && answer.answered():
 			e.flaky = true
+		}
+		return true
+	}
+	top := -1 // the first of those of TLS 1.2 and below
+	var own []Version
+	for i, v := range list {
+		if v < TLS13 && top < 0 {
+			top = i
+		}
+		if i == top || v == TLS13 || acceptedBelow(list[top], e.log) {
+			own = append(own, v)
+		}
+	}
+	for _, v := range own {
+		for _, h := range []hello{otherShape(v), {version: v}} {
+			if e.support(v) == Unknown && !asks(h) {
+				return e.ctx.Err() != nil
+			}
+		}
+	}
+	order := []hello{control}
+	if time.Since(e.began) > quickly {
+		order = append(order, control)
+		for _, v := range own {
+			order = append(order, hello{version: v})
+		}
+		order = append(order, control)
+	}
+	for _, h := range order {
+		if (h == control || e.support(h.version) == Unknown) && !asks(h) {
+			return e.ctx.Err() != nil
 		}
 	}
 	if e.flaky {
@@ -176,10 +297,10 @@ func (e *endpoint) confirm(list []Version) bool {
 }
 
 // patient asks the doubtful versions again, slowly, until they are answered or
-// the deadline comes. A version that is cut in three rounds, twice in a row,
+// the deadline comes. A version that is cut in so many rounds, twice in a row,
 // while the control at the end of the round is answered, was not cut for the
 // number of connections.
-func (e *endpoint) patient() {
+func (e *endpoint) patient(enough int) {
 	control, ok := e.control()
 	if !ok {
 		return
@@ -202,7 +323,7 @@ func (e *endpoint) patient() {
 			continue
 		}
 		for _, v := range cut {
-			if rounds[v]++; rounds[v] == 3 {
+			if rounds[v]++; rounds[v] == enough {
 				e.sure[v] = true
 			}
 		}
@@ -211,41 +332,145 @@ func (e *endpoint) patient() {
 
 // resolveFaults asks again, one connection at a time, for the versions that got
 // the alert "internal error". That may be how a busy server declines
-// connections, so it counts only if the hello gets it again in a quiet moment,
-// and one of the versions that are accepted is accepted right after.
+// connections, or how one declines a name, so it counts only if the hello gets
+// it again in a quiet moment, and one of the versions that are accepted is
+// accepted right after.
 func (e *endpoint) resolveFaults() {
+	fault := func(o outcome) bool {
+		return o.shape == plain && o.kind == alerted && o.alert == alertInternalError
+	}
+	list := e.unsettled(fault)
 	control, ok := e.control()
-	if !ok || e.highest() == 0 {
+	if !ok || len(list) == 0 || !e.finished() {
 		return
 	}
-	for _, v := range e.asked() {
-		fault := func(o outcome) bool {
-			return o.hello.version == v && o.shape == plain && o.kind == alerted && o.alert == alertInternalError
-		}
-		if e.ctx.Err() != nil || e.support(v) != Unknown || !slices.ContainsFunc(e.log, fault) {
-			continue
-		}
-		e.pump(e.deadline, func() bool { return !e.shaking && len(e.pending) == 0 })
-		for range 2 {
+	e.pump(e.deadline, func() bool { return !e.shaking && len(e.pending) == 0 })
+	for try := 0; ; try++ {
+		var again []Version
+		for _, v := range list {
 			o := e.askAgain(hello{version: v})
 			if o.kind == chosen {
 				e.flaky = true
 			}
-			if !fault(o) {
-				break
-			}
-			if e.sure[v] = e.askAgain(control).kind == chosen; e.sure[v] || !e.pause(limitPause) {
-				break
+			if fault(o) {
+				again = append(again, v)
 			}
 		}
+		if len(again) == 0 {
+			return
+		}
+		if e.askAgain(control).kind == chosen {
+			for _, v := range again {
+				e.sure[v] = true
+			}
+			return
+		}
+		if list = again; try == 1 || !e.pause(limitPause) {
+			return
+		}
 	}
+}
+
+// sampleRounds asks every version rounds times more. The order changes from
+// one round to the next, so that a balancer that takes turns gives the same
+// hello to another server.
+func (e *endpoint) sampleRounds(rounds int) {
+	questions := e.questions()
+	for range rounds {
+		slices.Reverse(questions)
+		for _, h := range questions {
+			h.again = true
+			if e.ctx.Err() == nil && !e.pending[h] {
+				e.send(h, 0)
+			}
+		}
+		e.pump(e.deadline, func() bool {
+			return !slices.ContainsFunc(e.waiting(), func(h hello) bool { return h.again })
+		})
+	}
+}
+
+// resolveDifferences asks again what does not fit together: the servers behind
+// one address may differ. If they do, everything is asked twice more.
+func (e *endpoint) resolveDifferences() {
+	if e.flaky {
+		return // more connections would only be more lost ones
+	}
+	differ := func(v Version) bool { return e.support(v) == Contradictory }
+	for _, v := range e.suspects() {
+		for i := 0; i < 3 && e.ctx.Err() == nil && !differ(v); i++ {
+			e.askAgain(hello{version: v})
+		}
+	}
+	if slices.ContainsFunc(e.asked(), differ) {
+		e.sampleRounds(2)
+	}
+}
+
+// suspects returns the versions whose answers one server would not give beside
+// the other answers.
+func (e *endpoint) suspects() []Version {
+	var list []Version
+	suspect := func(v Version) {
+		if !slices.Contains(list, v) {
+			list = append(list, v)
+		}
+	}
+	asked := e.asked()
+	support := make(map[Version]Support)
+	for _, v := range asked {
+		support[v] = e.support(v)
+	}
+	var leaf []byte
+	for _, o := range e.log {
+		if o.kind != chosen {
+			if o.shape == plain && o.kind == alerted && support[o.hello.version] == Accepted {
+				suspect(o.hello.version) // another hello was answered with it
+			}
+			continue
+		}
+		switch {
+		case o.shape != plain || o.answer.version > o.hello.version:
+		case o.hello.version == TLS12 && o.answer.version == TLS12 && (o.sentinel == TLS13) != (support[TLS13] == Accepted) && support[TLS13] != Unknown:
+			suspect(TLS13) // who has it says so in the answer for TLS 1.2, and nobody else
+		case o.answer.version < o.hello.version && o.hello.answersBelow():
+			for v := o.answer.version + 1; v < o.hello.version; v++ {
+				if support[v] == Accepted {
+					suspect(o.hello.version) // it would have chosen v
+				}
+			}
+		}
+		if len(o.certs) == 0 {
+			continue
+		}
+		if leaf != nil && !bytes.Equal(leaf, o.certs[0]) && sameKeyType(leaf, o.certs[0]) {
+			suspect(o.hello.version)
+		}
+		leaf = o.certs[0]
+	}
+	for i, v := range asked {
+		accepted := func(v Version) bool { return support[v] == Accepted }
+		if support[v] == Refused && slices.ContainsFunc(asked[:i], accepted) && slices.ContainsFunc(asked[i:], accepted) {
+			suspect(v) // a hole
+		}
+	}
+	return list
+}
+
+// sameKeyType reports whether two certificates have keys of one type: a server
+// may well have one for RSA and one for ECDSA.
+func sameKeyType(a, b []byte) bool {
+	one, _ := parseChain([][]byte{a})
+	two, _ := parseChain([][]byte{b})
+	return one != nil && two != nil && one[0].PublicKeyAlgorithm == two[0].PublicKeyAlgorithm
 }
 
 // checkShort asks the full hello again where only the short one was answered:
 // if it is answered now, something else was wrong.
 func (e *endpoint) checkShort() {
+	isShort := func(v Version) bool { return settleVersion(v, e.log, false, e.finished()).Short }
 	for _, v := range e.asked() {
-		if e.ctx.Err() != nil || !settleVersion(v, e.log, false).Short {
+		if e.ctx.Err() != nil || !isShort(v) {
 			continue
 		}
 		began := time.Now()
@@ -257,7 +482,7 @@ func (e *endpoint) checkShort() {
 		h := hello{version: v, again: true}
 		e.send(h, 0)
 		e.pump(limit, func() bool { return !e.pending[h] })
-		if !settleVersion(v, e.log, false).Short {
+		if !isShort(v) {
 			e.flaky = true
 		}
 	}

@@ -32,6 +32,7 @@ type endpoint struct {
 	prober   *Prober
 
 	ctx      context.Context
+	began    time.Time // not by now, which may be another clock
 	deadline time.Time
 	outcomes chan outcome
 	inflight int
@@ -47,8 +48,9 @@ type endpoint struct {
 	shook   *handshake          // how it ended, if one was tried
 	proved  []*x509.Certificate // a chain from a first flight that proves the key
 
-	mu    sync.Mutex
-	conns map[net.Conn]struct{} // open ones, to be closed when the probe ends; nil after that
+	mu     sync.Mutex
+	opened int                   // connections that were tried
+	conns  map[net.Conn]struct{} // open ones, to be closed when the probe ends; nil after that
 }
 
 // An outcome is what became of one hello.
@@ -150,8 +152,8 @@ func (e *endpoint) run(ctx context.Context) *Result {
 	if timeout <= 0 {
 		timeout = defaultTimeout
 	}
-	began := time.Now() // not e.now: this measures
-	e.deadline = began.Add(timeout)
+	e.began = time.Now() // not e.now: this measures
+	e.deadline = e.began.Add(timeout)
 	r := &Result{Target: e.target.Addr, SNI: e.sni, StartTLS: e.startTLS, At: e.now().Round(0).UTC()}
 	if _, err := netip.ParseAddrPort(e.address); err == nil {
 		r.Address = e.address
@@ -172,20 +174,19 @@ func (e *endpoint) run(ctx context.Context) *Result {
 
 	e.settle(r)
 	e.judgeChain(r)
-	r.Took = time.Since(began)
+	r.Took = time.Since(e.began)
 	return r
 }
 
 // ask is the course of a probe: all hellos at once, then doubts, then the
 // chain if it was not seen yet.
 func (e *endpoint) ask(timeout time.Duration) {
-	began := time.Now()
 	for _, h := range e.questions() {
 		e.send(h, 0)
 	}
 	// Whoever has said nothing by now gets a hello of another length, while the
 	// first one goes on waiting.
-	if !e.pump(began.Add(timeout*2/5), func() bool { return len(e.pending) == 0 }) {
+	if !e.pump(e.began.Add(timeout*2/5), func() bool { return len(e.pending) == 0 }) {
 		e.overdue = true
 		for h := range maps.Clone(e.pending) {
 			if other := otherLength(h); other != h && h.shape == plain {
@@ -193,8 +194,13 @@ func (e *endpoint) ask(timeout time.Duration) {
 			}
 		}
 	}
+	e.resolvePutOff()
+	e.askRare()
+	e.finish()
 	e.resolveDoubts()
 	e.resolveFaults()
+	e.sampleRounds(e.prober.Samples - 1)
+	e.resolveDifferences()
 	if e.wantsHandshake() {
 		e.shakeHands(0)
 	}
@@ -203,7 +209,7 @@ func (e *endpoint) ask(timeout time.Duration) {
 	// deadline is spent on it only where no other chain can be had.
 	patience := e.deadline
 	if slices.ContainsFunc(e.log, func(o outcome) bool { return o.certs != nil }) {
-		patience = time.Now().Add(max(timeout/4, 2*time.Since(began)))
+		patience = time.Now().Add(max(timeout/4, 2*time.Since(e.began)))
 	}
 	e.pump(patience, func() bool { return e.inflight == 0 || e.versionsSettled() && !e.shaking })
 	e.checkShort()
@@ -325,13 +331,8 @@ func (e *endpoint) followUps(o outcome) []hello {
 	case o.kind != alerted, o.alert == alertUnrecognizedName, v == SSL20:
 	case v == TLS13:
 		list = append(list, hello{version: v, shape: ordinary, flipALPN: o.alert == alertNoApplicationProt})
-	case v > SSL30:
-		if suitesAlert(o.alert) {
-			list = append(list, rareParts(v, rare)...)
-		}
-		if o.alert != alertHandshakeFailure && o.alert != alertInsufficient {
-			list = append(list, hello{version: v, shape: short, flipALPN: o.alert == alertNoApplicationProt})
-		}
+	case v > SSL30 && !suitesAlert(o.alert) && o.alert != alertInternalError:
+		list = append(list, hello{version: v, shape: short, flipALPN: o.alert == alertNoApplicationProt})
 	}
 	return list
 }

@@ -1,7 +1,6 @@
 package tlsprobe
 
 import (
-	"crypto/ecdh"
 	"crypto/rand"
 	"slices"
 	"sync"
@@ -20,19 +19,21 @@ const (
 	long           // 1.3: as plain, padded past 512 bytes; SSL 3.0: with the server name, which it does not have but some want
 	ordinary       // 1.3: as a usual client does it, with a key share and the versions below offered too
 	strong         // <= 1.2: without the weak suites; from part 1 on, those of the rare ones
+	share          // 1.3: as plain, with a key share of hello.keyOf, which leads to a finished answer
 )
 
 // A hello says what one ClientHello shall ask.
 type hello struct {
 	version Version // the highest, and for plain TLS 1.3 the only, version offered
 	shape   shape
-	part    int // for rare and strong: which part of the list
+	part    int   // for rare and strong: which part of the list
+	keyOf   Group // for share: the group that the server asked for
 
 	flipALPN bool // offer application protocols if the caller wants none, and none otherwise
 	again    bool // a repetition; it says the same
 }
 
-// answersBelow tells whether the hello allows the server to choose a version
+// answersBelow reports whether the hello allows the server to choose a version
 // below the one it asks about.
 func (h hello) answersBelow() bool { return h.version < TLS13 || h.shape == ordinary }
 
@@ -112,7 +113,7 @@ func (h hello) suites() []Suite {
 		return list
 	case h.shape == ordinary:
 		add(suites13[:5])
-		add(commonSuites[:25])
+		add(commonSuites[:maxSuites-1-5]) // but for the weakest, which make it too many
 	case h.shape == rare, h.shape == strong && h.part > 0:
 		add(rareSuites)
 		parts := slices.Collect(slices.Chunk(list, maxSuites-1))
@@ -163,7 +164,7 @@ var templates sync.Map // hello to []byte
 // and alpn may be empty.
 func (h hello) bytes(serverName string, alpn []string) []byte {
 	h.flipALPN, h.again = false, false
-	if serverName != "" || len(alpn) > 0 || h.shape == ordinary {
+	if serverName != "" || len(alpn) > 0 || h.shape == ordinary || h.shape == share {
 		return h.marshal(serverName, alpn)
 	}
 	template, ok := templates.Load(h)
@@ -311,16 +312,17 @@ func (h hello) extensions(ext *cryptobyte.Builder, serverName string, alpn []str
 	// the server names version, suite and group and computes nothing.
 	add(extKeyShare, func(b *cryptobyte.Builder) {
 		b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) {
-			if h.shape != ordinary {
+			groups := []Group{h.keyOf}
+			switch h.shape {
+			case ordinary:
+				groups = []Group{groupX25519, groupP256}
+			case share:
+			default:
 				return
 			}
-			for group, curve := range map[Group]ecdh.Curve{groupX25519: ecdh.X25519(), groupP256: ecdh.P256()} {
-				key, err := curve.GenerateKey(rand.Reader)
-				if err != nil {
-					panic(err) // the system has no randomness
-				}
+			for _, group := range groups {
 				b.AddUint16(uint16(group))
-				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(key.PublicKey().Bytes()) })
+				b.AddUint16LengthPrefixed(func(b *cryptobyte.Builder) { b.AddBytes(keyShare(group)) })
 			}
 		})
 	})
