@@ -45,3 +45,16 @@ var signatureNames = map[x509.SignatureAlgorithm]string{
 	x509.MD5WithRSA: "md5RSA", x509.SHA1WithRSA: "sha1RSA", x509.SHA256WithRSA: "sha256RSA", x509.SHA384WithRSA: "sha384RSA", x509.SHA512WithRSA: "sha512RSA",
 	x509.ECDSAWithSHA256: "sha256ECDSA", x509.ECDSAWithSHA384: "sha384ECDSA", x509.ECDSAWithSHA512: "sha512ECDSA",
 }
+
+// Thumbprints returns the thumbprints of the current, the next and the
+// previous certificate, as far as they are known and not empty.
+func (c Configuration) Thumbprints() []string {
+	j := newJudge(&c, 0, c.Context.Now)
+	var all []string
+	for _, f := range []fact{j.current, j.next, j.previous} {
+		if f.text != "" {
+			all = append(all, string(f.text))
+		}
+	}
+	return all
+}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,7 +37,19 @@ const (
 //
 // A file that is broken does not hide the others: what was read is returned
 // beside an error that names every file that was not.
-func ReadConfiguration(fsys fs.FS) (Configuration, error) {
+func ReadConfiguration(fsys fs.FS) (Configuration, error) { return readFolder(fsys, "") }
+
+// ReadFolder reads the folder called dir as [ReadConfiguration] does; its own
+// name may tell the side too.
+func ReadFolder(dir string) (Configuration, error) {
+	name := "."
+	if full, err := filepath.Abs(dir); err == nil {
+		name = filepath.Base(full)
+	}
+	return readFolder(os.DirFS(dir), name)
+}
+
+func readFolder(fsys fs.FS, folder string) (Configuration, error) {
 	var c Configuration
 	var failed []error
 	files, total := 0, int64(0)
@@ -64,7 +78,7 @@ func ReadConfiguration(fsys fs.FS) (Configuration, error) {
 			return fmt.Errorf("hybridoauth: the files hold more than %d MiB", MaxTotal>>20)
 		}
 		if err == nil {
-			err = c.Add(name, content)
+			err = c.Add(path.Join(folder, name), content)
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", clean(name), err))
