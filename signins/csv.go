@@ -258,7 +258,7 @@ func (s *stream) setHeader(names []string) error {
 				w.members = recordMembers
 				known = minColumns
 			}
-		} else if a, found := recordMembers[name]; found && a.slot != slotContainer && (!ok || analytics) {
+		} else if a, found := recordMembers.find(name); found && a.slot != slotContainer && (!ok || analytics) {
 			w, ok = a, true
 		}
 		analytics = analytics || name == "TimeGenerated"
@@ -292,6 +292,7 @@ func (s *stream) cell(n *node, text []byte) error {
 	s.seen |= n.fields
 	switch {
 	case len(text) == 0:
+		s.nulls |= n.fields
 		return nil
 	case n.dst != nil && *n.dst != "": // the first of two columns with one name
 		return nil

@@ -106,9 +106,9 @@ type reference struct{ *parser }
 
 var errBadText = errors.New("bad JSON text in a string")
 
-func (r reference) object(pairs []pair, members map[string]want, root bool) error {
+func (r reference) object(pairs []pair, members *members, root bool) error {
 	for _, m := range pairs {
-		w, ok := members[m.key]
+		w, ok := members.find(m.key)
 		if !ok {
 			continue
 		}
@@ -145,6 +145,9 @@ func (r reference) object(pairs []pair, members map[string]want, root bool) erro
 				open = "["
 			}
 			if !strings.HasPrefix(text, open) {
+				if text != "" {
+					r.lost |= n.fields
+				}
 				break
 			}
 			inner, ok := treeOf([]byte(text))
@@ -172,7 +175,11 @@ func (r reference) object(pairs []pair, members map[string]want, root bool) erro
 			case []any, []pair:
 				if n.slot.isRaw() {
 					r.setRaw(n, writeTree(nil, v))
+				} else {
+					r.setOther(n, writeTree(nil, v))
 				}
+			case nil:
+				r.nulls |= n.fields
 			}
 			if err != nil {
 				return err
@@ -182,7 +189,7 @@ func (r reference) object(pairs []pair, members map[string]want, root bool) erro
 	return nil
 }
 
-func (r reference) list(list []any, members map[string]want) error {
+func (r reference) list(list []any, members *members) error {
 	for _, e := range list {
 		if object, ok := e.([]pair); ok {
 			if err := r.object(object, members, false); err != nil {

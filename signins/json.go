@@ -369,7 +369,7 @@ func (p *parser) kid(in *node, b []byte, i int) (*node, int, error) {
 			return kid, i, nil
 		}
 	}
-	w, wanted := in.members[string(key)]
+	w, wanted := in.members.find(string(key))
 	if !wanted && len(in.kids) >= maxKids {
 		return nil, i, nil
 	}
@@ -503,7 +503,9 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 				return i, &syntaxError{i, "invalid value of " + quote(n.key)}
 			}
 			p.setRaw(n, b[i:end])
+			return end, nil
 		}
+		p.setOther(n, b[i:end])
 		return end, nil
 	case '"':
 		start := len(p.scratch)
@@ -524,6 +526,7 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 	}
 	switch word := b[i:end]; {
 	case string(word) == "null":
+		p.nulls |= n.fields
 	case string(word) == "true" || string(word) == "false":
 		p.setWord(n, word[0] == 't')
 	case isNumber(word):

@@ -1,5 +1,10 @@
 package signins
 
+import (
+	"maps"
+	"strings"
+)
+
 // A slot says what to do with the value of a member or column.
 type slot uint8
 
@@ -92,10 +97,37 @@ func (s slot) isRaw() bool  { return s >= slotExtendedProperties || s == slotEve
 // A want says what is wanted of a member or column.
 type want struct {
 	slot    slot
-	once    bool            // hardly any value comes twice
-	array   bool            // members are those of an array's objects
-	fields  Fields          // known when it is there, and marks
-	members map[string]want // of an object or array, which may also be JSON text
+	once    bool     // hardly any value comes twice
+	array   bool     // members are those of an array's objects
+	fields  Fields   // known when it is there, and marks
+	members *members // of an object or array, which may also be JSON text
+}
+
+// members are the members that an object may have.
+type members struct {
+	exact  map[string]want
+	folded map[string]want // by name in lower case, for those who spell it in another letter case
+}
+
+// find returns what is wanted of a member.
+func (m *members) find(name string) (want, bool) {
+	if m == nil {
+		return want{}, false
+	}
+	w, ok := m.exact[name]
+	if !ok && m.folded != nil && len(name) < 64 {
+		w, ok = m.folded[strings.ToLower(name)]
+	}
+	return w, ok
+}
+
+// fold returns m, of which any member may be spelled in any letter case.
+func fold(m map[string]want) *members {
+	folded := make(map[string]want, len(m))
+	for name, w := range m {
+		folded[strings.ToLower(name)] = w
+	}
+	return &members{m, folded}
 }
 
 // Marks are kept among the seen fields, and tell the kinds of records apart.
@@ -106,7 +138,9 @@ const (
 	markAnalytics
 	markUnified
 	markDefender
-	marks = markBeta | markGraph | markMonitor | markAnalytics | markUnified | markDefender
+	markObject     // PowerShell's
+	markProperties // of diagnostic settings; with their category it is a record for sure
+	marks          = markBeta | markGraph | markMonitor | markAnalytics | markUnified | markDefender | markObject | markProperties
 )
 
 const (
@@ -130,7 +164,9 @@ const (
 
 // graphMembers are the members of Graph's signIn and of the properties of a
 // diagnostic record.
-var graphMembers = map[string]want{
+var graphMembers = &members{exact: graphProperties}
+
+var graphProperties = map[string]want{
 	"id":                            {slot: slotID, once: true, fields: FieldID},
 	"correlationId":                 {slot: slotCorrelationID, once: true, fields: FieldCorrelationID},
 	"createdDateTime":               {slot: slotTime, fields: FieldTime | markGraph},
@@ -166,30 +202,43 @@ var graphMembers = map[string]want{
 }
 
 var (
-	stepMembers = map[string]want{
+	stepMembers = fold(map[string]want{
 		"authenticationMethod":       {slot: slotMethod, fields: FieldMethods},
 		"authenticationMethodDetail": {slot: slotMethodDetail, fields: FieldMethods},
-	}
-	locationMembers = map[string]want{
+	})
+	locationMembers = fold(map[string]want{
 		"city":            {slot: slotCity, fields: FieldLocation},
 		"state":           {slot: slotState, fields: FieldLocation},
 		"countryOrRegion": {slot: slotCountryOrRegion, fields: FieldLocation},
-	}
-	statusMembers = map[string]want{
+	})
+	statusMembers = fold(map[string]want{
 		"errorCode":     {slot: slotErrorCode, fields: FieldErrorCode | FieldResult},
 		"failureReason": {slot: slotFailureReason, fields: FieldFailureReason},
-	}
-	deviceMembers = map[string]want{
+	})
+	deviceMembers = fold(map[string]want{
 		"operatingSystem": {slot: slotOperatingSystem, fields: FieldDevice},
 		"browser":         {slot: slotBrowser, fields: FieldDevice},
-	}
+	})
 )
 
 // recordMembers are the members that a record of any JSON format may have.
 // Graph's names begin in lower case, all others in upper case.
-var recordMembers = with(graphMembers, map[string]want{
+var recordMembers = &members{exact: with(graphProperties, otherProperties), folded: inObjects(graphProperties)}
+
+// inObjects returns the members of Graph's signIn by name in lower case, as
+// objects of PowerShell's modules have them: "IpAddress" or "SignInEventTypes".
+func inObjects(properties map[string]want) map[string]want {
+	folded := make(map[string]want, len(properties))
+	for name, w := range properties {
+		w.fields = w.fields&^marks | markObject
+		folded[strings.ToLower(name)] = w
+	}
+	return folded
+}
+
+var otherProperties = map[string]want{
 	// Diagnostic settings.
-	"properties":        {fields: markMonitor, members: graphMembers},
+	"properties":        {fields: markMonitor | markProperties, members: graphMembers},
 	"category":          {slot: slotCategory, fields: FieldCategory | markMonitor},
 	"time":              {slot: slotLateTime, fields: FieldTime},
 	"resultType":        {slot: slotLateCode, fields: FieldErrorCode | FieldResult},
@@ -199,10 +248,10 @@ var recordMembers = with(graphMembers, map[string]want{
 	// Log Analytics: SigninLogs, AADNonInteractiveUserSignInLogs and the like.
 	"Category":                      {slot: slotCategory, fields: FieldCategory | markAnalytics},
 	"TimeGenerated":                 {slot: slotLateTime, fields: FieldTime | markAnalytics},
-	"CreatedDateTime":               {slot: slotTime, fields: FieldTime},
+	"CreatedDateTime":               {slot: slotTime, fields: FieldTime | markObject},
 	"ResultType":                    {slot: slotLateCode, fields: FieldErrorCode | FieldResult | markAnalytics},
 	"ResultDescription":             {slot: slotLateReason, fields: FieldFailureReason},
-	"Location":                      {slot: slotLateCountry, fields: FieldLocation},
+	"Location":                      {slot: slotLateCountry, fields: FieldLocation, members: locationMembers},
 	"AppId":                         {slot: slotAppID, fields: FieldAppID},
 	"AppDisplayName":                {slot: slotAppDisplayName, fields: FieldAppDisplayName},
 	"AuthenticationDetails":         {array: true, fields: FieldMethods, members: stepMembers},
@@ -228,7 +277,6 @@ var recordMembers = with(graphMembers, map[string]want{
 	"UserId":                    {slot: slotUserIDOrName, fields: FieldUserID},
 	"ServicePrincipalId":        {slot: slotServicePrincipalID, fields: FieldServicePrincipal},
 	"ServicePrincipalName":      {slot: slotServicePrincipalName, fields: FieldServicePrincipal},
-	"ClientAppUsed":             {slot: slotClientAppUsed, fields: FieldClientAppUsed},
 	"UserAgent":                 {slot: slotUserAgent, fields: FieldUserAgent},
 	"AuthenticationRequirement": {slot: slotAuthenticationRequirement, fields: FieldAuthenticationRequirement},
 	"ConditionalAccessStatus":   {slot: slotConditionalAccess, fields: FieldConditionalAccess},
@@ -274,22 +322,29 @@ var recordMembers = with(graphMembers, map[string]want{
 	"State":              {slot: slotState, fields: FieldLocation},
 	"City":               {slot: slotCity, fields: FieldLocation},
 
+	// PowerShell: objects of the Graph and AzureAD modules, whose other members
+	// are Graph's in another letter case or Log Analytics'.
+	"ClientAppUsed":        {slot: slotClientAppUsed, fields: FieldClientAppUsed | markObject},
+	"FailureReason":        {slot: slotFailureReason, fields: FieldFailureReason},
+	"CountryOrRegion":      {slot: slotCountryOrRegion, fields: FieldLocation},
+	"OperatingSystem":      {slot: slotOperatingSystem, fields: FieldDevice},
+	"AdditionalProperties": {members: graphMembers}, // what the module does not know yet
+
 	// Pages, batches and tables.
 	"value":   {slot: slotContainer},
 	"records": {slot: slotContainer},
 	"tables":  {slot: slotContainer},
 	"Results": {slot: slotContainer},
 	"results": {slot: slotContainer},
-})
+	"Tables":  {slot: slotContainer},
+}
 
-func with(maps ...map[string]want) map[string]want {
-	all := make(map[string]want)
-	for _, m := range maps {
-		for k, v := range m {
-			all[k] = v
-		}
+func with(all ...map[string]want) map[string]want {
+	sum := make(map[string]want)
+	for _, m := range all {
+		maps.Copy(sum, m)
 	}
-	return all
+	return sum
 }
 
 // categories are the log categories of diagnostic settings, in lower case.

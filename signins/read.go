@@ -434,7 +434,8 @@ func (s *stream) setColumns(raw []byte) {
 	}
 	for _, c := range columns {
 		name, _ := c.Name.(string)
-		s.columns = append(s.columns, s.column(recordMembers[name], name))
+		w := recordMembers.exact[name]
+		s.columns = append(s.columns, s.column(w, name))
 	}
 }
 

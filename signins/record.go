@@ -23,6 +23,8 @@ var errNotSignIn = errors.New("not a sign-in record")
 type parser struct {
 	rec    SignIn
 	seen   Fields
+	nulls  Fields // were null, or empty cells: objects have such members for what was not asked for
+	lost   Fields // stood there, but not in a form that can be read
 	known  Fields // what the records of this page can know, where it says so
 	format Format // of this page or table, where it says so
 
@@ -79,7 +81,7 @@ func (p *parser) reset() {
 		p.forget()
 	}
 	p.rec = SignIn{}
-	p.seen = 0
+	p.seen, p.nulls, p.lost = 0, 0, 0
 	p.code, p.hasCode = 0, false
 	p.guest, p.managed, p.kind = crossprem.AnswerUnknown, crossprem.AnswerUnknown, 0
 	p.method, p.detail = false, false
@@ -162,6 +164,9 @@ func (p *parser) setText(n *node, text []byte) error {
 		if len(text) > 0 && text[0] == open {
 			return p.inner(n, text)
 		}
+		if len(text) > 0 { // the name of a type, or "@{…}", where PowerShell cuts
+			p.lost |= n.fields
+		}
 	case n.slot.isRaw() && n.slot != slotEventTypes:
 		if json.Valid(text) {
 			p.setRaw(n, text)
@@ -173,6 +178,10 @@ func (p *parser) setText(n *node, text []byte) error {
 			p.setCode(code)
 		}
 	case n.slot == slotLocation:
+		if isTypeName(text) {
+			p.lost |= n.fields
+			return nil
+		}
 		p.setLocation(p.keep(n, text))
 	case n.slot == slotStatus:
 		p.newCode(n, uint8(resultOf(string(text))), "")
@@ -207,6 +216,38 @@ func (p *parser) setText(n *node, text []byte) error {
 		}
 	}
 	return nil
+}
+
+// isTypeName reports whether text is what PowerShell writes in place of an
+// object that lies too deep, or in the cell of a table: the name of its type.
+func isTypeName(text []byte) bool {
+	return bytes.IndexByte(text, '.') > 0 && bytes.IndexByte(text, ',') < 0 &&
+		(hasPrefix(text, "Microsoft.") || hasPrefix(text, "System.")) || hasPrefix(text, "@{")
+}
+
+// setOther takes an object or array where something else is expected. Windows
+// PowerShell wraps what it has added members to: {"value":"…","PSPath":"…"}.
+func (p *parser) setOther(n *node, raw []byte) {
+	var wrapped struct{ Value any }
+	if raw[0] == '{' && n.slot != slotSkip && n.slot != slotContainer && n.members == nil {
+		d := json.NewDecoder(bytes.NewReader(raw))
+		d.UseNumber()
+		if json.Valid(raw) && d.Decode(&wrapped) == nil {
+			switch v := wrapped.Value.(type) {
+			case string:
+				if p.setText(n, []byte(v)) == nil {
+					return
+				}
+			case json.Number:
+				p.setNumber(n, []byte(v))
+				return
+			case bool:
+				p.setWord(n, v)
+				return
+			}
+		}
+	}
+	p.lost |= n.fields
 }
 
 // stsLogon is unified audit's record type of sign-ins, AzureActiveDirectoryStsLogon.
@@ -350,7 +391,9 @@ func (p *parser) setRaw(n *node, raw []byte) {
 func eventCategory(raw []byte) Category {
 	var list []any
 	if json.Unmarshal(raw, &list) != nil {
-		return UnknownCategory
+		for _, name := range bytes.FieldsFunc(raw, func(r rune) bool { return r == ' ' || r == ',' }) { // a list that became text
+			list = append(list, string(name))
+		}
 	}
 	has := func(name string) bool { return slices.ContainsFunc(list, func(v any) bool { return v == any(name) }) }
 	switch {
@@ -410,6 +453,9 @@ func (p *parser) lateText(s slot) (text []byte, err error) {
 	if !l.raw {
 		return l.text, nil
 	}
+	if len(l.text) == 0 {
+		return nil, nil
+	}
 	switch c := l.text[0]; {
 	case c == '"':
 		start := len(p.scratch)
@@ -434,6 +480,8 @@ func (p *parser) formatOf() Format {
 		shown = LogAnalytics
 	case seen&markMonitor != 0:
 		shown = AzureMonitor
+	case seen&markObject != 0:
+		shown = PowerShell
 	case seen&markBeta != 0:
 		shown = GraphBeta
 	case seen&markGraph != 0:
@@ -446,7 +494,7 @@ func (p *parser) formatOf() Format {
 		return EventHub
 	case p.format == PortalJSON || p.format == EventHub: // an array may hold anything
 		return shown
-	case p.format == UnknownFormat:
+	case p.format == UnknownFormat || p.format == GraphV1 && shown == GraphBeta: // a page that was asked for as v1.0 and filled from beta
 		return shown
 	}
 	return p.format
@@ -471,6 +519,10 @@ func (p *parser) finish() error {
 	if p.known != 0 { // the page says which
 		known = seen & p.known
 	}
+	if seen&markObject != 0 {
+		known &^= p.nulls
+	}
+	known &^= p.lost
 
 	if rec.Category == otherCategory {
 		return ErrOtherCategory
@@ -487,6 +539,7 @@ func (p *parser) finish() error {
 	if err := p.finishLate(); err != nil {
 		return err
 	}
+	known &^= p.lost
 
 	if user := p.otherText(slotUserIDOrName); user != "" && rec.UserID == "" {
 		rec.UserID = user
@@ -563,6 +616,10 @@ func (p *parser) finishLate() error {
 		t, err := p.lateText(f.s)
 		if err != nil {
 			return err
+		}
+		if f.s == slotLateCountry && isTypeName(t) {
+			p.lost |= FieldLocation
+			continue
 		}
 		*f.to = p.copied.copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
 	}

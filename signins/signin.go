@@ -1,11 +1,11 @@
 package signins
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A SignIn is one sign-in event, under the names that Microsoft Graph's signIn
@@ -164,6 +164,7 @@ const (
 	UnifiedAudit           // the Office 365 Management Activity API
 	UnifiedAuditCSV        // Search-UnifiedAuditLog or the Purview portal's export
 	Defender               // advanced hunting: EntraIdSignInEvents, AADSignInEventsBeta
+	PowerShell             // objects of Microsoft Graph's or the AzureAD module through ConvertTo-Json
 )
 
 // A Category tells the kinds of sign-ins apart.
@@ -216,31 +217,48 @@ const (
 func (m Methods) Has(n Methods) bool { return m&n == n }
 
 var (
-	formatNames = [...]string{
-		UnknownFormat: "unknown", GraphV1: "graph-v1.0", GraphBeta: "graph-beta", PortalJSON: "portal-json",
-		PortalCSV: "portal-csv", AzureMonitor: "azure-monitor", EventHub: "event-hub", LogAnalytics: "log-analytics",
-		LogAnalyticsCSV: "log-analytics-csv", UnifiedAudit: "unified-audit", UnifiedAuditCSV: "unified-audit-csv",
-		Defender: "defender",
-	}
-	categoryNames = [...]string{
-		UnknownCategory: "unknown", InteractiveUser: "interactive-user", NonInteractiveUser: "non-interactive-user",
-		ServicePrincipal: "service-principal", ManagedIdentity: "managed-identity",
-		MicrosoftServicePrincipal: "microsoft-service-principal", ADFS: "adfs",
-	}
+	formatTexts = enum.Of[Format]("signins: format", "unknown", "graph-v1.0", "graph-beta", "portal-json", "portal-csv", "azure-monitor",
+		"event-hub", "log-analytics", "log-analytics-csv", "unified-audit", "unified-audit-csv", "defender", "powershell")
+	categoryTexts = enum.Of[Category]("signins: category", "unknown", "interactive-user", "non-interactive-user", "service-principal",
+		"managed-identity", "microsoft-service-principal", "adfs")
+	resultTexts            = enum.Of[Result]("signins: result", "unknown", "success", "failure", "interrupted")
+	conditionalAccessTexts = enum.Of[ConditionalAccess]("signins: conditional access status", "unknown", "success", "failure", "not-applied")
 )
 
 // String returns a name such as "azure-monitor".
-func (f Format) String() string {
-	if int(f) < len(formatNames) {
-		return formatNames[f]
-	}
-	return fmt.Sprintf("Format(%d)", uint8(f))
-}
+func (f Format) String() string { return formatTexts.String(f) }
+
+// MarshalText returns the name that String gives.
+func (f Format) MarshalText() ([]byte, error) { return formatTexts.Marshal(f) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (f *Format) UnmarshalText(text []byte) error { return formatTexts.Unmarshal(f, text) }
 
 // String returns a name such as "non-interactive-user".
-func (c Category) String() string {
-	if int(c) < len(categoryNames) {
-		return categoryNames[c]
-	}
-	return fmt.Sprintf("Category(%d)", uint8(c))
+func (c Category) String() string { return categoryTexts.String(c) }
+
+// MarshalText returns the name that String gives.
+func (c Category) MarshalText() ([]byte, error) { return categoryTexts.Marshal(c) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (c *Category) UnmarshalText(text []byte) error { return categoryTexts.Unmarshal(c, text) }
+
+// String returns a name such as "interrupted".
+func (r Result) String() string { return resultTexts.String(r) }
+
+// MarshalText returns the name that String gives.
+func (r Result) MarshalText() ([]byte, error) { return resultTexts.Marshal(r) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (r *Result) UnmarshalText(text []byte) error { return resultTexts.Unmarshal(r, text) }
+
+// String returns a name such as "not-applied".
+func (c ConditionalAccess) String() string { return conditionalAccessTexts.String(c) }
+
+// MarshalText returns the name that String gives.
+func (c ConditionalAccess) MarshalText() ([]byte, error) { return conditionalAccessTexts.Marshal(c) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (c *ConditionalAccess) UnmarshalText(text []byte) error {
+	return conditionalAccessTexts.Unmarshal(c, text)
 }

@@ -1,6 +1,7 @@
 package signins
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,6 +18,9 @@ func parseTime(b []byte) (time.Time, bool) {
 			v = v*10 + int(c-'0')
 		}
 		return v
+	}
+	if hasPrefix(b, "/Date(") {
+		return parseMilliseconds(b)
 	}
 	if len(b) < 19 || b[4] != '-' || b[7] != '-' || b[10]|' ' != 't' && b[10] != ' ' || b[13] != ':' || b[16] != ':' {
 		return parseLocal(b)
@@ -106,4 +110,19 @@ func parseLocal(b []byte) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// parseMilliseconds reads "/Date(1763458500000)/", as Windows PowerShell and
+// .NET's older serializers have times, with a zone behind the number or not:
+// it does not change the moment.
+func parseMilliseconds(b []byte) (time.Time, bool) {
+	text, ok := strings.CutSuffix(strings.TrimPrefix(string(b), "/Date("), ")/")
+	if k := strings.LastIndexAny(text, "+-"); k > 0 {
+		text = text[:k]
+	}
+	ms, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil || ms < -62135596800000 || ms > 253402300799999 { // years 1 to 9999
+		return time.Time{}, false
+	}
+	return time.UnixMilli(ms).UTC(), true
 }
