@@ -67,6 +67,10 @@ func (s *stream) readRows() {
 		if s.pos == s.end || s.atBOM() {
 			return
 		}
+		if s.wrapped {
+			s.unwrapRow()
+			continue
+		}
 		n, err := s.row(s.readCells)
 		switch c := s.buf[s.pos]; {
 		case err == nil:
@@ -91,22 +95,38 @@ func (s *stream) header() error {
 	}
 	var names []string
 	var comma byte
+	wrapped := false
 	n, err := s.row(func(line []byte) (int, error) {
 		if !s.eof && bytes.IndexByte(line, '\n') < 0 {
 			return 0, errShort
 		}
 		comma = separator(line)
 		names = names[:0]
-		return cells(line, comma, &s.scratch, func(k int, cell []byte) error {
+		n, err := cells(line, comma, &s.scratch, func(k int, cell []byte) error {
 			if k == maxColumns {
 				return errors.New("too many columns")
 			}
 			names = append(names, string(cell))
 			return nil
 		})
+		if err != nil || n == len(line) && s.eof || s.setHeader(names) == nil {
+			return n, err
+		}
+		// The columns are of no sign-in: those of the first row may hold some.
+		wrapped = false
+		more, err := cells(line[n:], comma, &s.scratch, func(_ int, cell []byte) error {
+			wrapped = wrapped || len(cell) > 1 && startOfJSON(cell) >= 0
+			return nil
+		})
+		if (err == errShort || n+more == len(line)) && !s.eof {
+			return n, errShort
+		}
+		return n, nil
 	})
 	if err == nil {
-		err = s.setHeader(names)
+		if s.wrapped = wrapped; !wrapped {
+			err = s.setHeader(names)
+		}
 	}
 	if err != nil {
 		return err
@@ -114,6 +134,39 @@ func (s *stream) header() error {
 	s.comma = comma
 	s.pos += n
 	return nil
+}
+
+// unwrapRow searches the cells of a row for sign-ins.
+func (s *stream) unwrapRow() {
+	var found [][]byte
+	n, err := s.row(func(line []byte) (int, error) {
+		found = found[:0]
+		return cells(line, s.comma, &s.scratch, func(_ int, cell []byte) error {
+			if k := startOfJSON(cell); k >= 0 {
+				found = append(found, bytes.Clone(cell[k:]))
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		s.fail(err)
+		s.skipLine()
+		return
+	}
+	at := s.at
+	s.env, s.since = new(envelope), 0
+	for _, cell := range found {
+		c := s.child(cell, at)
+		c.env.source++
+		c.searchValue(true)
+	}
+	met := s.env.met > 0
+	s.env = nil
+	s.pos += n
+	if !met {
+		s.at = at
+		s.fail(fmt.Errorf("%w: a row of cells, none of which holds one as JSON", errNotSignIn))
+	}
 }
 
 // readCells is a fn for row. Spreadsheets add empty cells to some rows, and

@@ -195,6 +195,8 @@ func (r reference) list(list []any, members *members) error {
 			if err := r.object(object, members, false); err != nil {
 				return err
 			}
+		} else {
+			r.seen |= markCut
 		}
 	}
 	return nil

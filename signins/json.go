@@ -275,6 +275,8 @@ func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, 
 			if in.list {
 				kid = p.element(in, index)
 				index++
+			} else {
+				seen |= markCut
 			}
 			st = nextElement
 		default:

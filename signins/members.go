@@ -140,7 +140,8 @@ const (
 	markDefender
 	markObject     // PowerShell's
 	markProperties // of diagnostic settings; with their category it is a record for sure
-	marks          = markBeta | markGraph | markMonitor | markAnalytics | markUnified | markDefender | markObject | markProperties
+	markCut        // a step of authenticationDetails is no object
+	marks          = markBeta | markGraph | markMonitor | markAnalytics | markUnified | markDefender | markObject | markProperties | markCut
 )
 
 const (

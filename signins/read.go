@@ -152,6 +152,13 @@ type stream struct {
 	lastColumn  int    // of those that somebody wants
 	table       Format
 
+	env   *envelope // what is being searched for records, or nil
+	since int       // what env.met was at the start of the list that is being read
+	depth int       // of what is being read, in objects and lists
+
+	prefixed bool // lines begin with something before their JSON
+	wrapped  bool // cells of the table being read are JSON
+
 	lines   bool  // a record has been found to end in the line that it began in
 	records int64 // yielded or failed
 	errors  int64 // failed, of these
@@ -194,6 +201,12 @@ func (s *stream) readParts(isJSON bool) {
 			s.readJSON()
 		} else if err := s.header(); err == nil {
 			s.readRows()
+		} else if refused := s.refused(); refused != nil {
+			s.failHere(fmt.Errorf("%w: %w", ErrNotLog, refused))
+			s.stopped = true
+		} else if s.skipPrefix() {
+			s.prefixed = true
+			s.readJSON()
 		} else {
 			s.fail(fmt.Errorf("%w: %w", ErrNotLog, err))
 			s.stopped = true
@@ -244,10 +257,11 @@ func (s *stream) readJSON() {
 			n, err := s.one(multi, s.readRecord)
 			switch err {
 			case nil:
-				s.pos += n
-				s.emit(s.finish())
+				s.settle(n)
 			case errContainer:
 				s.container(multi, false)
+			case ErrTooLarge:
+				s.searchLarge(multi)
 			default:
 				s.fail(err)
 				if !s.nextInLine() {
@@ -256,8 +270,17 @@ func (s *stream) readJSON() {
 			}
 		case '[':
 			s.format = PortalJSON
-			s.elements(multi, s.readRecord)
+			s.elements(multi, s.readRecord, true)
 		default:
+			if s.prefixed {
+				if !s.skipPrefix() {
+					if s.pos == 0 || s.buf[s.pos-1] == '\n' {
+						s.failHere(errors.New("a line without JSON"))
+					}
+					s.skipLine()
+				}
+				continue
+			}
 			if s.header() == nil {
 				s.readRows()
 				continue
@@ -301,73 +324,52 @@ func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
 // container reads an object that holds records: a page of Graph's, an event
 // hub's batch, a table of Log Analytics or of Defender. A table holds no
 // tables: so this calls itself once at most.
-func (s *stream) container(multi, isTable bool) {
+func (s *stream) container(multi, isTable bool) bool {
 	s.pos++
 	for !s.stopped {
 		newline := s.space()
 		multi = newline || multi
 		if s.pos == s.end {
 			s.failHere(errShort)
-			return
+			return false
 		}
 		switch s.buf[s.pos] {
 		case '}':
 			s.pos++
-			return
+			return true
 		case ',':
 			s.pos++
 			continue
 		case '{', '[', bom[0]:
 			if newline || s.atBOM() { // of something new, after a torn line
 				s.failHere(errShort)
-				return
+				return false
 			}
 		}
-		var key string
-		n, err := s.one(multi, func(b []byte) (int, error) {
-			text, i, err := unquote(nil, b, 1)
-			if b[0] != '"' {
-				err = unexpected(b, 0, "instead of a key")
-			}
-			if err == nil && space(b, i) == len(b) {
-				err = errShort
-			}
-			if err != nil {
-				return i, err
-			}
-			if i = space(b, i); b[i] != ':' {
-				return i, unexpected(b, i, "after a key")
-			}
-			if i = space(b, i+1); i == len(b) {
-				return i, errShort
-			}
-			key = string(text)
-			return i, nil
-		})
+		key, err := s.key(multi)
 		if err != nil {
 			s.fail(err)
 			s.nextTop(multi)
-			return
+			return false
 		}
-		s.pos += n
 		ok := true
 		switch list := s.buf[s.pos] == '['; {
 		case list && key == "value", list && strings.EqualFold(key, "results"):
-			ok = s.elements(multi, s.readRecord)
+			ok = s.elements(multi, s.readRecord, true)
 		case list && key == "records":
 			s.format = EventHub
-			ok = s.elements(multi, s.readRecord)
+			ok = s.elements(multi, s.readRecord, true)
 		case list && key == "tables" && !isTable:
 			ok = s.tables(multi)
 		case list && key == "rows":
 			s.format = LogAnalytics
-			ok = s.elements(multi, s.readRow)
+			ok = s.elements(multi, s.readRow, false)
 		case key == "columns", key == "@odata.context":
 			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
 			if err != nil {
 				s.fail(err)
 				s.nextTop(multi)
-				return
+				return false
 			}
 			if key == "columns" {
 				s.setColumns(s.buf[s.pos : s.pos+n])
@@ -376,12 +378,43 @@ func (s *stream) container(multi, isTable bool) {
 			}
 			s.pos += n
 		default:
-			ok = s.skipValue(multi)
+			if ok = s.skipValue(multi); !ok {
+				s.failHere(errShort)
+			}
 		}
 		if !ok {
-			return
+			return false
 		}
 	}
+	return false
+}
+
+// key reads a key and a colon, and goes to the value behind them.
+func (s *stream) key(multi bool) (key string, err error) {
+	n, err := s.one(multi, func(b []byte) (int, error) {
+		if b[0] != '"' {
+			return 0, unexpected(b, 0, "instead of a key")
+		}
+		text, i, err := unquote(nil, b, 1)
+		if err == nil && space(b, i) == len(b) {
+			err = errShort
+		}
+		if err != nil {
+			return i, err
+		}
+		if i = space(b, i); b[i] != ':' {
+			return i, unexpected(b, i, "after a key")
+		}
+		if i = space(b, i+1); i == len(b) {
+			return i, errShort
+		}
+		key = string(text)
+		return i, nil
+	})
+	if err == nil {
+		s.pos += n
+	}
+	return key, err
 }
 
 // tables reads the list of tables of a Log Analytics answer.
@@ -400,7 +433,9 @@ func (s *stream) tables(multi bool) bool {
 		case ',':
 			s.pos++
 		case '{':
-			s.container(multi, true)
+			if !s.container(multi, true) {
+				return false
+			}
 		default:
 			s.failHere(unexpected(s.buf[s.pos:], 0, "in a list of tables"))
 			s.nextTop(multi)
@@ -484,10 +519,13 @@ func (s *stream) readRow(b []byte) (int, error) {
 
 // elements reads an array of records by way of fn. It returns false if the
 // array, and what it lies in, cannot be read to its end.
-func (s *stream) elements(multi bool, fn func([]byte) (int, error)) bool {
+//
+// Elements may be lists of records themselves if nested is set, as when a
+// program has put the pages or files of a log into one list.
+func (s *stream) elements(multi bool, fn func([]byte) (int, error), nested bool) bool {
 	s.pos++
 	format, known := s.format, s.known
-	for !s.stopped {
+	for first := true; !s.stopped; first = false {
 		multi = s.space() || multi
 		if s.pos == s.end {
 			s.failHere(errShort)
@@ -496,6 +534,9 @@ func (s *stream) elements(multi bool, fn func([]byte) (int, error)) bool {
 		switch s.buf[s.pos] {
 		case ']':
 			s.pos++
+			if first && s.env != nil {
+				s.env.empty++
+			}
 			return true
 		case ',':
 			s.pos++
@@ -510,8 +551,21 @@ func (s *stream) elements(multi bool, fn func([]byte) (int, error)) bool {
 		tall := s.multiline()
 		n, err := s.one(tall, fn)
 		if err == nil {
-			s.pos += n
-			s.emit(s.finish())
+			s.settle(n)
+			continue
+		}
+		if s.depth < maxEnvelopes && (err == errContainer || nested && s.buf[s.pos] == '[') { // pages, or lists, in a list
+			s.depth++
+			ok := false
+			if err == errContainer {
+				ok = s.container(tall, false)
+			} else {
+				ok = s.elements(multi || tall, fn, nested)
+			}
+			s.depth--
+			if !ok {
+				return false
+			}
 			continue
 		}
 		if err == errContainer {
@@ -540,9 +594,21 @@ func (s *stream) emit(err error) {
 		s.fail(err)
 		return
 	}
+	s.pass(s.rec)
+}
+
+// pass yields a record.
+func (s *stream) pass(rec SignIn) {
+	if s.env != nil {
+		s.flushMisses()
+		s.env.met++
+		if s.env.isCopy(&rec) {
+			return
+		}
+	}
 	s.records++
 	s.inARow = 0
-	if !s.yield(s.rec, nil) {
+	if !s.yield(rec, nil) {
 		s.stopped = true
 	}
 }
@@ -550,6 +616,9 @@ func (s *stream) emit(err error) {
 // fail yields the reason why the record that begins at s.at was not read.
 func (s *stream) fail(err error) {
 	if s.stopped || err == errShort && s.err != nil { // s.err comes last, and tells all
+		return
+	}
+	if s.isMiss(err) {
 		return
 	}
 	s.records++

@@ -494,8 +494,10 @@ func (p *parser) formatOf() Format {
 		return EventHub
 	case p.format == PortalJSON || p.format == EventHub: // an array may hold anything
 		return shown
-	case p.format == UnknownFormat || p.format == GraphV1 && shown == GraphBeta: // a page that was asked for as v1.0 and filled from beta
+	case p.format == UnknownFormat:
 		return shown
+	case p.format == GraphV1 && shown != UnknownFormat, p.format == GraphBeta && shown != UnknownFormat && shown != GraphV1:
+		return shown // a page's context is less than what the record shows
 	}
 	return p.format
 }
@@ -521,6 +523,9 @@ func (p *parser) finish() error {
 	}
 	if seen&markObject != 0 {
 		known &^= p.nulls
+	}
+	if seen&markCut != 0 {
+		known &^= FieldMethods
 	}
 	known &^= p.lost
 
