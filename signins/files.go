@@ -30,7 +30,9 @@ const (
 //
 // A file that cannot be read, or is no sign-in log, yields a [RecordError],
 // and reading goes on with the next one. So does what is no file, such as a
-// pipe or a link to a folder. If ctx ends, its error comes last.
+// pipe or a link to a folder. If ctx ends, its error comes last. If fsys itself
+// cannot be read, the only pair carries an error that is no RecordError: one
+// that is [fs.ErrNotExist] if the folder is not there.
 func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, error] {
 	return func(yield func(SignIn, error) bool) {
 		workers := r.Workers
@@ -55,8 +57,12 @@ func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, er
 			w.walk(fsys)
 		})
 		w.collect(yield)
-		if ctx.Err() != nil && !w.stopped {
+		switch {
+		case w.stopped:
+		case ctx.Err() != nil:
 			yield(SignIn{}, fmt.Errorf("signins: %w", context.Cause(ctx)))
+		case w.noFolder != nil:
+			yield(SignIn{}, fmt.Errorf("signins: %w", w.noFolder))
 		}
 	}
 }
@@ -72,6 +78,8 @@ type walker struct {
 	slots   chan struct{} // one is taken while a task runs
 	running sync.WaitGroup
 	stopped bool // by the consumer
+
+	noFolder error // why fsys cannot be read at all; set before tasks is closed
 
 	bytes atomic.Int64 // read so far
 
@@ -128,6 +136,9 @@ func (w *walker) walk(fsys fs.FS) {
 		switch {
 		case w.ctx.Err() != nil:
 			return w.ctx.Err()
+		case err != nil && name == ".":
+			w.noFolder = err
+			return err
 		case err != nil:
 			w.failFile(name, err)
 			if d != nil && d.IsDir() {
@@ -140,7 +151,7 @@ func (w *walker) walk(fsys fs.FS) {
 		}
 		return nil
 	})
-	_ = err // it is that of the context
+	_ = err // it is that of the context, or noFolder
 }
 
 // isFile reports whether name is a file, or a link to one, and no pipe that

@@ -201,3 +201,17 @@ func TestReadFilesOfSamples(t *testing.T) {
 	last := progress[len(progress)-1]
 	assert.Equal(t, Progress{File: last.File, Bytes: 328800, Records: int64(want.RawRecords + want.Malformed), Errors: 1}, last)
 }
+
+// A folder that is not there is no empty log.
+func TestReadFilesOfNoFolder(t *testing.T) {
+	n := 0
+	for _, err := range ReadFiles(t.Context(), os.DirFS(filepath.Join(t.TempDir(), "absent"))) {
+		n++
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+		var record *RecordError
+		assert.NotErrorAs(t, err, &record)
+	}
+	assert.Equal(t, 1, n)
+	_, err := Summarize(ReadFiles(t.Context(), os.DirFS("absent")))
+	assert.ErrorIs(t, err, fs.ErrNotExist)
+}

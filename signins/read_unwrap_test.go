@@ -24,30 +24,50 @@ func text(v string) string {
 // wrappings are ways in which collectors, search engines, queues and batches
 // hand on a record. Each is what it is by its structure alone.
 var wrappings = map[string]func(record string) string{
-	"as it is":                      func(r string) string { return r },
-	"text in a member":              func(r string) string { return `{"@timestamp":"2026-11-18T00:02:00Z","message":` + text(r) + `}` },
-	"text two objects deep":         func(r string) string { return `{"event":{"kind":"event","original":` + text(r) + `},"tags":["a",{"b":1}]}` },
-	"result of a search":            func(r string) string { return `{"preview":false,"offset":0,"result":{"_raw":` + text(r) + `,"host":"a"}}` },
-	"list of results":               func(r string) string { return `{"results":[{"_raw":` + text(r) + `}]}` },
-	"hits of hits":                  func(r string) string { return `{"took":3,"hits":{"total":{"value":1},"hits":[{"_index":"a","_id":"b","_source":` + r + `}]}}` },
-	"source with text":              func(r string) string { return `{"_index":"a","_source":{"message":` + text(r) + `}}` },
-	"the same text twice":           func(r string) string { return `{"message":` + text(r) + `,"event":{"original":` + text(r) + `}}` },
-	"text and object":               func(r string) string { return `{"full_log":` + text(r) + `,"rule":{"id":"1","level":3},"data":` + r + `}` },
-	"named object":                  func(r string) string { return `{"eventHubsAzureRecord":` + r + `,"id":"17","timestamp":"2026-11-18T00:00:00Z"}` },
-	"body":                          func(r string) string { return `{"status":200,"headers":{"a":"b"},"body":` + r + `}` },
-	"body with a page":              func(r string) string { return `{"body":{"@odata.context":"https://graph.microsoft.com/beta/$metadata#auditLogs/signIns","value":[` + r + `]}}` },
-	"batch of responses":            func(r string) string { return `{"responses":[{"id":"1","status":200,"headers":{},"body":{"value":[` + r + `]}},{"id":"2","status":200,"body":{"value":[]}}]}` },
-	"list of pages":                 func(r string) string { return `[{"value":[]},{"value":[` + r + `]}]` },
-	"list of lists":                 func(r string) string { return `[[` + r + `],[]]` },
-	"list with a text":              func(r string) string { return `[{"date":1731888000.0,"log":` + text(r) + `}]` },
-	"text of a batch":               func(r string) string { return `{"body":` + text(`{"records":[`+r+`]}`) + `}` },
-	"text of a list":                func(r string) string { return `{"SystemProperties":{"a":1},"Body":` + text(`[`+r+`]`) + `}` },
-	"text in text":                  func(r string) string { return `{"message":` + text(`{"log":`+text(r)+`}`) + `}` },
-	"text behind a prefix":          func(r string) string { return `{"message":` + text("<134>Nov 18 00:02:00 host azure: "+r) + `}` },
-	"a line behind a prefix":        func(r string) string { return "2026-11-18T00:00:00+00:00\tazure.signin\t" + r },
-	"base64":                        func(r string) string { return `{"records":[{"recordId":"1","data":"` + base64.StdEncoding.EncodeToString([]byte(r)) + `"}]}` },
-	"quotes as code points":         func(r string) string { return `{"payload":"` + strings.ReplaceAll(strings.Trim(text(r), `"`), `\"`, `\u0022`) + `"}` },
-	"a category of its own":         func(r string) string { return `{"category":"azure","time":"2026-11-18T00:00:00Z","message":` + text(r) + `}` },
+	"as it is":         func(r string) string { return r },
+	"text in a member": func(r string) string { return `{"@timestamp":"2026-11-18T00:02:00Z","message":` + text(r) + `}` },
+	"text two objects deep": func(r string) string {
+		return `{"event":{"kind":"event","original":` + text(r) + `},"tags":["a",{"b":1}]}`
+	},
+	"result of a search": func(r string) string {
+		return `{"preview":false,"offset":0,"result":{"_raw":` + text(r) + `,"host":"a"}}`
+	},
+	"list of results": func(r string) string { return `{"results":[{"_raw":` + text(r) + `}]}` },
+	"hits of hits": func(r string) string {
+		return `{"took":3,"hits":{"total":{"value":1},"hits":[{"_index":"a","_id":"b","_source":` + r + `}]}}`
+	},
+	"source with text":    func(r string) string { return `{"_index":"a","_source":{"message":` + text(r) + `}}` },
+	"the same text twice": func(r string) string { return `{"message":` + text(r) + `,"event":{"original":` + text(r) + `}}` },
+	"text and object": func(r string) string {
+		return `{"full_log":` + text(r) + `,"rule":{"id":"1","level":3},"data":` + r + `}`
+	},
+	"named object": func(r string) string {
+		return `{"eventHubsAzureRecord":` + r + `,"id":"17","timestamp":"2026-11-18T00:00:00Z"}`
+	},
+	"body": func(r string) string { return `{"status":200,"headers":{"a":"b"},"body":` + r + `}` },
+	"body with a page": func(r string) string {
+		return `{"body":{"@odata.context":"https://graph.microsoft.com/beta/$metadata#auditLogs/signIns","value":[` + r + `]}}`
+	},
+	"batch of responses": func(r string) string {
+		return `{"responses":[{"id":"1","status":200,"headers":{},"body":{"value":[` + r + `]}},{"id":"2","status":200,"body":{"value":[]}}]}`
+	},
+	"list of pages":          func(r string) string { return `[{"value":[]},{"value":[` + r + `]}]` },
+	"list of lists":          func(r string) string { return `[[` + r + `],[]]` },
+	"list with a text":       func(r string) string { return `[{"date":1731888000.0,"log":` + text(r) + `}]` },
+	"text of a batch":        func(r string) string { return `{"body":` + text(`{"records":[`+r+`]}`) + `}` },
+	"text of a list":         func(r string) string { return `{"SystemProperties":{"a":1},"Body":` + text(`[`+r+`]`) + `}` },
+	"text in text":           func(r string) string { return `{"message":` + text(`{"log":`+text(r)+`}`) + `}` },
+	"text behind a prefix":   func(r string) string { return `{"message":` + text("<134>Nov 18 00:02:00 host azure: "+r) + `}` },
+	"a line behind a prefix": func(r string) string { return "2026-11-18T00:00:00+00:00\tazure.signin\t" + r },
+	"base64": func(r string) string {
+		return `{"records":[{"recordId":"1","data":"` + base64.StdEncoding.EncodeToString([]byte(r)) + `"}]}`
+	},
+	"quotes as code points": func(r string) string {
+		return `{"payload":"` + strings.ReplaceAll(strings.Trim(text(r), `"`), `\"`, `\u0022`) + `"}`
+	},
+	"a category of its own": func(r string) string {
+		return `{"category":"azure","time":"2026-11-18T00:00:00Z","message":` + text(r) + `}`
+	},
 	"records that have one as text": func(r string) string { return `{"records":[{"_time":1,"_raw":` + text(r) + `}]}` },
 	"nine objects":                  func(r string) string { return strings.Repeat(`{"a":`, 9) + r + strings.Repeat(`}`, 9) },
 	"indented": func(r string) string {

@@ -51,6 +51,7 @@ type settings struct {
 	json, csv  bool
 	mergeable  bool
 	files      []string
+	unread     []error // files of which nothing could be read
 	in         io.Reader
 	out, notes io.Writer
 }
@@ -114,11 +115,72 @@ func (o *settings) report(ctx context.Context) error {
 	case s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0:
 		return errors.New(s.Errors[0])
 	case o.json:
-		return o.printJSON(s)
+		err = o.printJSON(s)
 	case o.csv:
-		return o.printUsers(s)
+		err = o.printUsers(s)
+	default:
+		err = o.printTable(s)
 	}
-	return o.printTable(s)
+	if err != nil {
+		return err
+	}
+	for _, err := range o.unread {
+		fmt.Fprintln(o.notes, "signins:", printable(err.Error()))
+	}
+	if len(o.unread) > 0 {
+		return fmt.Errorf("files of which nothing could be read: %d; what they hold is not in the summary", len(o.unread))
+	}
+	return nil
+}
+
+// A tally counts what became of the records of one file.
+type tally struct {
+	records, errors int64
+	first           error // the first of the errors
+}
+
+// unreadable returns an error that names the file if nothing of it could be
+// read: it may hold sign-ins that the summary lacks.
+func (t *tally) unreadable(name string) error {
+	if t.errors == 0 || t.errors < t.records {
+		return nil
+	}
+	return fmt.Errorf("%s: not read: %w", name, t.first)
+}
+
+// A folderTally is a tally for each file of a folder: a sign-in does not say
+// which file it is from, but the reader's progress does.
+type folderTally struct {
+	name      string           // of the folder
+	now, done signins.Progress // at last, and when the file before it ended
+	first     map[string]error // the first error of each file that has one
+	unread    []error
+}
+
+func (t *folderTally) add(p signins.Progress) {
+	if p.File != t.now.File {
+		t.end()
+	}
+	t.now = p
+}
+
+func (t *folderTally) fail(e *signins.RecordError) {
+	if t.first == nil {
+		t.first = make(map[string]error)
+	}
+	if t.first[e.File] == nil {
+		t.first[e.File] = e.Err
+	}
+}
+
+// end takes what the file that was read came to.
+func (t *folderTally) end() {
+	file := tally{t.now.Records - t.done.Records, t.now.Errors - t.done.Errors, t.first[t.now.File]}
+	if err := file.unreadable(filepath.Join(t.name, t.now.File)); err != nil && t.now.File != "" {
+		t.unread = append(t.unread, err)
+	}
+	delete(t.first, t.now.File)
+	t.done = t.now
 }
 
 // read reads what the command line names, one after the other.
@@ -126,12 +188,13 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 	return func(yield func(signins.SignIn, error) bool) {
 		reader := signins.Reader{}
 		var before, now int64 // bytes of the files before this one, and of this one
+		progress := func(signins.Progress) {}
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 			bar := progressbar.NewOptions64(size(o.files), progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 			defer bar.Finish()
 			began := time.Now()
-			reader.Progress = func(p signins.Progress) {
+			progress = func(p signins.Progress) {
 				now = p.Bytes
 				if time.Since(began) > time.Second { // what is quick needs no bar
 					bar.Set64(before + now)
@@ -139,6 +202,12 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 			}
 		}
 		for _, name := range o.files {
+			var file tally // of this file
+			inFolder := folderTally{name: name}
+			reader.Progress = func(p signins.Progress) {
+				progress(p)
+				inFolder.add(p)
+			}
 			seq, closer, err := o.open(ctx, &reader, name)
 			if err != nil {
 				yield(signins.SignIn{}, err)
@@ -149,7 +218,15 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 					yield(signins.SignIn{}, ctx.Err())
 					return
 				}
+				file.records++
 				if e := (*signins.RecordError)(nil); errors.As(err, &e) {
+					if !errors.Is(err, signins.ErrOtherCategory) {
+						file.errors++
+						if file.first == nil {
+							file.first = e.Err
+						}
+						inFolder.fail(e)
+					}
 					e.File = filepath.Join(name, e.File)
 				} else if err != nil {
 					err = fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "signins: "))
@@ -159,6 +236,11 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 			}
 			closer.Close()
+			if inFolder.end(); inFolder.now.File != "" {
+				o.unread = append(o.unread, inFolder.unread...)
+			} else if err := file.unreadable(name); err != nil {
+				o.unread = append(o.unread, err)
+			}
 			before, now = before+now, 0
 		}
 	}

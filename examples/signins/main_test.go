@@ -157,3 +157,21 @@ func TestWrongUse(t *testing.T) {
 	check(1, "not a sign-in log")
 	assert.Equal(t, "a\ufffd[31mb", printable("a\x1b[31mb"))
 }
+
+// A file of which nothing can be read is named, and the others are still summarised.
+func TestUnreadableFilesAreNamed(t *testing.T) {
+	folder := t.TempDir()
+	page, err := os.ReadFile(filepath.Join(samples, "graph-beta/page-1.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "a-page.json"), page, 0o600))
+	bad := strings.Repeat(`{"host":"a","message":"CEF:0|Microsoft|Entra|1.0|1|Sign-in|3|suser=a@contoso.test src=192.0.2.1 outcome=success"}`+"\n", 101)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "b-wrapped.ndjson"), []byte(bad), 0o600))
+	for _, args := range [][]string{{folder}, {filepath.Join(folder, "b-wrapped.ndjson"), filepath.Join(folder, "a-page.json")}} {
+		code, out, notes := call(t, nil, append([]string{"-json"}, args...)...)
+		assert.Equal(t, 1, code)
+		assert.Contains(t, out, `"records": 4`)
+		assert.Contains(t, notes, "b-wrapped.ndjson: not read: ")
+		assert.Contains(t, notes, `the text of "message"`)
+		assert.NotContains(t, notes, "a-page")
+	}
+}
