@@ -1,13 +1,17 @@
 package schannel_test
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/schannel"
+	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
 
 const (
@@ -64,4 +68,42 @@ func TestWindows10AndTLS13Alone(t *testing.T) {
 	assert.Equal(t, crossprem.No, n.Meets)
 	assert.Equal(t, schannel.ServerSide, n.Mover)
 	assert.Equal(t, crossprem.No, schannel.Mend(bare(19045, schannel.ClientSystem), schannel.OfferTLS13).Possible)
+}
+
+// Windows Server 2012 R2 has no ECDHE_RSA with GCM: TLS 1.2 on both sides is not
+// enough, and the same server meets a newer Windows.
+func TestServer2012R2AndGCMAlone(t *testing.T) {
+	srv := (&tlsprobetest.Server{Versions: versions{t12}, Suites: []tlsprobe.Suite{0xC02F, 0xC030}, Key: rsaKey(t)}).Start()
+	defer srv.Close()
+	p := &tlsprobe.Prober{Roots: srv.Roots()}
+	old := bare(9600, schannel.ServerSystem).Offers(schannel.App{Stack: schannel.PowerShell7})
+	r, err := p.Probe(t.Context(), srv.Addr)
+	require.NoError(t, err)
+	n := schannel.Negotiate(old, r)
+	assert.Equal(t, crossprem.AnswerUnknown, n.Meets, "the probe shows one suite, and other suites may be accepted")
+	assert.Equal(t, t12, n.Version)
+
+	n, _, err = schannel.Check(t.Context(), p, srv.Addr, old)
+	require.NoError(t, err)
+	assert.Equal(t, crossprem.No, n.Meets, n.Explanation)
+	assert.Equal(t, schannel.NoCommonSuite, n.Cause)
+	assert.Equal(t, schannel.ServerSide, n.Mover)
+
+	n, _, err = schannel.Check(t.Context(), p, srv.Addr, bare(14393, schannel.ServerSystem).Offers(schannel.App{Stack: schannel.PowerShell7}))
+	require.NoError(t, err)
+	assert.Equal(t, crossprem.Yes, n.Meets, n.Explanation)
+
+	// The same server with an older suite as well meets both.
+	more := (&tlsprobetest.Server{Versions: versions{t12}, Suites: []tlsprobe.Suite{0xC02F, 0xC027}, Key: rsaKey(t)}).Start()
+	defer more.Close()
+	n, _, err = schannel.Check(t.Context(), p, more.Addr, old)
+	require.NoError(t, err)
+	assert.Equal(t, crossprem.Yes, n.Meets, n.Explanation)
+	assert.Equal(t, "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", n.Suite)
+}
+
+func rsaKey(t *testing.T) *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	return key
 }

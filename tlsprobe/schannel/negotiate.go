@@ -251,6 +251,12 @@ func (n *Negotiation) suites(o *Offer, a tlsprobe.Answer) {
 	}
 }
 
+// The alerts that say that nothing of what was offered fits (RFC 8446 §6.2).
+const (
+	handshakeFailure     tlsprobe.Alert = 40
+	insufficientSecurity tlsprobe.Alert = 71
+)
+
 // tried takes over what the server answered to the client's own hello.
 func (n *Negotiation) tried(o *Offer, t Trial) {
 	switch {
@@ -267,6 +273,8 @@ func (n *Negotiation) tried(o *Offer, t Trial) {
 		n.say("The server answered the hello of this client with %v, which it does not offer.", t.Version)
 	case t.Alert == nil:
 		n.say("The hello of this client was not answered.")
+	case *t.Alert != handshakeFailure && *t.Alert != insufficientSecurity:
+		n.say("The server answered the hello of this client with the alert %d (%v), which says nothing of suites.", uint8(*t.Alert), *t.Alert)
 	case n.CommonVersion == crossprem.Yes && n.CommonSuite != crossprem.Yes:
 		n.CommonSuite = crossprem.No
 		n.say("The server answered the hello of this client, with the %d suites that it offers for %v, with the alert %d (%v): none of them is common.", len(o.SuitesOf(n.Version)), n.Version, uint8(*t.Alert), *t.Alert)
