@@ -28,10 +28,13 @@ func TestTry(t *testing.T) {
 		offer  tlsprobe.ClientOffer
 		want   tlsprobe.Choice
 	}{
-		"TLS 1.2":       {&tlsprobetest.Server{Suites: []tlsprobe.Suite{0xC02B}}, offer, tlsprobe.Choice{Version: tlsprobe.TLS12, Suite: 0xC02B, Group: 0x17}},
-		"no suite":      {&tlsprobetest.Server{Suites: []tlsprobe.Suite{0xC030, 0xC02C}, Versions: []tlsprobe.Version{tlsprobe.TLS12}}, offer, tlsprobe.Choice{Alert: alert(40)}},
-		"no version":    {&tlsprobetest.Server{Versions: []tlsprobe.Version{tlsprobe.TLS13}}, offer, tlsprobe.Choice{Alert: alert(70)}},
-		"TLS 1.3":       {&tlsprobetest.Server{}, with(func(o *tlsprobe.ClientOffer) { o.Versions = all; o.Suites = append([]tlsprobe.Suite{0x1302}, o.Suites...) }), tlsprobe.Choice{Version: tlsprobe.TLS13, Suite: 0x1302, Group: 0x17}},
+		"TLS 1.2":    {&tlsprobetest.Server{Suites: []tlsprobe.Suite{0xC02B}}, offer, tlsprobe.Choice{Version: tlsprobe.TLS12, Suite: 0xC02B, Group: 0x17}},
+		"no suite":   {&tlsprobetest.Server{Suites: []tlsprobe.Suite{0xC030, 0xC02C}, Versions: []tlsprobe.Version{tlsprobe.TLS12}}, offer, tlsprobe.Choice{Alert: alert(40)}},
+		"no version": {&tlsprobetest.Server{Versions: []tlsprobe.Version{tlsprobe.TLS13}}, offer, tlsprobe.Choice{Alert: alert(70)}},
+		"TLS 1.3": {&tlsprobetest.Server{}, with(func(o *tlsprobe.ClientOffer) {
+			o.Versions = all
+			o.Suites = append([]tlsprobe.Suite{0x1302}, o.Suites...)
+		}), tlsprobe.Choice{Version: tlsprobe.TLS13, Suite: 0x1302, Group: 0x17}},
 		"between":       {&tlsprobetest.Server{MinVersion: tlsprobe.TLS11, MaxVersion: tlsprobe.TLS11, Suites: []tlsprobe.Suite{0x002F}}, offer, tlsprobe.Choice{Version: tlsprobe.TLS11, Suite: 0x002F}},
 		"SSL 3.0":       {&tlsprobetest.Server{Versions: []tlsprobe.Version{tlsprobe.SSL30}, Suites: []tlsprobe.Suite{0x002F}}, with(func(o *tlsprobe.ClientOffer) { o.Versions = []tlsprobe.Version{tlsprobe.SSL30} }), tlsprobe.Choice{Version: tlsprobe.SSL30, Suite: 0x002F}},
 		"not TLS":       {&tlsprobetest.Server{Banner: "220 mail ESMTP\r\n"}, offer, tlsprobe.Choice{Lost: "the answer is not TLS"}},
