@@ -19,7 +19,7 @@ func looksLikeXML(text string) bool {
 
 // parseCLIXML reads what Export-Clixml wrote, after [MS-PSRP] 2.2.5,
 // Serialization.
-func (p *parser) parseCLIXML(text string, line int) ([]Output, error) {
+func (p *parser) parseCLIXML(text string, place place) ([]Output, error) {
 	start := strings.IndexByte(text, '<')
 	if rest := strings.TrimLeft(text, " \t\r\n"); strings.HasPrefix(rest, "#< CLIXML") {
 		start = strings.Index(text, "CLIXML") + len("CLIXML")
@@ -37,7 +37,7 @@ func (p *parser) parseCLIXML(text string, line int) ([]Output, error) {
 		case errors.As(err, &syntax):
 			err = errors.New("this is no valid XML") // the decoder's own text quotes the input
 		}
-		return nil, lineError(line+strings.Count(text[:at], "\n"), err)
+		return nil, lineError(place.at(text, at), err)
 	}
 	return outputs, nil
 }

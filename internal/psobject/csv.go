@@ -19,7 +19,7 @@ const typeLine = "#TYPE "
 //
 // Export-Csv writes the text of ToString, so that a list is the name of its
 // type, or joined with commas.
-func (p *parser) parseCSV(text string, line int) (out Output, n int, ok bool, err error) {
+func (p *parser) parseCSV(text string, at place) (out Output, n int, ok bool, err error) {
 	start := 0
 	var types []string
 	for start < len(text) {
@@ -60,7 +60,7 @@ func (p *parser) parseCSV(text string, line int) (out Output, n int, ok bool, er
 			break
 		}
 		if err := p.count(len(names)); err != nil {
-			return Output{}, 0, false, lineError(line+strings.Count(text[:n], "\n"), err)
+			return Output{}, 0, false, lineError(at.at(text, n), err)
 		}
 		n = start + int(r.InputOffset())
 		object := Object{Types: types}

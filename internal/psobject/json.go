@@ -27,16 +27,14 @@ func looksLikeJSON(text string) bool {
 
 // parseJSON reads what ConvertTo-Json wrote: one object, a list of them, a
 // bundle with a cmdlet as key of each, or several of these after each other.
-func (p *parser) parseJSON(text string, line int) ([]Output, error) {
+// It returns how many bytes it took.
+func (p *parser) parseJSON(text string, place place) ([]Output, int, error) {
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var outputs []Output
 	for {
 		r := jsonReader{parser: p, dec: dec}
 		token, err := dec.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
 		var v Value
 		if err == nil {
 			v, err = r.value(token, 0)
@@ -47,15 +45,26 @@ func (p *parser) parseJSON(text string, line int) ([]Output, error) {
 				err = io.ErrUnexpectedEOF
 			}
 			if !errors.Is(err, errTooDeep) && !errors.Is(err, errTooMany) && !errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errors.New("this is no valid JSON") // the decoder's own text quotes the input
+				err = errNoJSON // the decoder's own text quotes the input
 			}
-			return nil, lineError(line+strings.Count(text[:at], "\n"), err)
+			return nil, 0, lineError(place.at(text, at), err)
 		}
 		markJoined(&v, 0, r.deepest)
 		outputs = append(outputs, outputsOf(v)...)
+		n := int(dec.InputOffset())
+		rest := strings.TrimLeft(text[n:], " \t\r\n")
+		switch {
+		case rest == "":
+			return outputs, len(text), nil
+		case strings.ContainsRune(",:}]", rune(rest[0])):
+			return nil, 0, lineError(place.at(text, n), errNoJSON)
+		case !looksLikeJSON(rest):
+			return outputs, n, nil
+		}
 	}
-	return outputs, nil
 }
+
+var errNoJSON = errors.New("this is no valid JSON")
 
 // outputsOf makes outputs of a whole document: of a bundle, which has cmdlets
 // as keys, one for each. A list may hold several bundles.

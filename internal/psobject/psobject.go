@@ -323,7 +323,7 @@ func Parse(b []byte) ([]Output, error) {
 		return nil, err
 	}
 	p := &parser{}
-	outputs, err := p.parse(text, 1)
+	outputs, err := p.parse(text, place{first: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -342,24 +342,50 @@ func (p *parser) count(n int) error {
 	return nil
 }
 
-// parse reads text, whose first line has the number line, by what it begins
-// with.
-func (p *parser) parse(text string, line int) ([]Output, error) {
+// parse reads text, the place of which is at, by what it begins with.
+func (p *parser) parse(text string, at place) ([]Output, error) {
+	text = unescapeHTML(text)
+	outputs, n, ok, err := p.parseExport(text, at)
+	if err != nil {
+		return nil, err
+	}
+	if ok && strings.TrimSpace(text[n:]) == "" {
+		return outputs, nil
+	}
+	rest, err := p.parseConsole(text[n:], at.from(text, n))
+	if err != nil {
+		return nil, err
+	}
+	if len(outputs)+len(rest) == 0 {
+		return nil, nil
+	}
+	return append(outputs, rest...), nil
+}
+
+// looksLikeExport reports whether text begins like something that was
+// exported.
+func looksLikeExport(text string) bool {
+	return looksLikeXML(text) || looksLikeJSON(text) || strings.HasPrefix(text, typeLine) || strings.HasPrefix(text, `"`)
+}
+
+// parseExport reads the JSON, CLIXML or CSV with which text begins, and
+// reports whether there is any, and how many bytes it took.
+func (p *parser) parseExport(text string, at place) (outputs []Output, n int, ok bool, err error) {
 	switch {
 	case looksLikeXML(text):
-		return p.parseCLIXML(text, line)
-	case looksLikeJSON(text):
-		return p.parseJSON(text, line)
-	}
-	if out, n, ok, err := p.parseCSV(text, line); err != nil {
-		return nil, err
-	} else if ok {
-		outputs := []Output{out}
-		if strings.TrimSpace(text[n:]) == "" {
-			return outputs, nil
+		const last = "</Objs>"
+		if end := strings.LastIndex(text, last); end >= 0 {
+			text = text[:end+len(last)]
 		}
-		rest, err := p.parse(text[n:], line+strings.Count(text[:n], "\n"))
-		return append(outputs, rest...), err
+		outputs, err = p.parseCLIXML(text, at)
+		return outputs, len(text), err == nil, err
+	case looksLikeJSON(text):
+		outputs, n, err = p.parseJSON(text, at)
+		return outputs, n, err == nil, err
 	}
-	return p.parseConsole(text, line)
+	out, n, ok, err := p.parseCSV(text, at)
+	if !ok || err != nil {
+		return nil, 0, false, err
+	}
+	return []Output{out}, n, true, nil
 }

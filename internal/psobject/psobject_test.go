@@ -460,7 +460,7 @@ func TestBounds(t *testing.T) {
 	// A cell that goes on for thousands of rows is cut somewhere.
 	cell := one(t, "aaa bbb\n--- ---\nx   y\n"+strings.Repeat("    y\n", 5000)).Get("bbb")
 	assert.Equal(t, Cut, cell.State)
-	assert.Len(t, cell.Text, maxCutText+1)
+	assert.LessOrEqual(t, len(cell.Text), maxCutText)
 
 	_, err := Parse(make([]byte, MaxSize+1))
 	assert.EqualError(t, err, "psobject: input is larger than 64 MiB")
