@@ -53,6 +53,20 @@ type Inspector struct {
 	// login.microsoftonline.com and outlook.office365.com.
 	Login, Outlook string
 
+	// Hosts are the hosts, each with a port or without, that
+	// InspectOrganization asks for a domain, that of Exchange first. If nil,
+	// mail and autodiscover in the domain, and the domain itself.
+	Hosts []string
+
+	// Paths are the paths that InspectOrganization asks at each host. If nil,
+	// it asks the usual ones, and whatever else it describes; otherwise
+	// nothing but these.
+	Paths []string
+
+	// Resolver answers the questions to DNS. If nil, net.DefaultResolver does,
+	// or nobody where Dial is set: who replaces one replaces both.
+	Resolver Resolver
+
 	// Progress is called when InspectOrganization is through with an endpoint
 	// that answered, one call at a time. If nil, nobody is told.
 	Progress func(*Result)

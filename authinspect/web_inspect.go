@@ -5,11 +5,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Bounds on what a server may send.
@@ -42,6 +43,9 @@ type session struct {
 	slots  chan struct{}
 	loose  *http.Transport // takes any chain and tells what it thinks of it
 	strict *http.Transport // for the request that names the mailbox
+
+	guarded  sync.Map     // hosts whose addresses have to be of the Internet
+	requests atomic.Int64 // that were sent
 }
 
 func (in *Inspector) newSession() *session {
@@ -56,10 +60,6 @@ func (s *session) close() {
 }
 
 func (s *session) transport(strict bool) *http.Transport {
-	dial := s.Dial
-	if dial == nil {
-		dial = new(net.Dialer).DialContext
-	}
 	config := &tls.Config{
 		NextProtos: []string{"http/1.1"},
 		// Old servers are what we look for, and nothing secret is sent.
@@ -72,7 +72,7 @@ func (s *session) transport(strict bool) *http.Transport {
 		InsecureSkipVerify: !strict,
 	}
 	return &http.Transport{
-		DialContext:            dial,
+		DialContext:            s.dial,
 		Proxy:                  s.Proxy,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    s.timeout(),
@@ -83,7 +83,8 @@ func (s *session) transport(strict bool) *http.Transport {
 	}
 }
 
-// check parses target and tells whether it may be asked.
+// check parses target, converts its host to ASCII, and reports whether it may
+// be asked.
 func (in *Inspector) check(target string) (*url.URL, error) {
 	u, err := url.Parse(target)
 	switch {
@@ -93,6 +94,10 @@ func (in *Inspector) check(target string) (*url.URL, error) {
 		return nil, fmt.Errorf("%w: %s is no http or https URL", ErrBadTarget, quoteTarget(target))
 	case u.User != nil:
 		return nil, fmt.Errorf("%w: a user name stands in the URL of %s; nobody signs in here", ErrBadTarget, shorten(u.Host))
+	}
+	u, ok := asciiURL(u)
+	if !ok {
+		return nil, fmt.Errorf("%w: the host of %s cannot be converted by RFC 5891", ErrBadTarget, quoteTarget(target))
 	}
 	if in.Allow != nil {
 		if err := in.Allow(u); err != nil {
@@ -127,7 +132,7 @@ func (s *session) inspect(ctx context.Context, target string) (*Result, error) {
 		answers = append(answers, answer)
 	}
 	r := Conclude(target, s.Mailbox, answers...)
-	r.At = at
+	r.At, r.Also = at, otherForm(target)
 	for _, t := range secured {
 		if t != nil && (r.TLS == nil || r.TLS.Trusted && !t.Trusted) {
 			r.TLS = t
@@ -184,6 +189,12 @@ func (s *session) ask(ctx context.Context, u *url.URL, step Step, authorization 
 
 // get sends a GET and reads up to limit bytes of the body.
 func (s *session) get(ctx context.Context, transport *http.Transport, u *url.URL, header http.Header, limit int64) (*http.Response, []byte, error) {
+	return s.send(ctx, transport, http.MethodGet, u, header, "", limit)
+}
+
+// send sends one request and reads up to limit bytes of the body of its
+// answer.
+func (s *session) send(ctx context.Context, transport *http.Transport, method string, u *url.URL, header http.Header, content string, limit int64) (*http.Response, []byte, error) {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
@@ -193,7 +204,14 @@ func (s *session) get(ctx context.Context, transport *http.Transport, u *url.URL
 	ctx, cancel := context.WithTimeout(ctx, s.timeout())
 	defer cancel()
 	header.Set("User-Agent", "crossprem-authinspect")
-	req := (&http.Request{Method: http.MethodGet, URL: u, Header: header, Host: u.Host}).WithContext(ctx)
+	req := (&http.Request{Method: method, URL: u, Header: header, Host: u.Host}).WithContext(ctx)
+	if method == http.MethodPost {
+		req.Body, req.ContentLength = io.NopCloser(strings.NewReader(content)), int64(len(content))
+		if content == "" {
+			req.Body = http.NoBody
+		}
+	}
+	s.requests.Add(1)
 	// The transport follows no redirect, keeps no cookie and adds no password,
 	// as a client would.
 	resp, err := transport.RoundTrip(req)

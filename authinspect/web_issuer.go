@@ -16,7 +16,7 @@ type Issuer struct {
 	ClientID         string   `json:"clientId,omitempty"`         // the server's own application ID
 }
 
-// namesSignIn tells whether a Bearer challenge says where tokens come from:
+// namesSignIn reports whether a Bearer challenge says where tokens come from:
 // by address, by kind, or by the star that stands for any tenant of Exchange
 // Online.
 func namesSignIn(ch Challenge) bool {
@@ -39,9 +39,17 @@ const (
 	entraIssuerChina = "00000001-0002-0000-c000-000000000000"
 )
 
+// readIssuer reads what one Bearer challenge tells of the sign-in service.
+// One that tells nothing leaves no issuer.
 func (c *conclusion) readIssuer(step Step, ch Challenge) {
-	if c.Issuer == nil {
-		c.Issuer = &Issuer{}
+	issuer := c.Issuer
+	if issuer == nil {
+		issuer = &Issuer{}
+		defer func() {
+			if issuer.Kind+issuer.AuthorizationURI+issuer.Tenant+issuer.ClientID != "" || issuer.TrustedIssuers != nil {
+				c.Issuer = issuer
+			}
+		}()
 	}
 	set := func(field *string, value string) {
 		value = shorten(value)
@@ -54,9 +62,9 @@ func (c *conclusion) readIssuer(step Step, ch Challenge) {
 		}
 	}
 	param := func(name string) string { v, _ := ch.Param(name); return v }
-	set(&c.Issuer.ClientID, param("client_id"))
+	set(&issuer.ClientID, param("client_id"))
 	if uri := param("authorization_uri"); uri != "" {
-		set(&c.Issuer.AuthorizationURI, uri)
+		set(&issuer.AuthorizationURI, uri)
 		u, err := url.Parse(uri)
 		switch {
 		case err != nil || u.Host == "":
@@ -64,44 +72,54 @@ func (c *conclusion) readIssuer(step Step, ch Challenge) {
 		case u.Scheme != "https":
 			c.warn(step, "authorization_uri is not https: %s", shorten(uri))
 		case entraHost.MatchString(u.Hostname()):
-			set(&c.Issuer.Kind, KindEntra)
+			set(&issuer.Kind, KindEntra)
 			if tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); guid.MatchString(tenant) {
-				set(&c.Issuer.Tenant, tenant)
+				set(&issuer.Tenant, tenant)
 			}
-		case adfsPath.MatchString(u.Path):
-			set(&c.Issuer.Kind, KindADFS)
+		case adfsPath.MatchString(u.Path) && (strings.EqualFold(param("issuer_kind"), "ADFS") || domainOf(u.Hostname()) == c.domain()):
+			// A path alone proves nothing.
+			set(&issuer.Kind, KindADFS)
 		default:
-			set(&c.Issuer.Kind, KindOther)
+			set(&issuer.Kind, KindOther)
 		}
 	}
 	switch kind := param("issuer_kind"); {
 	case kind == "":
 	case strings.EqualFold(kind, "ADFS"):
-		set(&c.Issuer.Kind, KindADFS)
+		set(&issuer.Kind, KindADFS)
 	case strings.EqualFold(kind, "AzureAD"):
-		set(&c.Issuer.Kind, KindEntra)
+		set(&issuer.Kind, KindEntra)
 	default:
-		set(&c.Issuer.Kind, KindOther)
+		set(&issuer.Kind, KindOther)
 		c.warn(step, "issuer_kind is not known: %s", shorten(kind))
 	}
 	for trusted := range strings.SplitSeq(param("trusted_issuers"), ",") {
 		trusted = strings.TrimSpace(trusted)
-		if trusted == "" || slices.Contains(c.Issuer.TrustedIssuers, shorten(trusted)) {
+		if trusted == "" || slices.Contains(issuer.TrustedIssuers, shorten(trusted)) {
 			continue
 		}
-		if len(c.Issuer.TrustedIssuers) == maxListed {
+		if len(issuer.TrustedIssuers) == maxListed {
 			c.warn(step, "more than %d trusted issuers; the rest is left out", maxListed)
 			break
 		}
-		c.Issuer.TrustedIssuers = append(c.Issuer.TrustedIssuers, shorten(trusted))
+		issuer.TrustedIssuers = append(issuer.TrustedIssuers, shorten(trusted))
 		application, tenant, _ := strings.Cut(trusted, "@")
 		if application == entraIssuer || application == entraIssuerChina {
-			if c.Issuer.Kind == "" && (tenant == "*" || namesSignIn(ch)) {
-				c.Issuer.Kind = KindEntra
+			if issuer.Kind == "" && (tenant == "*" || namesSignIn(ch)) {
+				issuer.Kind = KindEntra
 			}
 			if guid.MatchString(tenant) {
-				set(&c.Issuer.Tenant, tenant)
+				set(&issuer.Tenant, tenant)
 			}
 		}
 	}
+}
+
+// domain returns the domain of the organization whose server answered: that
+// of the target, or else of a host that the server calls itself, or "".
+func (c *conclusion) domain() string {
+	if u, err := url.Parse(c.Target); err == nil && u.Host != "" {
+		return domainOf(u.Hostname())
+	}
+	return domainOf(c.signs.ownName)
 }

@@ -52,10 +52,12 @@ func (u Unanswered) MarshalJSON() ([]byte, error) {
 // plain value; tests may write it as a literal.
 type Organization struct {
 	Target     string       // the domain or base URL, as given
+	Also       string       // the same in ASCII or out of it, where a name has two forms
 	At         time.Time    // when the inspection began
 	Endpoints  []*Result    // every URL that answered, in the order of the questions
 	Unanswered []Unanswered // every URL that did not
 	Realm      *Realm       // nil if it was not asked for or gave no answer
+	OnlineHost string       // the host at which Exchange Online was asked, or ""
 	Located    []Located    // Autodiscover v2, asked only about the caller's mailbox
 	Warnings   []string     // what was skipped
 }
@@ -73,25 +75,74 @@ func (o *Organization) Schemes() []Scheme {
 	return schemes
 }
 
-// Modern is on if it is on at some endpoint, off if every endpoint that drew
-// a challenge says so, and otherwise unknown.
+// Modern is the verdict on the organization's own servers: on if it is on at
+// one of their URLs, off if every one of those that drew a challenge says so,
+// and otherwise unknown. URLs that never take tokens, such as Outlook Anywhere
+// or AD FS, do not count.
+//
+// Exchange Online takes tokens for every domain that Entra ID knows, whatever
+// the organization's own servers do, and has [Organization.ModernOnline]. Only
+// where Exchange Online answers at a name of the organization, and nothing
+// else does, this is the verdict on that.
 func (o *Organization) Modern() Modern {
-	verdict := ModernUnknown
+	own, atOwnName, _ := o.sides()
+	if len(own) == 0 {
+		own = atOwnName
+	}
+	return modernOf(own)
+}
+
+// ModernOnline is the verdict on Exchange Online, by the rules of
+// [Organization.Modern]: unknown if it was not asked or gave no answer.
+func (o *Organization) ModernOnline() Modern {
+	_, atOwnName, online := o.sides()
+	return modernOf(slices.Concat(atOwnName, online))
+}
+
+// sides parts the endpoints that drew a challenge and may take tokens: those
+// of the organization's own servers, those of Exchange Online at a name of the
+// organization, and those of Exchange Online at its own.
+func (o *Organization) sides() (own, atOwnName, online []*Result) {
 	for _, r := range o.Endpoints {
+		if r == nil || len(r.Schemes) == 0 || !hasModern(r.Target) {
+			continue
+		}
+		u, err := url.Parse(r.Target)
+		switch {
+		case err == nil && (u.Host == o.OnlineHost && o.OnlineHost != "" || exchangeCloud.MatchString(u.Hostname())):
+			online = append(online, r)
+		case r.Server.Kind == KindExchangeOnline:
+			atOwnName = append(atOwnName, r)
+		default:
+			own = append(own, r)
+		}
+	}
+	return own, atOwnName, online
+}
+
+func modernOf(results []*Result) Modern {
+	verdict := ModernUnknown
+	for i, r := range results {
 		switch {
 		case r.Modern == ModernOn:
 			return ModernOn
-		case len(r.Schemes) == 0:
-		case r.Modern == ModernOff:
-			verdict = ModernOff
-		}
-	}
-	for _, r := range o.Endpoints {
-		if r.Modern == ModernUnknown && len(r.Schemes) > 0 {
-			return ModernUnknown
+		case i == 0:
+			verdict = r.Modern
+		case r.Modern != verdict:
+			verdict = ModernUnknown
 		}
 	}
 	return verdict
+}
+
+// issuerOf returns the first issuer that is known best.
+func issuerOf(results []*Result) (issuer *Issuer) {
+	for _, r := range results {
+		if r.Issuer != nil && (issuer == nil || issuer.Kind == "" && r.Issuer.Kind != "") {
+			issuer = r.Issuer
+		}
+	}
+	return issuer
 }
 
 // A Row is one line of the matrix path × scheme.
@@ -118,16 +169,24 @@ func (o *Organization) Matrix(schemes ...Scheme) []Row {
 	return rows
 }
 
+// An onlineSide is what stands in JSON about Exchange Online.
+type onlineSide struct {
+	Host   string  `json:"host,omitempty"`
+	Modern Modern  `json:"modern"`
+	Issuer *Issuer `json:"issuer"`
+}
+
 // MarshalJSON returns an object with the same first fields as a [Result],
-// taken over all endpoints, then the realm, what Autodiscover located and the
+// taken over all endpoints; "modern" and "issuer" are about the organization's
+// own servers, and those of "online" about Exchange Online. Then come the realm, what Autodiscover located and the
 // endpoints themselves.
 func (o Organization) MarshalJSON() ([]byte, error) {
-	var issuer *Issuer
+	own, atOwnName, online := o.sides()
+	if len(own) == 0 {
+		own = atOwnName
+	}
 	diagnostics, warnings := []Diagnostic{}, notNil(slices.Clone(o.Warnings))
 	for _, r := range o.Endpoints {
-		if r.Issuer != nil && (issuer == nil || issuer.Kind == "") {
-			issuer = r.Issuer
-		}
 		for _, d := range r.Diagnostics {
 			if !slices.Contains(diagnostics, d) {
 				diagnostics = append(diagnostics, d)
@@ -139,17 +198,19 @@ func (o Organization) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		Target      string       `json:"target"`
+		Also        string       `json:"also,omitempty"`
 		At          time.Time    `json:"at,omitzero"`
 		Schemes     []Scheme     `json:"schemes"`
 		Modern      Modern       `json:"modern"`
 		Issuer      *Issuer      `json:"issuer"`
+		Online      onlineSide   `json:"online,omitzero"`
 		Diagnostics []Diagnostic `json:"diagnostics"`
 		Warnings    []string     `json:"warnings"`
 		Realm       *Realm       `json:"realm,omitempty"`
 		Located     []Located    `json:"located,omitempty"`
 		Endpoints   []*Result    `json:"endpoints"`
 		Unanswered  []Unanswered `json:"unanswered,omitempty"`
-	}{o.Target, o.At, notNil(o.Schemes()), o.Modern(), issuer, diagnostics, warnings, o.Realm, o.Located, notNil(o.Endpoints), o.Unanswered})
+	}{o.Target, o.Also, o.At, notNil(o.Schemes()), o.Modern(), issuerOf(own), onlineSide{o.OnlineHost, o.ModernOnline(), issuerOf(slices.Concat(online, atOwnName))}, diagnostics, warnings, o.Realm, o.Located, notNil(o.Endpoints), o.Unanswered})
 }
 
 // AssessOrganization judges every endpoint of an organization for the day at,

@@ -20,6 +20,7 @@ type Offer struct {
 // tests may write it as a literal.
 type Result struct {
 	Target       string         // the URL, as given
+	Also         string         // the URL with its host in ASCII or out of it, where a name has two forms
 	At           time.Time      // when the inspection began
 	Schemes      []Scheme       // in the order given, each once
 	Offers       []Offer        // one for each of Schemes, in the same order
@@ -40,6 +41,7 @@ type Result struct {
 func (r Result) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		Target       string         `json:"target"`
+		Also         string         `json:"also,omitempty"`
 		At           time.Time      `json:"at,omitzero"`
 		Schemes      []Scheme       `json:"schemes"`
 		Modern       Modern         `json:"modern"`
@@ -52,7 +54,7 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		NTLM         *NTLMChallenge `json:"ntlm,omitempty"`
 		TLS          *TLS           `json:"tls,omitempty"`
 		Answers      []Answer       `json:"answers,omitempty"`
-	}{r.Target, r.At, notNil(r.Schemes), r.Modern, r.ModernReason, r.Issuer, notNil(r.Diagnostics), notNil(r.Warnings),
+	}{r.Target, r.Also, r.At, notNil(r.Schemes), r.Modern, r.ModernReason, r.Issuer, notNil(r.Diagnostics), notNil(r.Warnings),
 		r.Offers, r.Server, r.NTLM, r.TLS, r.Answers})
 }
 
@@ -93,6 +95,9 @@ func Conclude(target, mailbox string, answers ...Answer) *Result {
 	conclusion := conclusion{Result: r, mailbox: mailbox}
 	for _, a := range answers {
 		conclusion.read(a)
+	}
+	for i, ch := range conclusion.bearers {
+		conclusion.readIssuer(conclusion.steps[i], ch)
 	}
 	conclusion.judgeServer()
 	conclusion.judgeModern()
@@ -202,7 +207,6 @@ func (c *conclusion) challenge(a Answer, ch Challenge) bool {
 	switch ch.Scheme {
 	case Bearer:
 		c.bearers, c.steps = append(c.bearers, ch), append(c.steps, a.Step)
-		c.readIssuer(a.Step, ch)
 		if namesSignIn(ch) {
 			offer.Strength = Configured
 		}

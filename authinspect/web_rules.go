@@ -290,6 +290,11 @@ func (a *assessment) issuer(r *Result) {
 	case KindEntra:
 		a.add(issuerUnrecognized.Passed(a.subject).Explain("Tokens come from Entra ID, tenant {tenant}: the challenge names {issuer}.", tenant, from))
 	case KindADFS:
+		at, err := url.Parse(i.AuthorizationURI)
+		if asked, errAsked := url.Parse(r.Target); err == nil && errAsked == nil && asked.Host != "" && at.Host != "" && domainOf(asked.Hostname()) != domainOf(at.Hostname()) {
+			a.add(issuerUnrecognized.Failed(a.subject).Explain("The challenge names {issuer} and calls it AD FS, but its host lies outside of {domain}.", from, crossprem.Val("domain", domainOf(asked.Hostname()))))
+			return
+		}
 		a.add(issuerUnrecognized.Passed(a.subject).Explain("Tokens come from AD FS: the challenge names {issuer}.", from))
 	case KindOther:
 		a.add(issuerUnrecognized.Failed(a.subject).Explain("The challenge names {issuer}.", from))

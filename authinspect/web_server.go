@@ -18,6 +18,7 @@ type serverSigns struct {
 	anyTenant  bool   // a Bearer challenge trusts any tenant
 	emptyRealm bool   // Basic with an empty realm
 	adfs       bool   // answers as AD FS does
+	ownName    string // a host name that the server calls itself
 }
 
 // readServer collects what one answer shows of the software.
@@ -50,6 +51,9 @@ func (c *conclusion) readServer(a Answer) {
 		signs.family = first("Ms-Server-Activesync")
 	}
 	signs.cloudHost = signs.cloudHost || exchangeCloud.MatchString(first("X-Calculatedbetarget")) || exchangeCloud.MatchString(first("X-Calculatedfetarget"))
+	if target := strings.ToLower(first("X-Calculatedbetarget")); signs.ownName == "" && isDomain(target) && !exchangeCloud.MatchString(target) {
+		signs.ownName = target
+	}
 	challenges, _ := ParseChallenges(a.Header)
 	windows := false
 	for _, ch := range challenges {
@@ -57,6 +61,9 @@ func (c *conclusion) readServer(a Answer) {
 		realm, hasRealm := ch.Param("realm")
 		signs.anyTenant = signs.anyTenant || ch.Scheme == Bearer && strings.HasSuffix(trusted, "@*")
 		signs.emptyRealm = signs.emptyRealm || ch.Scheme == Basic && hasRealm && realm == ""
+		if own := strings.ToLower(realm); signs.ownName == "" && ch.Scheme == Basic && isDomain(own) {
+			signs.ownName = own
+		}
 		windows = windows || ch.Scheme == NTLM || ch.Scheme == Negotiate
 	}
 	// A path proves nothing, and http.sys answers for whatever runs on it.

@@ -3,12 +3,8 @@ package authinspect
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
-	"iter"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,22 +67,30 @@ func InspectOrganization(ctx context.Context, target string) (*Organization, err
 	return new(Inspector).InspectOrganization(ctx, target)
 }
 
-// InspectOrganization asks everything that an organization may offer.
+// InspectOrganization asks what an organization may offer; [Inspector.Plan]
+// lists it without asking.
 //
 // For a base URL such as "https://mail.contoso.test" these are the virtual
 // directories of Exchange at that host and, if it names one, those of AD FS;
 // a path in the URL is of no account.
 //
 // For a domain such as "contoso.test" these are the hosts mail.contoso.test
-// and autodiscover.contoso.test and the domain itself, and what the sign-in
+// and autodiscover.contoso.test and the domain itself, or those in Hosts, the
+// ways by which Autodiscover finds them ([Autodiscover]), and what the sign-in
 // service of Entra ID tells anonymously: its realm, with the AD FS behind a
 // federated one, and its OpenID configuration. If Entra ID knows the domain,
 // Exchange Online is asked too. No address is made up for that, and no
-// question tells whether a mailbox exists; Autodiscover v2 is asked about
-// the caller's Mailbox alone.
+// question tells whether a mailbox exists; Autodiscover is asked about the
+// caller's Mailbox alone. A domain with letters outside ASCII is converted
+// (RFC 5891).
 //
-// What answers name, AD FS and the hosts of Autodiscover v2, is followed
-// within the organization's own domain only. All requests run at the same
+// With Paths, these paths at these hosts are all that is asked.
+//
+// What answers name, AD FS and the hosts of Autodiscover, is followed within
+// the registered domain of the organization only (by the public suffix list),
+// on port 443 and the port that was asked, and to addresses that are not of
+// the Internet only if the target has one: who stands in front chooses neither
+// ports nor neighbours. All requests run at the same
 // time within Concurrency, so that an answer takes about as long as the
 // slowest endpoint. If ctx ends before, the rest is in Unanswered. Errors are
 // those of [Inspector.Inspect]; [*UnreachableError] means that nobody
@@ -98,127 +102,71 @@ func (in *Inspector) InspectOrganization(ctx context.Context, target string) (*O
 	}
 	s := in.newSession()
 	defer s.close()
-	v := &visit{session: s, ctx: ctx, domain: domain, o: &Organization{Target: target, At: in.now()}, asked: make(map[string]place)}
+	v := &visit{session: s, ctx: ctx, bases: hosts, name: domain, domain: domainOf(domain),
+		o: &Organization{Target: target, Also: otherForm(target), At: in.now()}, asked: make(map[string]place)}
+	if in.Paths != nil {
+		for _, host := range hosts {
+			v.visit(rankExchange, host, in.Paths)
+		}
+		v.wg.Wait()
+		return v.finish()
+	}
 	v.visit(rankExchange, hosts[0], exchangePaths)
 	v.locate(hosts[0])
 	for _, host := range hosts[1:] {
 		v.visit(rankAutodiscover, host, autodiscoverPaths)
 		v.locate(host)
 	}
-	if len(hosts) > 1 { // not for a base URL
+	if !strings.Contains(target, "://") {
 		v.wg.Go(v.realm)
+		v.wg.Go(v.autodiscover)
 	}
 	v.wg.Wait()
 	return v.finish()
 }
 
-// InspectOrganizations inspects one target after the other, as many at a
-// time as parallel says, and yields the results as they come, each with its
-// target in Organization or in the error. Memory is bounded by parallel.
-// Breaking off the loop or ending ctx ends the inspections that run. It
-// returns when none runs any more.
-func (in *Inspector) InspectOrganizations(ctx context.Context, targets iter.Seq[string], parallel int) iter.Seq2[*Organization, error] {
-	return func(yield func(*Organization, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		type outcome struct {
-			o   *Organization
-			err error
-		}
-		outcomes, queue := make(chan outcome), make(chan string)
-		var wg sync.WaitGroup
-		for range max(parallel, 1) {
-			wg.Go(func() {
-				for target := range queue {
-					o, err := in.InspectOrganization(ctx, target)
-					select {
-					case outcomes <- outcome{o, err}:
-					case <-ctx.Done():
-					}
-				}
-			})
-		}
-		go func() {
-			defer close(outcomes)
-			defer wg.Wait()
-			defer close(queue)
-			for target := range targets {
-				select {
-				case queue <- target:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		defer func() {
-			cancel()
-			for range outcomes { // until all have ended
-			}
-		}()
-		for out := range outcomes {
-			if !yield(out.o, out.err) {
-				return
-			}
-		}
-	}
-}
-
-// hosts returns the base URLs to ask, the one of Exchange first, and the
-// domain of the organization.
+// hosts returns the base URLs to ask, the one of Exchange first, and the name
+// of the domain, or of the host in a base URL, in ASCII.
 func (in *Inspector) hosts(target string) (hosts []*url.URL, domain string, err error) {
 	if strings.Contains(target, "://") {
 		u, err := in.check(target)
 		if err != nil {
 			return nil, "", err
 		}
-		return []*url.URL{{Scheme: u.Scheme, Host: u.Host}}, domainOf(u.Hostname()), nil
+		return []*url.URL{{Scheme: u.Scheme, Host: u.Host}}, strings.ToLower(u.Hostname()), nil
 	}
-	domain = strings.ToLower(strings.TrimSuffix(target, "."))
-	if !isDomain(domain) {
+	domain, ok := asciiHost(strings.TrimSuffix(target, "."))
+	if domain = strings.ToLower(domain); !ok || !isDomain(domain) {
 		return nil, "", fmt.Errorf("%w: %s is neither a domain nor a URL", ErrBadTarget, quoteTarget(target))
 	}
-	for _, host := range []string{"mail." + domain, "autodiscover." + domain, domain} {
-		hosts = append(hosts, &url.URL{Scheme: "https", Host: host})
+	names := in.Hosts
+	if names == nil {
+		names = []string{"mail." + domain, "autodiscover." + domain, domain}
+	}
+	for _, host := range names {
+		u, err := in.check("https://" + host)
+		if err != nil || u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, "", fmt.Errorf("%w: %s in Hosts is neither a host nor host:port", ErrBadTarget, quoteTarget(host))
+		}
+		hosts = append(hosts, u)
+	}
+	if hosts == nil {
+		return nil, "", fmt.Errorf("%w: Hosts is empty", ErrBadTarget)
 	}
 	return hosts, domain, nil
-}
-
-// sharedLabels are the second labels under which countries register names:
-// what lies in co.uk belongs to many.
-var sharedLabels = []string{"ac", "co", "com", "ed", "edu", "go", "gob", "gouv", "gov", "gv", "id", "info", "ltd", "me", "mil", "muni", "ne", "net", "nhs", "nom", "or", "org", "plc", "sch"}
-
-// domainOf returns the domain that host belongs to, in lower case: that
-// without its first label, or itself if too little would be left.
-func domainOf(host string) string {
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	_, parent, _ := strings.Cut(host, ".")
-	labels := strings.Split(parent, ".")
-	if net.ParseIP(host) != nil || len(labels) < 2 || len(labels) == 2 && len(labels[1]) == 2 && slices.Contains(sharedLabels, labels[0]) {
-		return host
-	}
-	return parent
-}
-
-// isDomain tells whether s, in lower case, is a domain name of at least two
-// labels and no IP address.
-func isDomain(s string) bool {
-	labels := strings.Split(s, ".")
-	if len(labels) < 2 || len(s) > 253 || net.ParseIP(s) != nil {
-		return false
-	}
-	for _, label := range labels {
-		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return false
-		}
-	}
-	return true
 }
 
 // A visit is one organization while it is being inspected.
 type visit struct {
 	*session
 	ctx    context.Context
-	domain string
+	bases  []*url.URL // what the caller gave
+	name   string     // the domain as given, or the host of the base URL, in ASCII
+	domain string     // the registered domain of that
 	wg     sync.WaitGroup
+
+	locality sync.Once
+	local    bool // one of bases has an address that is not of the Internet
 
 	mu    sync.Mutex
 	o     *Organization
@@ -269,8 +217,8 @@ func (v *visit) visit(rank int, base *url.URL, paths []string) {
 				return
 			}
 			v.o.Endpoints = append(v.o.Endpoints, r)
-			if r.Issuer != nil && r.Issuer.Kind == KindADFS {
-				v.adfs(r.Issuer.AuthorizationURI)
+			if r.Issuer != nil && v.Paths == nil {
+				v.wg.Go(func() { v.adfs(r.Issuer.AuthorizationURI) })
 			}
 			if v.Progress != nil {
 				v.Progress(r)
@@ -279,31 +227,41 @@ func (v *visit) visit(rank int, base *url.URL, paths []string) {
 	}
 }
 
-// own tells whether host lies in the organization's domain.
-func (v *visit) own(host string) bool {
-	host = strings.ToLower(host)
-	return host == v.domain || strings.HasSuffix(host, "."+v.domain)
+// warn adds a warning, once.
+func (v *visit) warn(format string, args ...any) {
+	text := printable(fmt.Sprintf(format, args...))
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if len(v.o.Warnings) < maxListed && !slices.Contains(v.o.Warnings, text) {
+		v.o.Warnings = append(v.o.Warnings, text)
+	}
 }
 
 // adfs asks the AD FS that an answer named, if it is the organization's own.
-// The lock is held.
 func (v *visit) adfs(address string) {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "https" || u.Host == "" || slices.Contains(v.sts, u.Host) {
+	if err != nil || u.Host == "" || !adfsPath.MatchString(u.Path) {
 		return
 	}
-	warning := ""
-	switch {
-	case !v.own(u.Hostname()):
-		warning = "AD FS at " + shorten(u.Host) + " was not asked: it lies outside of " + v.domain
-	case len(v.sts) == maxADFS:
-		warning = "AD FS at " + shorten(u.Host) + " was not asked: others were named before"
-	default:
-		v.sts = append(v.sts, u.Host)
-		v.wg.Go(func() { v.visit(rankADFS, &url.URL{Scheme: "https", Host: u.Host}, adfsPaths) })
+	v.mu.Lock()
+	again, full := slices.Contains(v.sts, u.Host), len(v.sts) == maxADFS
+	v.mu.Unlock()
+	if again || !v.mayFollow("AD FS", u) {
+		return
 	}
-	if warning != "" && !slices.Contains(v.o.Warnings, warning) {
-		v.o.Warnings = append(v.o.Warnings, warning)
+	if full {
+		v.warn("AD FS at %s was not asked: others were named before", shorten(u.Host))
+		return
+	}
+	v.mu.Lock()
+	if again = slices.Contains(v.sts, u.Host) || len(v.sts) == maxADFS; !again {
+		v.sts = append(v.sts, u.Host)
+	}
+	v.mu.Unlock()
+	if !again {
+		base := &url.URL{Scheme: "https", Host: u.Host}
+		v.visit(rankADFS, base, adfsPaths)
+		v.clients(base)
 	}
 }
 
@@ -320,114 +278,6 @@ func (v *visit) read(u *url.URL) (status int, body []byte, err error) {
 		return 0, nil, err
 	}
 	return resp.StatusCode, body, nil
-}
-
-// locate asks Autodiscover v2 about the caller's mailbox.
-func (v *visit) locate(base *url.URL) {
-	if v.Mailbox == "" || base.Scheme != "https" {
-		return
-	}
-	for _, protocol := range []string{"EWS", "ActiveSync"} {
-		v.wg.Go(func() {
-			u := &url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/autodiscover/autodiscover.json"}
-			found := Located{Asked: u.String(), Protocol: protocol}
-			u.RawQuery = url.Values{"Email": {v.Mailbox}, "Protocol": {protocol}, "RedirectCount": {"1"}}.Encode()
-			status, body, err := v.read(u)
-			var answer struct{ URL, ErrorCode string }
-			switch {
-			case err != nil:
-				found.Error = printable(err.Error())
-			case json.Unmarshal(body, &answer) != nil || answer.URL == "" && answer.ErrorCode == "":
-				found.Error = fmt.Sprintf("status %d without an answer of Autodiscover", status)
-			case answer.URL == "":
-				found.Error = shorten(answer.ErrorCode)
-			default:
-				found.URL = shorten(answer.URL)
-				if at, err := url.Parse(answer.URL); err == nil && at.Scheme == "https" && v.own(at.Hostname()) {
-					v.visit(rankLocated, &url.URL{Scheme: "https", Host: at.Host}, exchangePaths)
-				}
-			}
-			v.mu.Lock()
-			v.o.Located = append(v.o.Located, found)
-			v.mu.Unlock()
-		})
-	}
-}
-
-// realm asks Entra ID about the domain.
-func (v *visit) realm() {
-	login, outlook := v.Login, v.Outlook
-	if login == "" {
-		login = "login.microsoftonline.com"
-	}
-	if outlook == "" {
-		outlook = "outlook.office365.com"
-	}
-	warn := func(format string, args ...any) {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		v.o.Warnings = append(v.o.Warnings, printable(fmt.Sprintf(format, args...)))
-	}
-	var answer struct {
-		NameSpaceType       string
-		AuthURL             string
-		FederationBrandName string
-		CloudInstanceName   string
-	}
-	var configuration struct {
-		Issuer        string `json:"issuer"`
-		Authorization string `json:"authorization_endpoint"`
-		Cloud         string `json:"cloud_instance_name"`
-	}
-	var known, configured bool
-	var both sync.WaitGroup
-	both.Go(func() {
-		// The part before the @ is of no account: the realm is that of the domain.
-		query := url.Values{"login": {"realm@" + v.domain}, "xml": {"1"}}
-		status, body, err := v.read(&url.URL{Scheme: "https", Host: login, Path: "/getuserrealm.srf", RawQuery: query.Encode()})
-		switch {
-		case err != nil:
-			warn("realm discovery: %v", err)
-		case xml.Unmarshal(body, &answer) != nil || answer.NameSpaceType == "":
-			warn("realm discovery: status %d without a realm", status)
-		default:
-			known = true
-		}
-	})
-	both.Go(func() {
-		status, body, err := v.read(&url.URL{Scheme: "https", Host: login, Path: "/" + v.domain + "/.well-known/openid-configuration"})
-		switch {
-		case err != nil:
-			warn("OpenID configuration: %v", err)
-		case status == http.StatusBadRequest: // the domain is not in Entra ID
-		case status != http.StatusOK || json.Unmarshal(body, &configuration) != nil:
-			warn("OpenID configuration: status %d without a configuration", status)
-		default:
-			configured = true
-		}
-	})
-	both.Wait()
-	if !known && !configured {
-		return
-	}
-	realm := &Realm{
-		NameSpaceType: shorten(answer.NameSpaceType), Brand: shorten(answer.FederationBrandName), AuthURL: shorten(answer.AuthURL),
-		TokenIssuer: shorten(configuration.Issuer), AuthorizeURL: shorten(configuration.Authorization), Cloud: shorten(configuration.Cloud),
-	}
-	if u, err := url.Parse(configuration.Issuer); err == nil {
-		if tenant, _, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), "/"); guid.MatchString(tenant) {
-			realm.Tenant = tenant
-		}
-	}
-	v.mu.Lock()
-	v.o.Realm = realm
-	if u, err := url.Parse(answer.AuthURL); err == nil && adfsPath.MatchString(u.Path) {
-		v.adfs(answer.AuthURL)
-	}
-	v.mu.Unlock()
-	if realm.Tenant != "" || strings.EqualFold(realm.NameSpaceType, "Managed") || strings.EqualFold(realm.NameSpaceType, "Federated") {
-		v.visit(rankOnline, &url.URL{Scheme: "https", Host: outlook}, onlinePaths)
-	}
 }
 
 // finish brings the answers into the order of the questions.
