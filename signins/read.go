@@ -156,6 +156,8 @@ type stream struct {
 	since int       // what env.met was at the start of the list that is being read
 	depth int       // of what is being read, in objects and lists
 
+	page *pageOf // of a page that is read alone, or nil
+
 	prefixed bool // lines begin with something before their JSON
 	wrapped  bool // cells of the table being read are JSON
 
@@ -354,6 +356,17 @@ func (s *stream) container(multi, isTable bool) bool {
 		}
 		ok := true
 		switch list := s.buf[s.pos] == '['; {
+		case s.page != nil && s.depth == 0 && (key == "@odata.nextLink" || key == "error"):
+			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
+			if err != nil {
+				s.fail(err)
+				return false
+			}
+			s.page.member(key, s.buf[s.pos:s.pos+n])
+			s.pos += n
+		case list && key == "value" && s.page != nil && s.depth == 0:
+			s.page.hasValue = true
+			ok = s.elements(multi, s.readRecord, true)
 		case list && key == "value", list && strings.EqualFold(key, "results"):
 			ok = s.elements(multi, s.readRecord, true)
 		case list && key == "records":
