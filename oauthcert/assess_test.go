@@ -10,22 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/findingtest"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/oauthcert/oauthcerttest"
 )
 
 // outcome lists the rules that failed, and those that are unknown with a "?".
-func outcome(findings []crossprem.Finding) string {
+func outcome(t *testing.T, findings []crossprem.Finding) string {
+	t.Helper()
+	findingtest.Check(t, "findings", oauthcert.Rules(), findings)
 	var out []string
 	for _, f := range findings {
-		for _, r := range oauthcert.Rules() {
-			if r.ID == f.Rule && f.Severity > r.Severity {
-				out = append(out, "worse than its rule: "+f.Rule)
-			}
-		}
-		if unknown := strings.HasPrefix(f.Title, "Not known: "); unknown != (f.Status == crossprem.Unknown) {
-			out = append(out, "a title that is not of its status: "+f.Title)
-		}
 		switch f.Status {
 		case crossprem.Failed:
 			out = append(out, f.Rule)
@@ -37,18 +32,6 @@ func outcome(findings []crossprem.Finding) string {
 	return strings.Join(slices.Compact(out), " ")
 }
 
-func TestRules(t *testing.T) {
-	rules := oauthcert.Rules()
-	assert.True(t, slices.IsSortedFunc(rules, func(a, b crossprem.Rule) int { return strings.Compare(a.ID, b.ID) }))
-	for _, r := range rules {
-		assert.NotEmpty(t, r.Title, r.ID)
-		assert.NotEmpty(t, r.Sources, r.ID)
-	}
-	rules[0].ID, rules[0].Sources[0] = "x", "x"
-	assert.NotEqual(t, "x", oauthcert.Rules()[0].ID)
-	assert.NotEqual(t, "x", oauthcert.Rules()[0].Sources[0])
-}
-
 func TestAssess(t *testing.T) {
 	at := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	check := func(a oauthcerttest.AuthCertificate, want string) []crossprem.Finding {
@@ -57,7 +40,7 @@ func TestAssess(t *testing.T) {
 			a.NotBefore = at.AddDate(-1, 0, 0)
 		}
 		findings := oauthcert.Assess(a.Make(), at)
-		assert.Equal(t, want, outcome(findings))
+		assert.Equal(t, want, outcome(t, findings))
 		for _, f := range findings {
 			assert.NotEmpty(t, f.Detail, f.Rule)
 		}
@@ -78,14 +61,14 @@ func TestAssess(t *testing.T) {
 	assert.Equal(t, crossprem.Info, f[slices.IndexFunc(f, func(f crossprem.Finding) bool { return f.Rule == "auth-cert-subject" })].Severity)
 
 	cert := oauthcerttest.AuthCertificate{NotBefore: at.AddDate(-1, 0, 0)}.Make()
-	assert.Equal(t, "auth-cert-server-key", outcome(oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyAbsent}), at)))
-	assert.Equal(t, "auth-cert-key-provider", outcome(oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyPresent, Provider: "Microsoft Software Key Storage Provider"}), at)))
-	assert.Equal(t, "", outcome(oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyPresent, Provider: "Microsoft RSA SChannel Cryptographic Provider", ProviderType: 12}), at)))
+	assert.Equal(t, "auth-cert-server-key", outcome(t, oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyAbsent}), at)))
+	assert.Equal(t, "auth-cert-key-provider", outcome(t, oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyPresent, Provider: "Microsoft Software Key Storage Provider"}), at)))
+	assert.Equal(t, "", outcome(t, oauthcert.Assess(cert.WithKey(oauthcert.Key{Presence: oauthcert.KeyPresent, Provider: "Microsoft RSA SChannel Cryptographic Provider", ProviderType: 12}), at)))
 }
 
 func TestAssessNothing(t *testing.T) {
 	for _, none := range []*oauthcert.Certificate{nil, {}} {
-		assert.Equal(t, "auth-cert-expired?", outcome(oauthcert.Assess(none, time.Now())))
+		assert.Equal(t, "auth-cert-expired?", outcome(t, oauthcert.Assess(none, time.Now())))
 	}
 }
 
@@ -108,7 +91,7 @@ func TestAssessRollover(t *testing.T) {
 		for _, c := range change {
 			c(&r)
 		}
-		assert.Equal(t, want, outcome(oauthcert.AssessRollover(r, at)))
+		assert.Equal(t, want, outcome(t, oauthcert.AssessRollover(r, at)))
 	}
 	none := time.Time{}
 	check(current, nil, none, "")
@@ -149,7 +132,7 @@ func TestAssessObject(t *testing.T) {
 	want := oauthcert.Expected{Current: current, Next: next}
 	check := func(o *oauthcert.Object, want oauthcert.Expected, rules string) {
 		t.Helper()
-		assert.Equal(t, rules, outcome(oauthcert.AssessObject(o, want, at)))
+		assert.Equal(t, rules, outcome(t, oauthcert.AssessObject(o, want, at)))
 	}
 	good := []oauthcert.KeyCredential{stored(current, "1"), stored(next, "2")}
 	check(application(good...), want, "")
@@ -190,11 +173,11 @@ func TestAssessSamples(t *testing.T) {
 	o, err := oauthcert.ParseObject(oauthcert.UnknownKind, sample(t, "14-graph-shared-sp.json"))
 	require.NoError(t, err)
 	assert.Equal(t, "entra-key-expired entra-key-foreign? entra-key-shared entra-name-form entra-name-missing",
-		outcome(oauthcert.AssessObject(o, oauthcert.Expected{Current: current, Hosts: []string{"mail.contoso.com", "autodiscover.contoso.com"}}, at)))
+		outcome(t, oauthcert.AssessObject(o, oauthcert.Expected{Current: current, Hosts: []string{"mail.contoso.com", "autodiscover.contoso.com"}}, at)))
 	o, err = oauthcert.ParseObject(oauthcert.UnknownKind, sample(t, "15-graph-dedicated-app.json"))
 	require.NoError(t, err)
 	assert.Equal(t, "entra-key-current? entra-key-foreign? entra-key-next?",
-		outcome(oauthcert.AssessObject(o, oauthcert.Expected{Current: current, Next: current}, at)))
+		outcome(t, oauthcert.AssessObject(o, oauthcert.Expected{Current: current, Next: current}, at)))
 }
 
 func TestReadAuthConfig(t *testing.T) {
@@ -256,7 +239,7 @@ func TestReadServers(t *testing.T) {
 	config, err := oauthcert.ReadAuthConfig(data)
 	require.NoError(t, err)
 	findings := oauthcert.AssessRollover(oauthcert.Rollover{Config: config, Servers: servers}, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC))
-	assert.Equal(t, "auth-cert-server auth-cert-server-key auth-config-current? auth-config-next-date auth-config-rollover?", outcome(findings))
+	assert.Equal(t, "auth-cert-server auth-cert-server-key auth-config-current? auth-config-next-date auth-config-rollover?", outcome(t, findings))
 	for _, f := range findings {
 		if f.Status == crossprem.Failed && strings.HasPrefix(f.Rule, "auth-cert-server") {
 			assert.Equal(t, "EX02", f.Subject)

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"slices"
@@ -122,15 +121,18 @@ func (c *Certificate) issued(o *Certificate) bool {
 // a certificate that came from a file.
 func (c *Certificate) Key() Key { return c.key }
 
+// valid reports whether c holds a certificate.
+func (c *Certificate) valid() bool { return c != nil && c.cert != nil }
+
 // Equal reports whether both are the same certificate, byte for byte.
 func (c *Certificate) Equal(o *Certificate) bool {
-	return c != nil && o != nil && bytes.Equal(c.cert.Raw, o.cert.Raw)
+	return c.valid() && o.valid() && bytes.Equal(c.cert.Raw, o.cert.Raw)
 }
 
 // holds reports whether key, the value of a key credential, is this
 // certificate: as DER, or as the PEM text that some writers upload.
 func (c *Certificate) holds(key []byte) bool {
-	if c == nil || key == nil {
+	if !c.valid() || key == nil {
 		return false
 	}
 	if bytes.Equal(key, c.cert.Raw) {
@@ -152,22 +154,6 @@ func (c *Certificate) KeyCredential() KeyCredential {
 		name = name[:maxDisplayName]
 	}
 	return KeyCredential{Type: TypeX509, Usage: UsageVerify, DisplayName: string(name), Key: c.DER()}
-}
-
-// MarshalJSON returns the names, dates and encodings of the certificate, and
-// its key credential:
-//
-//	{"subject", "sha1", "sha256", "notBefore", "notAfter", "base64", "keyCredential": {…}}
-func (c *Certificate) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Subject       string        `json:"subject"`
-		SHA1          Thumbprint    `json:"sha1"`
-		SHA256        string        `json:"sha256"`
-		NotBefore     time.Time     `json:"notBefore"`
-		NotAfter      time.Time     `json:"notAfter"`
-		Base64        string        `json:"base64"`
-		KeyCredential KeyCredential `json:"keyCredential"`
-	}{c.Subject(), c.SHA1(), c.SHA256(), c.NotBefore(), c.NotAfter(), c.Base64(), c.KeyCredential()})
 }
 
 // String returns the thumbprint, the subject and the last day.

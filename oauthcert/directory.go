@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Directory reads and writes one object of Entra ID. [Apply] and its kin
@@ -43,28 +45,17 @@ const (
 	ServicePrincipal      // what a tenant knows of an application, its own or another's
 )
 
-var kindNames = [...]string{UnknownKind: "unknown", Application: "application", ServicePrincipal: "servicePrincipal"}
+var kindTexts = enum.Of[Kind]("oauthcert: kind of object", "unknown", "application", "servicePrincipal")
 
 // String returns the kind as Microsoft Graph names it, in the singular.
-func (k Kind) String() string {
-	if int(k) < len(kindNames) {
-		return kindNames[k]
-	}
-	return fmt.Sprintf("Kind(%d)", uint8(k))
-}
+func (k Kind) String() string { return kindTexts.String(k) }
 
-// MarshalText returns what String gives.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (k Kind) MarshalText() ([]byte, error) { return kindTexts.Marshal(k) }
 
-// UnmarshalText accepts what MarshalText gives for a known kind.
-func (k *Kind) UnmarshalText(text []byte) error {
-	i := slices.Index(kindNames[:], string(text))
-	if i < 0 {
-		return fmt.Errorf("oauthcert: no such kind of object: %.40q", text)
-	}
-	*k = Kind(i)
-	return nil
-}
+// UnmarshalText accepts what MarshalText gives.
+func (k *Kind) UnmarshalText(text []byte) error { return kindTexts.Unmarshal(k, text) }
 
 // The applications of Microsoft that have to do with the auth certificate. In
 // a tenant they are service principals; nobody but Microsoft has the

@@ -31,7 +31,7 @@ func ExampleRead() {
 	}
 	// Output:
 	// CN=Microsoft Exchange Server Auth Certificate
-	// warning: The auth certificate expires within 60 days: valid until 2027-01-10, 49 days from 2026-11-22
+	// warning: The auth certificate expires soon: The certificate is valid until 2027-01-10. That is 49 days after 2026-11-22.
 }
 
 func ExampleApply() {

@@ -25,7 +25,7 @@ import (
 )
 
 var (
-	histories    = flag.Int("histories", 10_000, "how many histories TestHistories lives through")
+	histories    = flag.Int("histories", 6_000, "how many histories TestHistories lives through")
 	firstHistory = flag.Uint64("first-history", 0, "the seed of the first one")
 )
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // An Action tells what a plan does with one key or name. In text it is
@@ -18,18 +20,17 @@ const (
 	Dropped
 )
 
-var actionNames = [...]string{Refused: "refused", Kept: "kept", Added: "added", Dropped: "dropped"}
+var actionTexts = enum.Of[Action]("oauthcert: action", "refused", "kept", "added", "dropped")
 
 // String returns the action in lower case.
-func (a Action) String() string {
-	if int(a) < len(actionNames) {
-		return actionNames[a]
-	}
-	return fmt.Sprintf("Action(%d)", uint8(a))
-}
+func (a Action) String() string { return actionTexts.String(a) }
 
-// MarshalText returns what String gives.
-func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (a Action) MarshalText() ([]byte, error) { return actionTexts.Marshal(a) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (a *Action) UnmarshalText(text []byte) error { return actionTexts.Unmarshal(a, text) }
 
 // A Reason names, for programs, why a step does what it does; [Step.Why] says
 // it for people.
@@ -129,8 +130,9 @@ func (s Step) String() string {
 
 // A Plan is the difference between what a directory shows and what is wanted
 // of one collection: every entry of it, and every wanted one, is a step. It
-// marshals to JSON for a person's or a program's consent. Make it with
-// [PlanKeys], [PlanNames] or [PlanRestore]; it is read-only afterwards.
+// marshals to JSON for a person's or a program's consent, with the object that
+// it was made from, and can be read back and applied. Make it with [PlanKeys],
+// [PlanNames] or [PlanRestore]; it is read-only afterwards.
 type Plan struct {
 	Target     Target     `json:"target"`
 	Collection Collection `json:"collection"`
@@ -262,8 +264,8 @@ func PlanKeys(current *Object, wanted []*Certificate, policy Policy) *Plan {
 		}
 	}
 	for i, c := range wanted {
-		if c == nil {
-			p.refuse(Step{Reason: NotRead, Why: "a certificate that is wanted is nil: it was not read"})
+		if !c.valid() {
+			p.refuse(Step{Reason: NotRead, Why: "a certificate that is wanted was not read"})
 			continue
 		}
 		there := func(k KeyCredential) bool { return k.serves(c) && !k.lapsed(c, policy.At) }

@@ -1,8 +1,6 @@
 package oauthcert
 
 import (
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/crossprem/crossprem"
@@ -35,106 +33,120 @@ const (
 	cve           = "CVE-2025-53786"
 )
 
-// rules is sorted by ID; a test says so.
-var rules = []crossprem.Rule{
-	{ID: "auth-cert-expired", Severity: crossprem.Critical, Title: "The auth certificate has expired", Sources: []string{learnRotate}},
-	{ID: "auth-cert-expiring", Severity: crossprem.Warning, Title: "The auth certificate expires within 60 days", Sources: []string{learnRotate, cssMonitor}},
-	{ID: "auth-cert-key-provider", Severity: crossprem.Warning, Title: "The private key is in a CNG provider, which Exchange cannot use", Sources: []string{cssMonitor}},
-	{ID: "auth-cert-key-size", Severity: crossprem.Critical, Title: "The RSA key has less than 2048 bits", Sources: []string{learnRotate}},
-	{ID: "auth-cert-key-type", Severity: crossprem.Critical, Title: "The certificate has no RSA key", Sources: []string{learnRotate}},
-	{ID: "auth-cert-lifetime", Severity: crossprem.Warning, Title: "The certificate lives longer than the tenant's policy allows", Sources: []string{graphPolicies}},
-	{ID: "auth-cert-not-yet-valid", Severity: crossprem.Critical, Title: "The certificate is not valid yet", Sources: []string{learnRotate}},
-	{ID: "auth-cert-self-signed", Severity: crossprem.Info, Title: "The certificate is not self-signed, as Exchange's own are", Sources: []string{learnRotate}},
-	{ID: "auth-cert-server", Severity: crossprem.Critical, Title: "A server lacks the auth certificate", Sources: []string{learnRotate, cssMonitor}},
-	{ID: "auth-cert-server-key", Severity: crossprem.Critical, Title: "A server lacks the private key of the auth certificate", Sources: []string{learnRotate, cssMonitor}},
-	{ID: "auth-cert-signature", Severity: crossprem.Info, Title: "The certificate is signed with an old hash", Sources: []string{"RFC 9155"}},
-	{ID: "auth-cert-subject", Severity: crossprem.Warning, Title: "The subject is missing, or not that of an Exchange auth certificate", Sources: []string{learnRotate}},
-	{ID: "auth-config-current", Severity: crossprem.Critical, Title: "The auth configuration names no current certificate, or one that was not found", Sources: []string{learnRotate}},
-	{ID: "auth-config-next-date", Severity: crossprem.Warning, Title: "The next certificate takes effect too late, or should have already", Sources: []string{learnRotate}},
-	{ID: "auth-config-next-differs", Severity: crossprem.Info, Title: "The next certificate is the current one", Sources: []string{learnRotate}},
-	{ID: "auth-config-rollover", Severity: crossprem.Critical, Title: "A successor of the auth certificate is due", Sources: []string{cssMonitor}},
-	{ID: "entra-key-current", Severity: crossprem.Critical, Title: "Entra ID does not hold the current auth certificate", Sources: []string{learnApp, cssApp}},
-	{ID: "entra-key-dates", Severity: crossprem.Warning, Title: "A key outlives its certificate", Sources: []string{graphKey}},
-	{ID: "entra-key-duplicate", Severity: crossprem.Info, Title: "A certificate is there more than once", Sources: []string{graphKey}},
-	{ID: "entra-key-expired", Severity: crossprem.Info, Title: "An expired key is left over", Sources: []string{cssApp}},
-	{ID: "entra-key-foreign", Severity: crossprem.Warning, Title: "A key is not an Exchange auth certificate", Sources: []string{cssApp}},
-	{ID: "entra-key-identifier", Severity: crossprem.Info, Title: "A key is labelled with something other than its thumbprint", Sources: []string{graphKey}},
-	{ID: "entra-key-next", Severity: crossprem.Warning, Title: "Entra ID does not hold the next auth certificate", Sources: []string{learnApp, cssApp}},
-	{ID: "entra-key-shared", Severity: crossprem.Critical, Title: "The shared Exchange Online principal holds keys", Sources: []string{cve, learnApp}},
-	{ID: "entra-key-usage", Severity: crossprem.Warning, Title: "A key is not for authentication", Sources: []string{graphKey}},
-	{ID: "entra-name-form", Severity: crossprem.Warning, Title: "A name has a form that matches no token", Sources: []string{learnOAuth, learnHMA}},
-	{ID: "entra-name-missing", Severity: crossprem.Warning, Title: "A published host is not registered", Sources: []string{learnOAuth, learnHMA}},
-	{ID: "entra-name-stale", Severity: crossprem.Info, Title: "A host of a past configuration is registered", Sources: []string{learnOAuth}},
-}
+const (
+	remedyNew = "Make a new one with New-ExchangeCertificate, then Set-AuthConfig -NewCertificateThumbprint … -NewCertificateEffectiveDate …, " +
+		"Set-AuthConfig -PublishCertificate, restart MSExchangeServiceHost, recycle MSExchangeOWAAppPool and MSExchangeECPAppPool, and upload it to Entra ID"
+	remedyImport = "Import the certificate with its key on this server from one that has it"
+)
 
-// passedTitles say what it means that a rule has passed.
-var passedTitles = map[string]string{
-	"auth-cert-expired":        "The auth certificate has not expired",
-	"auth-cert-expiring":       "The auth certificate is good for more than 60 days",
-	"auth-cert-key-provider":   "The private key is in a provider that Exchange can use",
-	"auth-cert-key-size":       "The RSA key has 2048 bits or more",
-	"auth-cert-key-type":       "The certificate has an RSA key",
-	"auth-cert-lifetime":       "The certificate lives no longer than the tenant's policy allows",
-	"auth-cert-not-yet-valid":  "The certificate has become valid",
-	"auth-cert-self-signed":    "The certificate is self-signed, as Exchange's own are",
-	"auth-cert-server":         "The server has the auth certificate",
-	"auth-cert-server-key":     "The private key of the auth certificate is there",
-	"auth-cert-signature":      "The certificate is signed with a current hash",
-	"auth-cert-subject":        "The subject is that of an Exchange auth certificate",
-	"auth-config-current":      "The auth configuration names a current certificate",
-	"auth-config-next-date":    "The next certificate takes effect in time",
-	"auth-config-next-differs": "The next certificate is another one than the current",
-	"auth-config-rollover":     "No successor of the auth certificate is due",
-	"entra-key-current":        "Entra ID holds the current auth certificate",
-	"entra-key-dates":          "No key outlives its certificate",
-	"entra-key-duplicate":      "Every certificate is there once",
-	"entra-key-expired":        "No expired key is left over",
-	"entra-key-foreign":        "Every key is an Exchange auth certificate",
-	"entra-key-identifier":     "Every key is labelled with its thumbprint",
-	"entra-key-next":           "Entra ID holds the next auth certificate",
-	"entra-key-shared":         "The shared Exchange Online principal holds no keys",
-	"entra-key-usage":          "Every key is for authentication",
-	"entra-name-form":          "Every name has a form that matches a token",
-	"entra-name-missing":       "A published host is registered",
-	"entra-name-stale":         "No host of a past configuration is registered",
-}
+var rules crossprem.Rules
+
+var (
+	certExpired = rules.Declare(crossprem.Rule{ID: "auth-cert-expired", Severity: crossprem.Critical,
+		Title: "The auth certificate has expired", PassedTitle: "The auth certificate has not expired",
+		Remedy: remedyNew, Sources: []string{learnRotate}})
+	certExpiring = rules.Declare(crossprem.Rule{ID: "auth-cert-expiring", Severity: crossprem.Critical,
+		Title: "The auth certificate expires soon", PassedTitle: "The auth certificate does not expire soon",
+		Remedy: remedyNew, Sources: []string{learnRotate, cssMonitor}})
+	certKeyProvider = rules.Declare(crossprem.Rule{ID: "auth-cert-key-provider", Severity: crossprem.Warning,
+		Title: "The private key is in a CNG provider, which Exchange cannot use", PassedTitle: "The private key is in a provider that Exchange can use",
+		UnknownTitle: "It is not known in which provider the private key is",
+		Remedy:       remedyNew, Sources: []string{cssMonitor}})
+	certKeySize = rules.Declare(crossprem.Rule{ID: "auth-cert-key-size", Severity: crossprem.Critical,
+		Title: "The RSA key is too short", PassedTitle: "The RSA key is long enough",
+		UnknownTitle: "It is not known whether the key is long enough",
+		Remedy:       remedyNew, Sources: []string{learnRotate}})
+	certKeyType = rules.Declare(crossprem.Rule{ID: "auth-cert-key-type", Severity: crossprem.Critical,
+		Title: "The certificate has no RSA key", PassedTitle: "The certificate has an RSA key",
+		Remedy: remedyNew, Sources: []string{learnRotate}})
+	certLifetime = rules.Declare(crossprem.Rule{ID: "auth-cert-lifetime", Severity: crossprem.Warning,
+		Title: "The certificate is valid for longer than the tenant's policy allows", PassedTitle: "The certificate is valid for no longer than the tenant's policy allows",
+		Remedy: "Make it with MonitorExchangeAuthCertificate.ps1 -CustomCertificateLifetimeInDays, or exempt the application from the policy", Sources: []string{graphPolicies}})
+	certNotYetValid = rules.Declare(crossprem.Rule{ID: "auth-cert-not-yet-valid", Severity: crossprem.Critical,
+		Title: "The certificate is not valid yet when it is used", PassedTitle: "The certificate is valid from the day on which it is used",
+		UnknownTitle: "It is not known whether the certificate is valid by the day on which it is used",
+		Remedy:       "Check the clock of the machine that made it, or wait", Sources: []string{learnRotate}})
+	certSelfSigned = rules.Declare(crossprem.Rule{ID: "auth-cert-self-signed", Severity: crossprem.Info,
+		Title: "The certificate is not self-signed, as Exchange's own are", PassedTitle: "The certificate is self-signed, as Exchange's own are",
+		Sources: []string{learnRotate}})
+	certServer = rules.Declare(crossprem.Rule{ID: "auth-cert-server", Severity: crossprem.Critical,
+		Title: "A server lacks the auth certificate", PassedTitle: "The server has the auth certificate",
+		Remedy: remedyImport, Sources: []string{learnRotate, cssMonitor}})
+	certServerKey = rules.Declare(crossprem.Rule{ID: "auth-cert-server-key", Severity: crossprem.Critical,
+		Title: "A server lacks the private key of the auth certificate", PassedTitle: "The private key of the auth certificate is there",
+		Remedy: remedyImport, Sources: []string{learnRotate, cssMonitor}})
+	certSignature = rules.Declare(crossprem.Rule{ID: "auth-cert-signature", Severity: crossprem.Info,
+		Title: "The certificate is signed with an old hash", PassedTitle: "The certificate is signed with a current hash",
+		Sources: []string{"RFC 9155"}})
+	certSubject = rules.Declare(crossprem.Rule{ID: "auth-cert-subject", Severity: crossprem.Warning,
+		Title: "The subject is missing, or not that of an Exchange auth certificate", PassedTitle: "The subject is that of an Exchange auth certificate",
+		UnknownTitle: "It is not known whether the subject is that of an Exchange auth certificate",
+		Remedy:       "Check that this is the certificate that Get-AuthConfig names (CurrentCertificateThumbprint); the default is " + Subject, Sources: []string{learnRotate}})
+
+	configCurrent = rules.Declare(crossprem.Rule{ID: "auth-config-current", Severity: crossprem.Critical,
+		Title: "The auth configuration names no current certificate", PassedTitle: "The auth configuration names a current certificate that is at hand",
+		UnknownTitle: "It is not known which certificate is the current one, or what it is like",
+		Remedy:       remedyNew, Sources: []string{learnRotate}})
+	configNextDate = rules.Declare(crossprem.Rule{ID: "auth-config-next-date", Severity: crossprem.Critical,
+		Title: "The next certificate does not take effect in time", PassedTitle: "The next certificate takes effect in time",
+		Sources: []string{learnRotate}})
+	configNextDiffers = rules.Declare(crossprem.Rule{ID: "auth-config-next-differs", Severity: crossprem.Info,
+		Title: "The next certificate is the current one", PassedTitle: "The next certificate is another one than the current",
+		Sources: []string{learnRotate}})
+	configRollover = rules.Declare(crossprem.Rule{ID: "auth-config-rollover", Severity: crossprem.Critical,
+		Title: "A successor of the auth certificate is due", PassedTitle: "No successor of the auth certificate is due",
+		Remedy: remedyNew, Sources: []string{cssMonitor}})
+
+	keyCurrent = rules.Declare(crossprem.Rule{ID: "entra-key-current", Severity: crossprem.Critical,
+		Title: "Entra ID does not hold the current auth certificate", PassedTitle: "Entra ID holds the current auth certificate",
+		UnknownTitle: "It is not known whether Entra ID holds the current auth certificate",
+		Remedy:       "Upload the certificate to this application", Sources: []string{learnApp, cssApp}})
+	keyDates = rules.Declare(crossprem.Rule{ID: "entra-key-dates", Severity: crossprem.Warning,
+		Title: "A key outlives its certificate", PassedTitle: "The key does not outlive its certificate",
+		Sources: []string{graphKey}})
+	keyDuplicate = rules.Declare(crossprem.Rule{ID: "entra-key-duplicate", Severity: crossprem.Info,
+		Title: "A certificate is there more than once", PassedTitle: "The certificate is there once",
+		Remedy: "Drop all but one of them by keyId with the next change", Sources: []string{graphKey}})
+	keyExpired = rules.Declare(crossprem.Rule{ID: "entra-key-expired", Severity: crossprem.Info,
+		Title: "An expired key is left over", PassedTitle: "The key has not expired",
+		Remedy: "Drop it with the next change", Sources: []string{cssApp}})
+	keyForeign = rules.Declare(crossprem.Rule{ID: "entra-key-foreign", Severity: crossprem.Warning,
+		Title: "A key is not an Exchange auth certificate", PassedTitle: "The key is an Exchange auth certificate",
+		Remedy: "Find out who added it; whoever holds its private key acts as this application", Sources: []string{cssApp}})
+	keyIdentifier = rules.Declare(crossprem.Rule{ID: "entra-key-identifier", Severity: crossprem.Info,
+		Title: "A key is labelled with something other than its thumbprint", PassedTitle: "The key is labelled with its thumbprint",
+		Sources: []string{graphKey}})
+	keyNext = rules.Declare(crossprem.Rule{ID: "entra-key-next", Severity: crossprem.Critical,
+		Title: "Entra ID does not hold the next auth certificate", PassedTitle: "Entra ID holds the next auth certificate",
+		UnknownTitle: "It is not known whether Entra ID holds the next auth certificate",
+		Remedy:       "Upload the certificate to this application, beside the current one", Sources: []string{learnApp, cssApp}})
+	keyShared = rules.Declare(crossprem.Rule{ID: "entra-key-shared", Severity: crossprem.Critical,
+		Title: "The shared Exchange Online principal holds keys", PassedTitle: "The shared Exchange Online principal holds no keys",
+		Remedy: "Upload the auth certificate to the dedicated hybrid application, see that it works, then remove every key from the shared principal; " +
+			"at once if hybrid is no longer used", Sources: []string{cve, learnApp}})
+	keyUsage = rules.Declare(crossprem.Rule{ID: "entra-key-usage", Severity: crossprem.Warning,
+		Title: "A key is not for authentication", PassedTitle: "The key is for authentication",
+		Sources: []string{graphKey}})
+
+	nameForm = rules.Declare(crossprem.Rule{ID: "entra-name-form", Severity: crossprem.Warning,
+		Title: "A name has a form that matches no token", PassedTitle: "The name has a form that matches a token",
+		Remedy: "Register https and the host alone, then remove this one", Sources: []string{learnOAuth, learnHMA}})
+	nameMissing = rules.Declare(crossprem.Rule{ID: "entra-name-missing", Severity: crossprem.Warning,
+		Title: "A published host is not registered", PassedTitle: "The published host is registered",
+		Sources: []string{learnOAuth, learnHMA}})
+	nameStale = rules.Declare(crossprem.Rule{ID: "entra-name-stale", Severity: crossprem.Info,
+		Title: "A host of a past configuration is registered", PassedTitle: "The registered host is of the present configuration",
+		Remedy: "Remove it if the host is no longer yours: who holds the name receives tokens for it", Sources: []string{learnOAuth}})
+)
 
 // Rules returns the rules that findings of this package name, sorted by ID.
 // The slice is the caller's.
-func Rules() []crossprem.Rule {
-	out := slices.Clone(rules)
-	for i := range out {
-		out[i].Sources = slices.Clone(out[i].Sources)
-	}
-	return out
-}
+func Rules() []crossprem.Rule { return rules.All() }
 
-// judge makes a finding of a rule with its severity, and with the title that
-// says how it came out.
-// Whoever judges more mildly, or has better words, changes the copy.
-func judge(id string, status crossprem.Status, subject, detail string) crossprem.Finding {
-	i, ok := slices.BinarySearchFunc(rules, id, func(r crossprem.Rule, id string) int { return strings.Compare(r.ID, id) })
-	if !ok {
-		panic("oauthcert: no rule " + id)
-	}
-	r := rules[i]
-	title := r.Title
-	switch status {
-	case crossprem.Passed:
-		title = passedTitles[id]
-	case crossprem.Unknown:
-		title = "Not known: " + title
-	}
-	return crossprem.Finding{
-		Rule: id, Status: status, Severity: r.Severity, Subject: subject,
-		Title: title, Detail: detail, Sources: slices.Clone(r.Sources),
-	}
-}
-
-// passedIf is Passed if ok, and else Failed.
-func passedIf(ok bool) crossprem.Status {
+// either returns the finding that r passed if ok, and else that it failed.
+func either(r crossprem.Rule, ok bool, subject string) crossprem.Finding {
 	if ok {
-		return crossprem.Passed
+		return r.Passed(subject)
 	}
-	return crossprem.Failed
+	return r.Failed(subject)
 }

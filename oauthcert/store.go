@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 // A Store finds certificates by their thumbprint. It never opens a private
@@ -36,23 +38,24 @@ const (
 	KeyAbsent                  // the store names no key
 )
 
+var presenceTexts = enum.Of[Presence]("oauthcert: presence of a key", "unknown", "present", "absent")
+
 // String returns "unknown", "present" or "absent".
-func (p Presence) String() string {
-	switch p {
-	case KeyPresent:
-		return "present"
-	case KeyAbsent:
-		return "absent"
-	}
-	return "unknown"
-}
+func (p Presence) String() string { return presenceTexts.String(p) }
+
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (p Presence) MarshalText() ([]byte, error) { return presenceTexts.Marshal(p) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (p *Presence) UnmarshalText(text []byte) error { return presenceTexts.Unmarshal(p, text) }
 
 // A Key is what a store tells of the private key of a certificate. The key
 // itself is never opened.
 type Key struct {
-	Presence     Presence
-	Provider     string // such as "Microsoft RSA SChannel Cryptographic Provider"; "" if not told
-	ProviderType int    // of CryptoAPI, such as 12; 0 is a CNG key storage provider. Valid with Provider only
+	Presence     Presence `json:"presence"`
+	Provider     string   `json:"provider,omitempty"`     // such as "Microsoft RSA SChannel Cryptographic Provider"; "" if not told
+	ProviderType int      `json:"providerType,omitempty"` // of CryptoAPI, such as 12; 0 is a CNG key storage provider. Valid with Provider only
 }
 
 // WithKey returns the certificate with what a store tells of its private key.

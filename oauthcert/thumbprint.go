@@ -1,9 +1,11 @@
 package oauthcert
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -83,4 +85,8 @@ func (t *Thumbprint) UnmarshalText(text []byte) error {
 		*t = parsed
 	}
 	return err
+}
+
+func sortThumbprints(all []Thumbprint) {
+	slices.SortFunc(all, func(a, b Thumbprint) int { return bytes.Compare(a[:], b[:]) })
 }
