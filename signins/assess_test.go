@@ -72,41 +72,45 @@ func TestFindingsOfTheSample(t *testing.T) {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintln(f.Status, f.Severity, f.Rule, f.Subject)))
 	}
 	assert.Equal(t, []string{
+		"failed critical signins-retirement basic-auth",
 		"failed critical signins-attack-success 203.0.113.77",
 		"failed critical signins-country RU",
-		"failed critical signins-retirement smtp-auth-default-off",
-		"failed critical signins-retirement ews-end",
-		"failed warning signins-legacy-use exchange-activesync",
-		"failed warning signins-legacy-use smtp-auth",
-		"failed warning signins-legacy-use imap",
-		"failed warning signins-legacy-use pop",
-		"failed warning signins-legacy-use mapi",
-		"failed warning signins-legacy-use exchange-web-services",
-		"failed warning signins-legacy-use outlook-service",
-		"failed warning signins-legacy-use other-legacy",
-		"failed warning signins-attack 203.0.113.77",
-		"failed warning signins-attack 198.51.100.23",
-		"failed warning signins-password-known tenant",
-		"failed warning signins-country BR",
-		"failed warning signins-retirement basic-auth",
 		"failed warning signins-retirement activesync-16.1",
 		"failed warning signins-retirement ews-opt-in",
-		"failed warning signins-ropc tenant",
+		"failed warning signins-retirement smtp-auth-default-off",
+		"failed warning signins-retirement ews-end",
+		"failed warning signins-attack 198.51.100.23",
+		"failed warning signins-attack 203.0.113.77",
+		"failed warning signins-country BR",
 		"failed warning signins-device-code tenant",
-		"failed info signins-legacy-attempts smtp-auth",
-		"failed info signins-legacy-attempts imap",
-		"failed info signins-legacy-attempts outlook-anywhere",
-		"failed info signins-legacy-attempts offline-address-book",
+		"failed warning signins-legacy-use exchange-activesync",
+		"failed warning signins-legacy-use exchange-web-services",
+		"failed warning signins-legacy-use imap",
+		"failed warning signins-legacy-use mapi",
+		"failed warning signins-legacy-use other-legacy",
+		"failed warning signins-legacy-use outlook-service",
+		"failed warning signins-legacy-use pop",
+		"failed warning signins-legacy-use smtp-auth",
+		"failed warning signins-password-known tenant",
+		"failed warning signins-ropc tenant",
 		"failed info signins-legacy-attempts autodiscover",
 		"failed info signins-legacy-attempts exchange-powershell",
+		"failed info signins-legacy-attempts imap",
+		"failed info signins-legacy-attempts offline-address-book",
+		"failed info signins-legacy-attempts outlook-anywhere",
 		"failed info signins-legacy-attempts reporting-web-services",
+		"failed info signins-legacy-attempts smtp-auth",
 		"unknown info signins-unlisted-client Some Future Client",
+		"passed info signins-attack-possible tenant",
 		"passed info signins-evidence tenant",
+		"passed info signins-forgotten-password tenant",
+		"passed info signins-stale-password tenant",
 	}, lines)
 }
 
 func TestEveryRuleIsJudgedAndNothingIsFineWithoutEvidence(t *testing.T) {
 	for name, s := range map[string]*signins.Summary{
+		"nil":    nil,
 		"zero":   {},
 		"empty":  summary(t),
 		"modern": summary(t, signins.SignIn{Known: everything, ClientAppUsed: "Browser", UserPrincipalName: "ann@contoso.com"}),
@@ -120,7 +124,7 @@ func TestEveryRuleIsJudgedAndNothingIsFineWithoutEvidence(t *testing.T) {
 				assert.NotEmpty(t, f.Sources)
 				if name != "modern" {
 					assert.Equal(t, crossprem.Unknown, f.Status, f.Rule)
-					assert.Contains(t, f.Title, "Not known: ", f.Rule)
+					assert.Contains(t, f.Title, "It is not known whether ", f.Rule)
 				} else if f.Rule != "signins-country" {
 					assert.Equal(t, crossprem.Passed, f.Status, "%s: %s", f.Rule, f.Detail)
 				}
@@ -225,7 +229,7 @@ func TestNothingPassesWithoutEvidence(t *testing.T) {
 			f := byRule(summarize(s))[rule]
 			assert.Equal(t, crossprem.Unknown, f.Status, rule)
 			assert.NotEmpty(t, f.Detail, rule)
-			assert.True(t, strings.HasPrefix(f.Title, "Not known: "), f.Title)
+			assert.True(t, strings.HasPrefix(f.Title, "It is not known whether "), f.Title)
 		}
 	}
 }

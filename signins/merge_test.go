@@ -45,7 +45,12 @@ func TestStoredSummariesStayReadable(t *testing.T) {
 		assert.Equal(t, fresh.Records, old.Records)
 		assert.Equal(t, fresh.ByOutcome, old.ByOutcome)
 		assert.Equal(t, fresh.LegacyUsersWithSuccess(), old.LegacyUsersWithSuccess())
-		assert.Equal(t, fresh.Attacks, old.Attacks)
+		require.Len(t, old.Attacks, len(fresh.Attacks))
+		for i, a := range old.Attacks { // of which the old evidence tells less
+			b := fresh.Attacks[i]
+			a.Confidence, a.Evidence, a.Technique, b.Confidence, b.Evidence, b.Technique = 0, signins.AttackEvidence{}, 0, 0, signins.AttackEvidence{}, 0
+			assert.Equal(t, b, a)
+		}
 		require.NoError(t, old.Merge(fresh))
 		assert.Equal(t, 2*fresh.Records, old.Records)
 		assert.Len(t, old.Attacks, len(fresh.Attacks))
@@ -105,8 +110,8 @@ func TestMergeFindsAttacksAcrossTheCut(t *testing.T) {
 			IPAddress: "203.0.113.9", ClientAppUsed: "IMAP4", ErrorCode: code, CountryOrRegion: "RU"}
 	}
 	var one, two []signins.SignIn
-	for i := range 6 {
-		one = append(one, guess(i, time.Duration(i-8)*time.Minute, 50126))
+	for i := range 3 {
+		one = append(one, guess(i, time.Duration(i-5)*time.Minute, 50126))
 		two = append(two, guess(10+i, time.Duration(i)*time.Minute, 50126))
 	}
 	two = append(two, guess(30, 12*time.Hour, 0))
@@ -115,7 +120,7 @@ func TestMergeFindsAttacksAcrossTheCut(t *testing.T) {
 	assert.Empty(t, b.Attacks)
 	require.NoError(t, a.Merge(stored(t, b)))
 	require.Len(t, a.Attacks, 1)
-	assert.Equal(t, 12, a.Attacks[0].FailedAccounts)
+	assert.Equal(t, 6, a.Attacks[0].FailedAccounts)
 	assert.Equal(t, []string{"user30@contoso.com"}, a.Attacks[0].Compromised)
 
 	// Sealed summaries keep what was found, and no more.
@@ -125,7 +130,7 @@ func TestMergeFindsAttacksAcrossTheCut(t *testing.T) {
 	assert.Empty(t, c.Attacks)
 	a.Seal()
 	assert.Equal(t, text(t, a), text(t, stored(t, a)))
-	assert.NotContains(t, text(t, a), `"evidence"`)
+	assert.NotContains(t, text(t, a), `"rows"`)
 	d := summary(t)
 	require.NoError(t, d.Merge(a))
 	assert.Equal(t, a.Attacks, d.Attacks)
@@ -150,7 +155,7 @@ func TestMergeIntoTheEmptyAndTheSealed(t *testing.T) {
 		require.NoError(t, merged.Merge(stored(t, summary(t, two...))))
 		assert.Equal(t, text(t, whole), text(t, merged))
 	}
-	literal := &signins.Summary{Attacks: whole.Attacks}
+	literal := &signins.Summary{Judgement: signins.Judgement{Attacks: whole.Attacks}}
 	require.NoError(t, literal.Merge(summary(t)))
 	assert.Equal(t, whole.Attacks, literal.Attacks)
 }
@@ -205,7 +210,7 @@ func TestEvidenceIsBounded(t *testing.T) {
 	for _, want := range all.Attacks { // each is still found, if only in part
 		assert.True(t, slices.ContainsFunc(s.Attacks, func(a signins.Attack) bool {
 			return a.IP == want.IP && a.DistinctAccounts <= want.DistinctAccounts && a.Start.Compare(want.Start) >= 0
-		}), want.IP)
+		}), "%s %+v", want.IP, s.Attacks)
 	}
 }
 
@@ -220,20 +225,12 @@ func TestEvictedEvidenceLeavesTheRestInPlace(t *testing.T) {
 	s, err := z.Summarize(sequence(log))
 	require.NoError(t, err)
 	assert.Positive(t, s.Evicted)
-	var stored struct {
-		Evidence struct {
-			IPs      []struct{ IP string }
-			Accounts []string
-			Cells    [][10]int
-		}
-	}
-	require.NoError(t, json.Unmarshal([]byte(text(t, s)), &stored))
-	e := stored.Evidence
-	require.Len(t, e.Cells, len(log)-int(s.Evicted))
-	for _, c := range e.Cells {
-		n := c[0] - int(day("2026-11-18").Unix()/60)
-		assert.Equal(t, fmt.Sprintf("203.0.113.%d", n), e.IPs[c[1]-1].IP)
-		assert.Equal(t, fmt.Sprintf("user%d@contoso.com", n), e.Accounts[c[2]-1])
+	e := s.Evidence()
+	require.Len(t, e.Rows, len(log)-int(s.Evicted))
+	for _, r := range e.Rows {
+		n := (int64(r.First) - day("2026-11-18").Unix()) / 60
+		assert.Equal(t, fmt.Sprintf("203.0.113.%d", n), e.Addresses[r.Address-1].IP)
+		assert.Equal(t, fmt.Sprintf("user%d@contoso.com", n), e.Accounts[r.Account-1])
 	}
 }
 
@@ -244,6 +241,7 @@ func FuzzSummaryJSON(f *testing.F) {
 	f.Add([]byte(`{"clients":[{"name":"b","records":1},{"name":"a","records":2}]}`))
 	f.Add([]byte(`{"users":{"a@b":{"id":"c","records":1,"protocols":[{"protocol":"imap","successes":1}]},"c":{}}}`))
 	f.Add([]byte(`{"users":{"a":null}}`))
+	f.Add([]byte(`{"evidence":{"ips":[{"ip":"::1"}],"accounts":["a"],"rows":[[1,1,1,1,0,6,0,9,3600,3601]]}}`))
 	f.Add([]byte(`{"evidence":{"ips":[{"ip":"::1"}],"cells":[[1,1,0,0,0,0,1,1,60,61]]},"attacks":[{"kind":"brute-force"}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var s signins.Summary

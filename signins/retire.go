@@ -63,6 +63,9 @@ var retirements = sync.OnceValue(func() []Retirement {
 // which users of s, earliest first. Those that hit nobody are left out. Only
 // successful sign-ins count: who is merely attacked does not break.
 func Retirements(s *Summary, at time.Time) []Retirement {
+	if s == nil {
+		s = new(Summary)
+	}
 	users := s.users()
 	hit := []Retirement{}
 	for _, r := range retirements() {
@@ -70,6 +73,9 @@ func Retirements(s *Summary, at time.Time) []Retirement {
 		r.Protocols, r.Sources = slices.Clone(r.Protocols), slices.Clone(r.Sources)
 		told := true
 		for name, u := range users {
+			if u == nil {
+				continue
+			}
 			var last time.Time
 			uses := false
 			for _, p := range u.Protocols {

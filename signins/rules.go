@@ -10,91 +10,74 @@ import (
 	"github.com/crossprem/crossprem"
 )
 
-const (
-	ruleAttackSuccess = "signins-attack-success"
-	ruleAttack        = "signins-attack"
-	ruleCountry       = "signins-country"
-	ruleDeviceCode    = "signins-device-code"
-	ruleEvidence      = "signins-evidence"
-	ruleLegacyAttack  = "signins-legacy-attempts"
-	ruleLegacyUse     = "signins-legacy-use"
-	rulePassword      = "signins-password-known"
-	ruleRetirement    = "signins-retirement"
-	ruleROPC          = "signins-ropc"
-	ruleUnlisted      = "signins-unlisted-client"
+var rules crossprem.Rules
+
+var (
+	attackRule = rules.Declare(crossprem.Rule{ID: "signins-attack", Severity: crossprem.Warning,
+		Title: "Passwords are being guessed", PassedTitle: "No password attack above the thresholds was found",
+		UnknownTitle: "It is not known whether passwords are being guessed",
+		Remedy:       "Block legacy authentication and password grants with a Conditional Access policy, and require a second factor.",
+		Sources:      []string{"Microsoft: Password spray investigation (learn.microsoft.com)", "Azure-Sentinel: SigninPasswordSpray", "Microsoft Entra: Protect user accounts from attacks with smart lockout"}})
+	possibleRule = rules.Declare(crossprem.Rule{ID: "signins-attack-possible", Severity: crossprem.Info,
+		Title: "Accounts were accepted where and when an attack was", PassedTitle: "No account was accepted beside an attack without belonging to it",
+		UnknownTitle: "It is not known whether accounts were accepted beside an attack",
+		Remedy:       "Ask each whether it was them.",
+		Sources:      []string{"Microsoft: Password spray investigation (learn.microsoft.com)"}})
+	attackSuccessRule = rules.Declare(crossprem.Rule{ID: "signins-attack-success", Severity: crossprem.Critical,
+		Title: "An attack on passwords got in, or found a right password", PassedTitle: "No attack on passwords that was found got in",
+		UnknownTitle: "It is not known whether an attack on passwords got in",
+		Remedy:       "Reset these passwords and revoke the sessions (Revoke-MgUserSignInSession); look through what the accounts did since.",
+		Sources:      []string{"Microsoft: Password spray investigation (learn.microsoft.com)", "Microsoft Entra authentication and authorization error codes"}})
+	countryRule = rules.Declare(crossprem.Rule{ID: "signins-country", Severity: crossprem.Critical,
+		Title: "Legacy sign-ins come from countries where nobody works", PassedTitle: "Legacy sign-ins come from expected countries alone",
+		Remedy:  "Block legacy authentication with a Conditional Access policy.",
+		Sources: []string{"Microsoft Graph: signInLocation resource type"}})
+	deviceCodeRule = rules.Declare(crossprem.Rule{ID: "signins-device-code", Severity: crossprem.Warning,
+		Title: "The device code flow is used", PassedTitle: "The device code flow is not used",
+		Remedy:  "Block the device code flow with a Conditional Access policy where no device needs it: a stranger can begin it and have a user complete it.",
+		Sources: []string{"RFC 8628 section 5.4", "Microsoft Entra: Block authentication flows with Conditional Access policy"}})
+	evidenceRule = rules.Declare(crossprem.Rule{ID: "signins-evidence", Severity: crossprem.Info,
+		Title: "The logs do not carry all that was asked of them", PassedTitle: "The logs carry all that was asked of them",
+		UnknownTitle: "It is not known whether the logs carry all that was asked of them",
+		Remedy:       "Export the logs with Azure Monitor diagnostic settings or the beta endpoint of Microsoft Graph, non-interactive sign-ins included.",
+		Sources:      []string{"Microsoft Graph: signIn resource type"}})
+	forgotRule = rules.Declare(crossprem.Rule{ID: "signins-forgotten-password", Severity: crossprem.Info,
+		Title: "People tried a password many times", PassedTitle: "Nobody tried a password many times at the sign-in page",
+		UnknownTitle: "It is not known whether people tried a password many times",
+		Sources:      []string{"Microsoft Entra: Protect user accounts from attacks with smart lockout"}})
+	legacyAttemptsRule = rules.Declare(crossprem.Rule{ID: "signins-legacy-attempts", Severity: crossprem.Info,
+		Title: "Legacy sign-ins are tried and never succeed", PassedTitle: "No user has failed legacy sign-ins alone",
+		Remedy: "Block legacy authentication with a Conditional Access policy; in Exchange Online, " +
+			"Set-CASMailbox and authentication policies switch off the protocol before a password is tried.",
+		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access"}})
+	legacyUseRule = rules.Declare(crossprem.Rule{ID: "signins-legacy-use", Severity: crossprem.Warning,
+		Title: "Users sign in with legacy authentication", PassedTitle: "Nobody signs in with legacy authentication",
+		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access", "Microsoft Entra: Customize and filter identity activity logs"}})
+	passwordRule = rules.Declare(crossprem.Rule{ID: "signins-password-known", Severity: crossprem.Warning,
+		Title:       "A right password was sent over a legacy protocol and something else refused it",
+		PassedTitle: "No right password was stopped on a legacy protocol",
+		Remedy:      "Ask each whether it was them: if not, somebody knows the password, which then has to be reset.",
+		Sources:     []string{"Microsoft Entra authentication and authorization error codes"}})
+	retirementRule = rules.Declare(crossprem.Rule{ID: "signins-retirement", Severity: crossprem.Critical,
+		Title: "Users depend on what Microsoft switches off", PassedTitle: "Nobody depends on what was announced to be switched off",
+		Sources: []string{"Deprecation of Basic authentication in Exchange Online (learn.microsoft.com)", "Message center MC786329", "Message center MC1227454", "Message center MC1197103"}})
+	ropcRule = rules.Declare(crossprem.Rule{ID: "signins-ropc", Severity: crossprem.Warning,
+		Title: "The OAuth password grant is used", PassedTitle: "The OAuth password grant is not used",
+		Remedy:  "Move the application to another flow: the password grant cannot ask for a second factor.",
+		Sources: []string{"RFC 9700 section 2.4", "Microsoft identity platform and OAuth 2.0 Resource Owner Password Credentials"}})
+	staleRule = rules.Declare(crossprem.Rule{ID: "signins-stale-password", Severity: crossprem.Info,
+		Title: "Devices or programs keep sending a wrong password", PassedTitle: "No device or program keeps sending a wrong password",
+		UnknownTitle: "It is not known whether devices or programs keep sending a wrong password",
+		Remedy:       "Update the password that is stored there, or remove the account from it.",
+		Sources:      []string{"Microsoft Entra: Protect user accounts from attacks with smart lockout"}})
+	unlistedRule = rules.Declare(crossprem.Rule{ID: "signins-unlisted-client", Severity: crossprem.Info,
+		Title: "A client app is not in any published list", PassedTitle: "Every client app is in a published list",
+		UnknownTitle: "It is not known whether a client app is legacy, since no published list has it",
+		Sources:      []string{"Microsoft Entra: Customize and filter identity activity logs"}})
 )
 
-var rules = []crossprem.Rule{
-	{ID: ruleAttack, Severity: crossprem.Warning, Title: "Somebody guesses at passwords",
-		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)", "Azure-Sentinel: SigninPasswordSpray"}},
-	{ID: ruleAttackSuccess, Severity: crossprem.Critical, Title: "An attack on passwords got in, or found a right password",
-		Sources: []string{"Microsoft: Password spray investigation (learn.microsoft.com)"}},
-	{ID: ruleCountry, Severity: crossprem.Critical, Title: "Legacy sign-ins come from countries where nobody works",
-		Sources: []string{"Microsoft Graph: signInLocation resource type"}},
-	{ID: ruleDeviceCode, Severity: crossprem.Warning, Title: "The device code flow is used",
-		Sources: []string{"RFC 8628 section 5.4", "Microsoft Entra: Block authentication flows with Conditional Access policy"}},
-	{ID: ruleEvidence, Severity: crossprem.Info, Title: "The logs do not tell all that was asked of them",
-		Sources: []string{"Microsoft Graph: signIn resource type"}},
-	{ID: ruleLegacyAttack, Severity: crossprem.Info, Title: "Legacy sign-ins are tried and never succeed",
-		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access"}},
-	{ID: ruleLegacyUse, Severity: crossprem.Warning, Title: "Users sign in with legacy authentication",
-		Sources: []string{"Microsoft Entra: Block legacy authentication with Conditional Access", "Microsoft Entra: Customize and filter identity activity logs"}},
-	{ID: rulePassword, Severity: crossprem.Warning, Title: "A right password was sent over a legacy protocol and something else refused it",
-		Sources: []string{"Microsoft Entra authentication and authorization error codes"}},
-	{ID: ruleRetirement, Severity: crossprem.Critical, Title: "Users depend on what Microsoft has announced to switch off",
-		Sources: []string{"Deprecation of Basic authentication in Exchange Online (learn.microsoft.com)", "Message center MC786329", "Message center MC1227454", "Message center MC1197103"}},
-	{ID: ruleROPC, Severity: crossprem.Warning, Title: "The OAuth password grant is used",
-		Sources: []string{"RFC 9700 section 2.4", "Microsoft identity platform and OAuth 2.0 Resource Owner Password Credentials"}},
-	{ID: ruleUnlisted, Severity: crossprem.Info, Title: "A client app is not in any published list",
-		Sources: []string{"Microsoft Entra: Customize and filter identity activity logs"}},
-}
-
-// passedTitles say what it means that a rule has passed.
-var passedTitles = map[string]string{
-	ruleAttack:        "Nobody guesses at passwords",
-	ruleAttackSuccess: "No attack on passwords got in",
-	ruleCountry:       "Legacy sign-ins come from expected countries alone",
-	ruleDeviceCode:    "The device code flow is not used",
-	ruleEvidence:      "The logs tell all that was asked of them",
-	ruleLegacyAttack:  "No user has failed legacy sign-ins alone",
-	ruleLegacyUse:     "Nobody signs in with legacy authentication",
-	rulePassword:      "No right password was stopped on a legacy protocol",
-	ruleRetirement:    "Nobody depends on what was announced to be switched off",
-	ruleROPC:          "The OAuth password grant is not used",
-	ruleUnlisted:      "Every client app is in a published list",
-}
-
 // Rules returns the rules that findings of this package name, sorted by ID.
-func Rules() []crossprem.Rule {
-	all := slices.Clone(rules)
-	for i := range all {
-		all[i].Sources = slices.Clone(all[i].Sources)
-	}
-	return all
-}
-
-// finding returns a finding of the rule id, with its severity and sources.
-func finding(id string, status crossprem.Status, subject string) crossprem.Finding {
-	r := rule(id)
-	return crossprem.Finding{Rule: id, Status: status, Severity: r.Severity, Subject: subject,
-		Title: title(id, status), Sources: slices.Clone(r.Sources)}
-}
-
-func rule(id string) crossprem.Rule {
-	return rules[slices.IndexFunc(rules, func(r crossprem.Rule) bool { return r.ID == id })]
-}
-
-// title says what it means that a rule came out like this.
-func title(id string, status crossprem.Status) string {
-	failed := rule(id).Title
-	switch status {
-	case crossprem.Passed:
-		return passedTitles[id]
-	case crossprem.Unknown:
-		return "Not known: " + strings.ToLower(failed[:1]) + failed[1:]
-	}
-	return failed
-}
+func Rules() []crossprem.Rule { return rules.All() }
 
 // An Assessor holds what judging needs to know of the tenant. The zero value
 // is ready to use.
@@ -107,23 +90,26 @@ type Assessor struct {
 // Assess judges s with the settings of the zero [Assessor].
 func Assess(s *Summary, at time.Time) []crossprem.Finding { return new(Assessor).Assess(s, at) }
 
-// Assess judges s for the day at, worst first. There is a finding for every
-// rule: passed if nothing speaks against it, and unknown if the log holds
-// nothing to judge. Rules with several subjects, such as protocols or attacks,
-// have a finding for each that failed.
+// Assess judges s for the day at, worst first, in the order of
+// [crossprem.WorstFirst]. There is a finding for every rule: passed if nothing
+// speaks against it, with what was looked for in the detail, and unknown if
+// the log holds nothing to judge. Rules with several subjects, such as
+// protocols or attacks, have a finding for each that failed. A nil summary is
+// an empty one.
 func (a *Assessor) Assess(s *Summary, at time.Time) []crossprem.Finding {
+	if s == nil {
+		s = new(Summary)
+	}
+	if a == nil {
+		a = new(Assessor)
+	}
 	var found []crossprem.Finding
 	for _, judge := range []func(*Summary, time.Time) []crossprem.Finding{
 		a.legacy, a.attacks, a.passwords, a.countries, a.retirements, a.grants, a.evidence,
 	} {
 		found = append(found, judge(s, at)...)
 	}
-	slices.SortStableFunc(found, func(a, b crossprem.Finding) int {
-		rank := func(f crossprem.Finding) int { // failed before unknown before passed
-			return map[crossprem.Status]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}[f.Status]
-		}
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), -cmp.Compare(a.Severity, b.Severity))
-	})
+	slices.SortStableFunc(found, crossprem.WorstFirst)
 	return found
 }
 
@@ -135,32 +121,33 @@ const noneSeen = "No such sign-in is in the log. Exchange Online refuses basic a
 // all returns the finding of a rule that nothing speaks against: passed if
 // the log holds sign-ins of users and can carry the fields that the rule
 // needs, by their names in Microsoft Graph, and unknown if not.
-func all(s *Summary, id, detail string, fields ...string) []crossprem.Finding {
-	f := finding(id, crossprem.Passed, tenant)
-	f.Detail = detail
+func all(s *Summary, rule crossprem.Rule, lookedFor string, values []crossprem.Value, fields ...string) []crossprem.Finding {
+	why, whyValues := "", []crossprem.Value(nil)
+	users := s.Records - s.ByClass[NotApplicable]
 	missing := func(what string, records int64) {
-		f.Status = crossprem.Unknown
-		f.Detail = fmt.Sprintf("%s %s.", count(records, "record"), what)
+		why, whyValues = "{records} cannot tell "+what+".", []crossprem.Value{crossprem.Val("records", count(records, "record"))}
 	}
-	if s.Records == s.ByClass[NotApplicable] {
-		f.Status, f.Detail = crossprem.Unknown, "The log holds no sign-in of a user."
+	if users <= 0 {
+		why = "The log holds no sign-in of a user."
 	}
 	if slices.Contains(fields, fieldClient) && s.ByClass[UnknownClass] > 0 {
-		missing("cannot tell what kind of client signed in", s.ByClass[UnknownClass])
+		missing("what kind of client signed in", s.ByClass[UnknownClass])
 	}
 	for _, name := range fields {
 		if n := s.NotKnowable[name]; n > 0 {
-			missing("cannot tell "+name, n)
+			missing(name, n)
 		}
 	}
-	if users := s.Records - s.ByClass[NotApplicable]; slices.Contains(fields, unattended) && users > 0 && s.Interactive == users {
-		f.Status = crossprem.Unknown
-		f.Detail = "The log holds interactive sign-ins alone. Most of what POP, IMAP and ActiveSync do day by day is in the log of non-interactive ones."
+	if slices.Contains(fields, unattended) && users > 0 && s.Interactive == users {
+		why, whyValues = "The log holds interactive sign-ins alone. Most of what POP, IMAP and ActiveSync do day by day is in the log of non-interactive ones.", nil
 	}
-	if f.Status == crossprem.Passed && s.Malformed > 0 {
-		f.Detail += fmt.Sprintf(" (%s could not be read.)", count(s.Malformed, "record"))
+	if why != "" {
+		return []crossprem.Finding{rule.Unknown(tenant, "").Explain(why, whyValues...)}
 	}
-	f.Title = title(id, f.Status)
+	f := rule.Passed(tenant).Explain(lookedFor, values...)
+	if s.Malformed > 0 {
+		f = f.Explain("{unreadable} could not be read.", crossprem.Val("unreadable", count(s.Malformed, "record")))
+	}
 	return []crossprem.Finding{f}
 }
 
@@ -180,8 +167,10 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 	var uses [OtherLegacy + 1]use
 	users := s.users()
 	names := make([]string, 0, len(users))
-	for name := range users {
-		names = append(names, name)
+	for name, u := range users {
+		if u != nil {
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	for _, name := range names {
@@ -207,34 +196,34 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 	}
 	var using, tried []crossprem.Finding
 	for p, u := range uses {
+		protocol := Protocol(p).String()
 		if len(u.with) > 0 {
-			f := finding(ruleLegacyUse, crossprem.Failed, Protocol(p).String())
-			f.Detail = fmt.Sprintf("%s signed in with it successfully: %s.", count(len(u.with), "user"), list(u.with))
+			f := legacyUseRule.Failed(protocol).Explain("{n} signed in with it successfully: {users}.",
+				crossprem.Val("n", count(len(u.with), "user")), crossprem.Val("users", list(u.with)))
 			attacked := slices.DeleteFunc(slices.Clone(u.with), func(name string) bool { return !compromised[name] })
 			if len(attacked) > 0 {
-				f.Detail += fmt.Sprintf(" An attack got in as %s.", list(attacked))
+				f = f.Explain("An attack got in as {attacked}.", crossprem.Val("attacked", list(attacked)))
 			}
-			f.Remedy = remedyFor(Protocol(p))
-			using = append(using, f)
+			using = append(using, f.WithRemedy(remedyFor(Protocol(p))))
 		}
-		if len(u.untold) > 0 {
-			f := finding(ruleLegacyUse, crossprem.Unknown, Protocol(p).String())
-			f.Detail = fmt.Sprintf("The log does not tell how every sign-in of %s ended: %s.", count(len(u.untold), "user"), list(u.untold))
-			using = append(using, f)
+		if len(u.untold) > 0 { // the part tells it from those who succeeded
+			part := ""
+			if len(u.with) > 0 {
+				part = "unknown outcome"
+			}
+			using = append(using, legacyUseRule.Unknown(protocol, "").WithPart(part).Explain("The log does not tell how every sign-in of {n} ended: {users}.",
+				crossprem.Val("n", count(len(u.untold), "user")), crossprem.Val("users", list(u.untold))))
 		}
 		if len(u.without) > 0 {
-			f := finding(ruleLegacyAttack, crossprem.Failed, Protocol(p).String())
-			f.Detail = fmt.Sprintf("Sign-ins as %s failed, and none succeeded: %s.", count(len(u.without), "user"), list(u.without))
-			f.Remedy = "Block legacy authentication with a Conditional Access policy; in Exchange Online, " +
-				"Set-CASMailbox and authentication policies switch off the protocol before a password is tried."
-			tried = append(tried, f)
+			tried = append(tried, legacyAttemptsRule.Failed(protocol).Explain("Sign-ins as {n} failed, and none succeeded: {users}.",
+				crossprem.Val("n", count(len(u.without), "user")), crossprem.Val("users", list(u.without))))
 		}
 	}
 	if using == nil {
-		using = all(s, ruleLegacyUse, noneSeen, fieldClient, fieldAgent, unattended)
+		using = all(s, legacyUseRule, noneSeen, nil, fieldClient, fieldAgent, unattended)
 	}
 	if tried == nil {
-		tried = all(s, ruleLegacyAttack, noneSeen, fieldClient, fieldAgent, unattended, fieldCode)
+		tried = all(s, legacyAttemptsRule, noneSeen, nil, fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	return append(using, tried...)
 }
@@ -257,136 +246,222 @@ func remedyFor(p Protocol) string {
 	return "Find the client by its user agent and address, and move it to OAuth."
 }
 
+// signWords say in a sentence what each sign means.
+var signWords = [...]string{
+	UnknownSign:      "",
+	NeverAcceptedYet: "accounts were tried that are never accepted there",
+	StrangePlace:     "nobody else is accepted there",
+	MachineSpeed:     "it was faster than people type",
+	EvenGaps:         "the gaps were even",
+	RareClient:       "nobody gets in with the client elsewhere",
+	ProgramClient:    "programs tried, not browsers",
+	NamesUnknown:     "names that do not exist were among those tried",
+	Lockouts:         "smart lockout refused some of it, so the passwords differed",
+	BlockedByAddress: "Entra ID knows the address as malicious",
+	ManyPlaces:       "it came from many places",
+	ClientInCommon:   "the places have the user agent in common",
+	NetworkInCommon:  "the places have the network in common",
+	SlowAndLong:      "it went on for hours",
+}
+
 func (a *Assessor) attacks(s *Summary, _ time.Time) []crossprem.Finding {
 	var found, got []crossprem.Finding
+	keys := make(map[string]int)
 	for _, k := range s.Attacks {
 		subject := cmp.Or(k.IP, k.Agent, k.target())
 		if subject == "" && k.Network != 0 {
 			subject = fmt.Sprintf("AS%d", k.Network)
 		}
-		subject = cmp.Or(subject, string(k.Kind))
-		least := ""
+		subject = cmp.Or(subject, tenant)
+		part := k.Kind.String()
+		if t := k.target(); t != "" && t != subject {
+			part += " on " + t
+		}
+		if keys[subject+"\x00"+part]++; keys[subject+"\x00"+part] > 1 { // one that came again
+			part += " from " + k.Start.UTC().Format(time.RFC3339)
+			if keys[subject+"\x00"+part]++; keys[subject+"\x00"+part] > 1 {
+				part += fmt.Sprintf(" (%d)", keys[subject+"\x00"+part])
+			}
+		}
+		fell := len(union(k.Compromised, k.PasswordKnownButStopped))
+		template := "{kind}, {technique}, confidence {confidence}, from {start} to {end}: {attempts} at {accounts} from {addresses}{country} over {protocol}."
 		if k.AtLeast {
-			least = "at least "
+			template = strings.Replace(template, "{attempts}", "at least {attempts}", 1)
 		}
-		evidence := fmt.Sprintf("%s from %s to %s: %s%s at %s from %s", k.Kind, k.Start.Format(time.DateTime), k.End.Format(time.DateTime),
-			least, count(k.Attempts, "guess"), count(k.DistinctAccounts, "account"), count(k.Addresses, "address"))
+		country := ""
 		if k.Country != "" {
-			evidence += " in " + k.Country
+			country = " in " + k.Country
 		}
-		evidence += fmt.Sprintf(" over %s.", k.Protocol)
-		f := finding(ruleAttack, crossprem.Failed, subject)
-		f.Detail = evidence
-		f.Remedy = "Block legacy authentication and password grants with a Conditional Access policy, and require a second factor."
-		found = append(found, f)
-		if len(k.Compromised) == 0 && len(k.PasswordKnownButStopped) == 0 {
+		values := []crossprem.Value{crossprem.Val("kind", k.Kind), crossprem.Val("technique", k.Technique), crossprem.Val("confidence", k.Confidence),
+			crossprem.Val("start", k.Start.Format(time.DateTime)), crossprem.Val("end", k.End.Format(time.DateTime)),
+			crossprem.Val("attempts", count(k.Attempts, "guess")), crossprem.Val("accounts", count(guessedAt(&k), "account")),
+			crossprem.Val("addresses", count(k.Addresses, "address")), crossprem.Val("country", country), crossprem.Val("protocol", k.Protocol)}
+		var signs, words []string
+		for _, sg := range k.Evidence.Decided {
+			if sg != UnknownSign && int(sg) < len(signWords) {
+				signs, words = append(signs, sg.String()), append(words, signWords[sg])
+			}
+		}
+		if len(words) > 0 {
+			template += " This decided: {because}."
+			values = append(values, crossprem.Val("because", strings.Join(words, "; ")), crossprem.Val("decided", signs))
+		}
+		found = append(found, attackRule.Failed(subject).WithPart(part).Explain(template, values...))
+		if fell == 0 {
 			continue
 		}
-		f = finding(ruleAttackSuccess, crossprem.Failed, subject)
-		f.Detail = evidence
+		f := attackSuccessRule.Failed(subject).WithPart(part).Explain(template, values...)
 		if len(k.Compromised) > 0 {
-			f.Detail += fmt.Sprintf(" It got in as %s.", list(k.Compromised))
+			f = f.Explain("It got in as {compromised}.", crossprem.Val("compromised", list(k.Compromised)))
 		}
 		if len(k.PasswordKnownButStopped) > 0 {
-			f.Detail += fmt.Sprintf(" It knows the password of %s, and was stopped by something else.", list(k.PasswordKnownButStopped))
+			f = f.Explain("It knows the password of {known}, and was stopped by something else.", crossprem.Val("known", list(k.PasswordKnownButStopped)))
 		}
-		f.Remedy = "Reset these passwords and revoke the sessions (Revoke-MgUserSignInSession); look through what the accounts did since."
 		got = append(got, f)
 	}
-	if s.Evicted > 0 {
-		f := finding(ruleAttack, crossprem.Unknown, tenant)
-		f.Detail = fmt.Sprintf("Attacks may have been missed: %s of evidence had to be given up to bound memory.", count(s.Evicted, "piece"))
-		found = append(found, f)
+	p := s.evidence.settings.orDefault()
+	lookedFor := "No place was found from which {accounts} or more were tried that are never accepted there, no account at which {attempts} or more were made " +
+		"within ten minutes from a place that is not its own, and no {distributed} or more tried from {places} or more with a client or a network in common."
+	values := []crossprem.Value{crossprem.Val("accounts", count(p.Accounts, "account")), crossprem.Val("attempts", count(p.Attempts, "guess")),
+		crossprem.Val("distributed", count(p.DistributedAccounts, "account")), crossprem.Val("places", count(p.DistributedAddresses, "place"))}
+	doubt, doubtValues := "", []crossprem.Value(nil)
+	switch {
+	case s.Evicted > 0:
+		doubt = "Attacks may have been missed: {rows} of evidence had to be given up to bound memory."
+		doubtValues = []crossprem.Value{crossprem.Val("rows", count(s.Evicted, "row"))}
+	case s.Unexplained > 0:
+		doubt = "There are guesses at {unexplained} that are too few, or too much like something else, to be called an attack."
+		doubtValues = []crossprem.Value{crossprem.Val("unexplained", count(s.Unexplained, "account"))}
 	}
-	if found == nil {
-		found = all(s, ruleAttack, "No series of guesses was found.", fieldCode, fieldTime, fieldAddress)
+	needed := []string{fieldCode, fieldTime, fieldAddress}
+	switch {
+	case found == nil && doubt == "":
+		found = all(s, attackRule, lookedFor, values, needed...)
+	case doubt != "":
+		found = append(found, attackRule.Unknown(tenant, "").Explain(doubt, doubtValues...))
 	}
-	if got == nil {
-		got = all(s, ruleAttackSuccess, "No attack that was found got in.", fieldCode, fieldTime, fieldAddress)
-		if s.Evicted > 0 {
-			got[0] = finding(ruleAttackSuccess, crossprem.Unknown, tenant)
-			got[0].Detail = "No attack that was found got in, but some evidence had to be given up."
-		}
+	switch {
+	case got != nil:
+	case doubt != "":
+		got = append(got, attackSuccessRule.Unknown(tenant, "").Explain("No attack that was found got in. "+doubt, doubtValues...))
+	default:
+		got = all(s, attackSuccessRule, "Nobody was accepted with the client and at the place of an attack that was found.", nil, needed...)
 	}
+	found = append(found, notes(s, staleRule, &s.StaleDevices, "{n} at a device or program failed again and again: {accounts}.",
+		"No program or device sent wrong passwords ten times or more, or three times or more at its owner's place.", needed...)...)
+	found = append(found, notes(s, forgotRule, &s.Forgot, "{n} failed five times or more, or until the account was locked, and no attack was seen: {accounts}.",
+		"Nobody failed five times or more at the sign-in page.", needed...)...)
+	found = append(found, notes(s, possibleRule, &s.Possible, "{n} at a place of an attack may have been the owner's: {accounts}.",
+		"Nobody else was accepted with the client and at the place of an attack that was found.", needed...)...)
 	return append(got, found...)
+}
+
+// guessedAt is how many accounts the guesses of k were made at; those that
+// fell without a wrong guess are not among them.
+func guessedAt(k *Attack) int {
+	if k.FailedAccounts == 0 {
+		return k.DistinctAccounts
+	}
+	return k.FailedAccounts
+}
+
+// notes returns the finding of a rule about one of the lists of a judgement.
+func notes(s *Summary, rule crossprem.Rule, n *Notes, template, lookedFor string, fields ...string) []crossprem.Finding {
+	if n.Count == 0 {
+		return all(s, rule, lookedFor, nil, fields...)
+	}
+	var names []string
+	for _, note := range n.List {
+		names = append(names, note.Account)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	text := list(names)
+	if more := n.Count - len(n.List); more > 0 {
+		text += fmt.Sprintf(", and %d more that are not listed", more)
+	}
+	return []crossprem.Finding{rule.Failed(tenant).Explain(template, crossprem.Val("n", count(n.Count, "series of sign-ins")), crossprem.Val("accounts", text))}
 }
 
 func (a *Assessor) passwords(s *Summary, _ time.Time) []crossprem.Finding {
 	users := s.PasswordRightButStopped()
 	if len(users) == 0 {
-		return all(s, rulePassword, noneSeen, fieldClient, fieldAgent, unattended, fieldCode)
+		return all(s, passwordRule, noneSeen, nil, fieldClient, fieldAgent, unattended, fieldCode)
 	}
-	f := finding(rulePassword, crossprem.Failed, tenant)
-	f.Detail = fmt.Sprintf("The password of %s was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: %s.",
-		count(len(users), "user"), list(users))
-	f.Remedy = "Ask each whether it was them: if not, somebody knows the password, which then has to be reset."
-	return []crossprem.Finding{f}
+	return []crossprem.Finding{passwordRule.Failed(tenant).Explain(
+		"The password of {n} was right, and Conditional Access, a second factor, security defaults or its age stopped the sign-in: {users}.",
+		crossprem.Val("n", count(len(users), "user")), crossprem.Val("users", list(users)))}
 }
 
 func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 	if len(a.Countries) == 0 {
-		f := finding(ruleCountry, crossprem.Unknown, tenant)
-		f.Detail = "It was not said in which countries people work."
-		return []crossprem.Finding{f}
+		return []crossprem.Finding{countryRule.Unknown(tenant, "It was not said in which countries people work.")}
 	}
 	expected := func(country string) bool {
 		return slices.ContainsFunc(a.Countries, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), country) })
 	}
 	usersIn := make(map[string][]string)
 	for name, u := range s.users() {
+		if u == nil {
+			continue
+		}
 		for _, c := range u.Countries {
 			usersIn[c.Name] = append(usersIn[c.Name], name)
 		}
 	}
 	var found []crossprem.Finding
 	for _, c := range s.Countries {
-		if expected(c.Name) {
+		if expected(c.Name) || c.Name == "" {
 			continue
 		}
 		tried := usersIn[c.Name]
 		slices.Sort(tried)
-		f := finding(ruleCountry, crossprem.Failed, c.Name)
-		f.Detail = fmt.Sprintf("%s, of which %d succeeded, as %s: %s.", count(c.Records, "legacy sign-in"), c.Successes, count(len(tried), "user"), list(tried))
-		f.Remedy = "Block legacy authentication with a Conditional Access policy."
+		f := countryRule.Failed(c.Name).Explain("{records} came from there, of which {successes} succeeded, as {n}: {users}.",
+			crossprem.Val("records", count(c.Records, "legacy sign-in")), crossprem.Val("successes", c.Successes),
+			crossprem.Val("n", count(len(tried), "user")), crossprem.Val("users", list(tried)))
 		if c.Successes == 0 {
-			f.Severity = crossprem.Warning
+			f = f.AtMost(crossprem.Warning)
 		} else {
-			f.Remedy += " Find out whether those who succeeded were there; if not, reset their passwords and revoke their sessions."
+			f = f.WithRemedy(f.Remedy + " Find out whether those who succeeded were there; if not, reset their passwords and revoke their sessions.")
 		}
 		found = append(found, f)
 	}
-	if found == nil {
-		found = all(s, ruleCountry, "Every legacy sign-in with a known country came from "+strings.Join(a.Countries, ", ")+".", fieldClient, fieldAgent)
-		if s.ByClass[Legacy] > 0 && (s.NotKnowable["location"] > 0 || len(s.Countries) == 0) {
-			found[0] = finding(ruleCountry, crossprem.Unknown, tenant)
-			found[0].Detail = "The logs do not tell the country of every legacy sign-in. Those of non-interactive ones are not counted: they are of where a token came from."
-		}
+	if found != nil {
+		return found
 	}
-	return found
+	if s.ByClass[Legacy] > 0 && (s.NotKnowable["location"] > 0 || len(s.Countries) == 0) {
+		return []crossprem.Finding{countryRule.Unknown(tenant, "The logs do not tell the country of every legacy sign-in. "+
+			"Those of non-interactive ones are not counted: they are of where a token came from.")}
+	}
+	return all(s, countryRule, "Every legacy sign-in with a known country came from {countries}.",
+		[]crossprem.Value{crossprem.Val("countries", a.Countries)}, fieldClient, fieldAgent)
 }
 
 func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 	var found []crossprem.Finding
 	for _, r := range Retirements(s, at) {
-		f := finding(ruleRetirement, crossprem.Failed, r.ID)
-		f.Title, f.Detail, f.Remedy, f.Sources, f.Due = r.Title, r.Effect, r.Remedy, r.Sources, r.Date
+		template := "{what}: {effect} It hits {n}: {users}."
 		switch {
 		case !r.Certain:
-			f.Severity = crossprem.Warning
-			f.Detail += fmt.Sprintf(" It may hit %s: %s.", count(len(r.Users), "user"), list(r.Users))
+			template = "{what}: {effect} It may hit {n}: {users}."
 		case r.Past:
-			f.Severity = crossprem.Warning
-			f.Detail += fmt.Sprintf(" The day has passed, and %s succeeded: %s.", count(len(r.Users), "user"), list(r.Users))
-		default:
-			f.Detail += fmt.Sprintf(" It hits %s: %s.", count(len(r.Users), "user"), list(r.Users))
+			template = "{what}: {effect} The day has passed, and {n} had succeeded: {users}."
 		}
+		f := retirementRule.Failed(r.ID).Explain(template, crossprem.Val("what", r.Title), crossprem.Val("effect", r.Effect),
+			crossprem.Val("n", count(len(r.Users), "user")), crossprem.Val("users", list(r.Users)))
 		if r.Past && len(r.SucceededSince) > 0 {
-			f.Detail += fmt.Sprintf(" Since then, %s.", list(r.SucceededSince))
+			f = f.Explain("Signed in after that day: {since}.", crossprem.Val("since", list(r.SucceededSince)))
 		}
+		f = f.DueOn(r.Date, at).WithRemedy(r.Remedy)
+		if !r.Certain { // it depends on what the log does not tell
+			f = f.AtMost(crossprem.Warning)
+		}
+		f.Sources = slices.Clone(r.Sources)
 		found = append(found, f)
 	}
 	if found == nil {
-		found = all(s, ruleRetirement, fmt.Sprintf("Nobody in the log uses what was announced by %s to be switched off, as far as a sign-in log shows.", AsOf), fieldClient, fieldAgent, unattended, fieldCode)
+		found = all(s, retirementRule, "Nobody in the log uses what was announced by {asOf} to be switched off, as far as a sign-in log shows.",
+			[]crossprem.Value{crossprem.Val("asOf", AsOf)}, fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	return found
 }
@@ -395,63 +470,52 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 func (a *Assessor) grants(s *Summary, _ time.Time) []crossprem.Finding {
 	var found []crossprem.Finding
 	for _, g := range []struct {
-		rule   string
-		n      int64
-		use    func(*User) Use
-		remedy string
+		rule crossprem.Rule
+		n    int64
+		use  func(*User) Use
 	}{
-		{ruleROPC, s.ROPC, func(u *User) Use { return u.ROPC },
-			"Move the application to another flow: the password grant cannot ask for a second factor."},
-		{ruleDeviceCode, s.DeviceCode, func(u *User) Use { return u.DeviceCode },
-			"Block the device code flow with a Conditional Access policy where no device needs it: a stranger can begin it and have a user complete it."},
+		{ropcRule, s.ROPC, func(u *User) Use { return u.ROPC }},
+		{deviceCodeRule, s.DeviceCode, func(u *User) Use { return u.DeviceCode }},
 	} {
-		switch {
-		case g.n > 0:
-			with := s.usersWith(func(u *User) bool { return g.use(u).Successes > 0 })
-			without := s.usersWith(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
-			f := finding(g.rule, crossprem.Failed, tenant)
-			f.Detail = fmt.Sprintf("%s. Succeeded: %s. Tried only: %s.", count(g.n, "sign-in"), list(with), list(without))
-			f.Remedy = g.remedy
-			if len(with) == 0 {
-				f.Severity = crossprem.Info
-			}
-			found = append(found, f)
-		case s.NotKnowable["authenticationProtocol"] > 0:
-			f := finding(g.rule, crossprem.Unknown, tenant)
-			f.Detail = fmt.Sprintf("%s cannot tell the authentication protocol.", count(s.NotKnowable["authenticationProtocol"], "record"))
-			found = append(found, f)
-		default:
-			found = append(found, all(s, g.rule, "No such sign-in is in the log.")...)
+		if g.n == 0 {
+			found = append(found, all(s, g.rule, "No such sign-in is in the log.", nil, "authenticationProtocol")...)
+			continue
 		}
+		with := s.usersWith(func(u *User) bool { return g.use(u).Successes > 0 })
+		without := s.usersWith(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
+		f := g.rule.Failed(tenant).Explain("It was used in {n}. It succeeded for {succeeded}, and was only tried for {tried}.",
+			crossprem.Val("n", count(g.n, "sign-in")), crossprem.Val("succeeded", list(with)), crossprem.Val("tried", list(without)))
+		if len(with) == 0 {
+			f = f.AtMost(crossprem.Info)
+		}
+		found = append(found, f)
 	}
 	return found
 }
 
 // evidence judges the log itself.
 func (a *Assessor) evidence(s *Summary, _ time.Time) []crossprem.Finding {
-	var missing []string
+	f := evidenceRule.Failed(tenant)
 	if s.Malformed > 0 {
-		missing = append(missing, fmt.Sprintf("%s could not be read, such as: %s.", count(s.Malformed, "record"), strings.Join(s.Errors[:min(len(s.Errors), 3)], "; ")))
+		f = f.Explain("{unreadable} could not be read, such as: {errors}.", crossprem.Val("unreadable", count(s.Malformed, "record")),
+			crossprem.Val("errors", strings.Join(s.Errors[:min(len(s.Errors), 3)], "; ")))
 	}
 	for _, n := range needed {
 		if records := s.NotKnowable[n.name]; records > 0 {
-			missing = append(missing, fmt.Sprintf("%s cannot tell %s.", count(records, "record"), n.name))
+			f = f.Explain("{"+n.name+"} cannot tell "+n.name+".", crossprem.Val(n.name, count(records, "record")))
 		}
 	}
-	found := all(s, ruleEvidence, "Every record could be read, and carried what judging needs.")
-	if len(missing) > 0 {
-		found[0] = finding(ruleEvidence, crossprem.Failed, tenant)
-		found[0].Detail = strings.Join(missing, " ")
-		found[0].Remedy = "Export the logs with Azure Monitor diagnostic settings or the beta endpoint of Microsoft Graph, non-interactive sign-ins included."
+	found := []crossprem.Finding{f}
+	if f.Detail == "" {
+		found = all(s, evidenceRule, "Every record could be read, and carried what judging needs.", nil)
 	}
 	if len(s.Unlisted) == 0 {
-		return append(found, all(s, ruleUnlisted, "Every client app is in a published list.")...)
+		return append(found, all(s, unlistedRule, "Every client app is in a published list.", nil)...)
 	}
 	for _, t := range s.Unlisted {
-		f := finding(ruleUnlisted, crossprem.Unknown, t.Name)
-		f.Title = rule(ruleUnlisted).Title // which says no more than what is unknown
-		f.Detail = fmt.Sprintf("%s, of which %d succeeded. Whether it is legacy is not known as of %s.", count(t.Records, "sign-in"), t.Successes, AsOf)
-		found = append(found, f)
+		found = append(found, unlistedRule.Unknown(cmp.Or(t.Name, "(empty)"), "").Explain(
+			"{n} came with it, of which {successes} succeeded. Whether it is legacy is not known as of {asOf}.",
+			crossprem.Val("n", count(t.Records, "sign-in")), crossprem.Val("successes", t.Successes), crossprem.Val("asOf", AsOf)))
 	}
 	return found
 }
@@ -461,6 +525,8 @@ func count[N int | int64](n N, what string) string {
 	switch {
 	case n == 1:
 		return "1 " + what
+	case strings.HasPrefix(what, "series"):
+		return fmt.Sprintf("%d %s", n, what)
 	case strings.HasSuffix(what, "s"):
 		return fmt.Sprintf("%d %ses", n, what)
 	}

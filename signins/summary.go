@@ -84,14 +84,15 @@ type Summary struct {
 	// LegacyUnnamed counts the legacy sign-ins whose record names nobody.
 	LegacyUnnamed int64 `json:"legacyUnnamed,omitempty"`
 
-	// Attacks are the password sprays and brute force attacks, earliest first.
-	Attacks []Attack `json:"attacks"`
+	// Judgement holds the attacks on passwords, earliest first, and what is
+	// none but worth telling.
+	Judgement
 
-	// Evicted counts the pieces of evidence for attacks that were given up to
+	// Evicted counts the rows of evidence for attacks that were given up to
 	// bound memory. If it is not 0, attacks may have been missed.
 	Evicted int64 `json:"evicted,omitempty"`
 
-	evidence evidence
+	evidence collector
 }
 
 // A Tally counts the sign-ins that have something in common.
@@ -447,10 +448,11 @@ func (s *Summary) Merge(o *Summary) error {
 		s.Users[name].merge(u)
 	}
 	s.LegacyUnnamed += o.LegacyUnnamed
-	if s.evidence.cells == nil && s.evidence.found == nil {
-		s.evidence.found = slices.Clone(s.Attacks) // of a literal
+	if s.evidence.rows == nil && !s.evidence.sealed && len(s.evidence.found.Attacks) == 0 {
+		s.evidence.found = Judgement{}
+		s.evidence.found.add(&s.Judgement) // of a literal
 	}
-	s.evidence.merge(&o.evidence, o.Attacks)
+	s.evidence.merge(&o.evidence, &o.Judgement)
 	s.Evicted += o.Evicted
 	s.findAttacks()
 	return nil

@@ -68,6 +68,19 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		o.Countries = strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 		return nil
 	})
+	for _, n := range []struct {
+		to          *int
+		name, usage string
+	}{
+		{&o.Spray.Accounts, "spray-accounts", "a password spray takes guesses at so many `accounts` from one place (default 5)"},
+		{&o.Spray.Attempts, "attempts", "a brute force attack takes so many `guesses` within ten minutes (default 8)"},
+		{&o.Spray.DistributedAccounts, "distributed-accounts", "a distributed spray takes guesses at so many `accounts` (default 8)"},
+		{&o.Spray.DistributedAddresses, "distributed-places", "and from so many `places` (default 5)"},
+		{&o.Spray.MaxEvidence, "max-evidence", "how many `rows` of evidence are kept in memory (default 1048576)"},
+	} {
+		flags.IntVar(n.to, n.name, 0, n.usage)
+	}
+	flags.DurationVar(&o.Spray.After, "fall-within", 0, "how long after the last guess an account can fall to the attack (default 24h)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	flags.BoolVar(&o.csv, "csv", false, "print the users as CSV")
 	flags.BoolVar(&o.mergeable, "mergeable", false, "with -json: keep the evidence that finds attacks when summaries are merged")
@@ -393,6 +406,7 @@ func (o *settings) printTable(s *signins.Summary) error {
 			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(u, ", "))
 		}
 	}
+	printAttacks(w, &s.Judgement)
 	fmt.Fprintln(w)
 	for _, f := range o.Assess(s, o.at) {
 		if f.Status == crossprem.Passed {
@@ -405,6 +419,38 @@ func (o *settings) printTable(s *signins.Summary) error {
 	}
 	_, err := io.WriteString(o.out, w.String())
 	return err
+}
+
+// printAttacks prints the attacks with their evidence, and what is none.
+func printAttacks(w io.Writer, j *signins.Judgement) {
+	if len(j.Attacks) > 0 {
+		fmt.Fprintf(w, "\n%-20s %-22s %-10s %8s %8s  %s\n", "ATTACK", "from", "confidence", "accounts", "guesses", "what decided")
+	}
+	for _, a := range j.Attacks {
+		from := a.IP
+		if from == "" {
+			from = fmt.Sprintf("%d addresses", a.Addresses)
+		}
+		var signs []string
+		for _, sign := range a.Evidence.Decided {
+			signs = append(signs, sign.String())
+		}
+		fmt.Fprintf(w, "%-20s %-22s %-10s %8d %8d  %s\n", a.Kind, printable(from), a.Confidence, a.DistinctAccounts, a.Attempts, strings.Join(signs, ", "))
+	}
+	for _, n := range []struct {
+		title string
+		notes signins.Notes
+	}{{"NO ATTACK: A STALE PASSWORD", j.StaleDevices}, {"NO ATTACK: TRIED BY HAND", j.Forgot}, {"PERHAPS THE OWNER, AT AN ATTACK'S PLACE", j.Possible}} {
+		if n.notes.Count > 0 {
+			fmt.Fprintf(w, "\n%-40s %8s  from\n", n.title, "times")
+		}
+		for _, note := range n.notes.List {
+			fmt.Fprintf(w, "%-40s %8d  %s\n", printable(note.Account), note.Attempts, printable(note.IP))
+		}
+		if more := n.notes.Count - len(n.notes.List); more > 0 {
+			fmt.Fprintf(w, "and %d more\n", more)
+		}
+	}
 }
 
 func word(f crossprem.Finding) string {
