@@ -1,0 +1,999 @@
+package authpolicy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/psobject"
+	"github.com/crossprem/crossprem/internal/wintext"
+)
+
+const (
+	maxFile  = 64 << 20
+	maxFiles = 10_000
+)
+
+// Policies are what exports tell of an organization. The zero value tells
+// nothing. It is read-only after [Read], and may serve several goroutines.
+type Policies struct {
+	// NotUnderstood lists what was in the files and was not used, one entry a
+	// file and reason.
+	NotUnderstood []NotUnderstood
+
+	cloud, onPremises side
+	securityDefaults  crossprem.Answer
+	access            []accessPolicy // Conditional Access
+	accessKnown       bool
+}
+
+// NotUnderstood is a file, or a part of one, that was not used, and why.
+type NotUnderstood struct {
+	File string `json:"file"`
+	Why  string `json:"why"`
+}
+
+// A side is what one of the two worlds told.
+type side struct {
+	any        bool // whether there was anything
+	policies   []namedPolicy
+	listed     bool // Get-AuthenticationPolicy was there
+	deflt      *reference
+	org        map[string]Switch
+	ewsAppIDs  []string
+	appIDsSeen bool
+	ewsAccess  string
+	ewsAgents  []string
+	users      []person
+	mailboxes  []person
+	devices    []device
+	offers     map[Protocol]*offer
+	auth       AuthServer
+	servers    []Server
+}
+
+type namedPolicy struct {
+	Policy
+	names []string // by which it is referred to, in lower case
+}
+
+// A reference names a policy; an empty one names none.
+type reference string
+
+// A person is a user or a mailbox: names in lower case, and switches.
+type person struct {
+	names    []string
+	kind     string // RecipientTypeDetails
+	policy   *reference
+	switches map[string]Switch
+}
+
+type device struct {
+	person string // in lower case: a name of the user, or a path that holds it
+	eas16  crossprem.Answer
+}
+
+type offer struct{ basic, windows, oauth crossprem.Answer }
+
+// Read reads the files of fsys: output of Get-AuthenticationPolicy,
+// Get-OrganizationConfig, Get-User, Get-CASMailbox, Get-TransportConfig,
+// Get-*VirtualDirectory, Get-OutlookAnywhere, Get-ImapSettings,
+// Get-PopSettings, Get-AuthServer, Get-ExchangeServer and Get-MobileDevice, as
+// Format-List, JSON, CLIXML or CSV, several commands in a file too; and of
+// Microsoft Graph the Conditional Access policies and the security defaults as
+// JSON.
+//
+// Which side an object is from is told by a folder or file that has cloud,
+// exo, online or 365 in its name, or onprem, on-prem or premises; then by
+// properties that only one side prints; then by the other objects, if they are
+// all of one side; then by other, which may be HostingUnknown: what cannot be
+// told is listed in NotUnderstood. So is every file that could not be read.
+//
+// The error is that of fsys, or tells that there is no file, or too many.
+func Read(fsys fs.FS, other Hosting) (*Policies, error) {
+	r := reading{other: other}
+	files := 0
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() || !d.Type().IsRegular() {
+			return nil
+		}
+		if files++; files > maxFiles {
+			return fmt.Errorf("authpolicy: more than %d files", maxFiles)
+		}
+		f, err := fsys.Open(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+		if err != nil {
+			return err
+		}
+		if len(text) > maxFile {
+			r.refuse(name, fmt.Sprintf("it has more than %d bytes", maxFile))
+			return nil
+		}
+		r.file(name, text)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if files == 0 {
+		return nil, errors.New("authpolicy: there is no file to read")
+	}
+	r.settle()
+	return &r.Policies, nil
+}
+
+// A found is an object with the command that printed it.
+type found struct {
+	file     string
+	command  string // "get-casmailbox", or ""
+	identity string // of the command line, or ""
+	object   psobject.Object
+	side     Hosting
+}
+
+type reading struct {
+	Policies
+	other Hosting
+	found []found
+}
+
+func (r *reading) refuse(file, why string) {
+	r.NotUnderstood = append(r.NotUnderstood, NotUnderstood{file, oneLine(why)})
+}
+
+var (
+	cloudName  = regexp.MustCompile(`(?i)cloud|(^|[^a-z])exo([^a-z]|$)|online|365`)
+	onPremName = regexp.MustCompile(`(?i)on-?_?prem|premises`)
+)
+
+// sideOf returns the side that a path names.
+func sideOf(name string) Hosting {
+	switch cloud, here := cloudName.MatchString(name), onPremName.MatchString(name); {
+	case cloud && !here:
+		return ExchangeOnline
+	case here && !cloud:
+		return OnPremises
+	}
+	return HostingUnknown
+}
+
+// commandLine finds a command that was typed, with a prompt or without.
+var commandLine = regexp.MustCompile(`(?i)^\s*(?:>\s*)*(?:(?:\[PS\]|PS)[^>\n]*>+\s*)?(?:\$\w+\s*=\s*)?(Get-[A-Za-z]+)\b(.*)$`)
+
+var identityArgument = regexp.MustCompile(`(?i)^\s+(?:-(?:Identity|Mailbox|User)(?::|\s+))?("[^"]*"|'[^']*'|[^\s|"'{(-][^\s|]*)`)
+
+// file splits a text at its command lines, so that each part is known by the
+// command above it, and parses the parts.
+func (r *reading) file(name string, raw []byte) {
+	decoded, err := wintext.Decode(raw)
+	if err != nil {
+		r.refuse(name, err.Error())
+		return
+	}
+	text := unquote(string(decoded))
+	where := sideOf(name)
+	trimmed := strings.TrimSpace(text)
+	if trimmed == "" {
+		r.refuse(name, "it is empty")
+		return
+	}
+	if trimmed[0] == '{' || trimmed[0] == '[' {
+		if r.graph([]byte(trimmed)) {
+			return
+		}
+	}
+	type part struct{ command, identity, text string }
+	parts := []part{{command: commandOf(path.Base(name))}}
+	if trimmed[0] != '{' && trimmed[0] != '[' && trimmed[0] != '<' {
+		for line := range strings.Lines(text) {
+			if m := commandLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
+				p := part{command: strings.ToLower(m[1])}
+				if id := identityArgument.FindStringSubmatch(m[2]); id != nil {
+					p.identity = strings.Trim(id[1], `"'`)
+				}
+				parts = append(parts, p)
+				continue
+			}
+			parts[len(parts)-1].text += line
+		}
+	} else {
+		parts[0].text = text
+	}
+	for _, p := range parts {
+		if strings.TrimSpace(p.text) == "" {
+			if p.command == "get-authenticationpolicy" && len(parts) > 1 {
+				r.found = append(r.found, found{file: name, command: p.command, side: where}) // it ran, and there is none
+			}
+			continue
+		}
+		outputs, err := psobject.Parse([]byte(p.text))
+		if err != nil {
+			r.refuse(name, strings.TrimPrefix(err.Error(), "psobject: "))
+			continue
+		}
+		n := 0
+		for _, out := range outputs {
+			command := p.command
+			if out.Command != "" {
+				command = strings.ToLower(out.Command)
+			}
+			for _, o := range out.Objects {
+				n++
+				r.found = append(r.found, found{name, command, p.identity, o, where})
+			}
+		}
+		if n == 0 {
+			r.refuse(name, "no object was found in it")
+		}
+	}
+}
+
+// unquote takes the marks away with which mails quote a text, if every line
+// that is not empty has one.
+func unquote(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		rest, quoted := strings.CutPrefix(strings.TrimLeft(line, " \t"), ">")
+		if !quoted && strings.TrimSpace(line) != "" {
+			return text
+		}
+		b.WriteString(strings.TrimPrefix(rest, " "))
+	}
+	return b.String()
+}
+
+// commandOf returns the command that a file is named after, such as
+// "get-user" for "Get-User.txt", or "".
+func commandOf(base string) string {
+	base = strings.ToLower(strings.TrimSuffix(base, path.Ext(base)))
+	if _, after, ok := strings.Cut(base, "get-"); ok {
+		if end := strings.IndexFunc(after, func(r rune) bool { return r < 'a' || r > 'z' }); end >= 0 {
+			after = after[:end]
+		}
+		return "get-" + after
+	}
+	return ""
+}
+
+// surely returns the side that alone prints such an object.
+func surely(f *found) Hosting {
+	o := f.object
+	if f.side != HostingUnknown {
+		return f.side
+	}
+	hasPrefix := func(prefixes ...string) bool {
+		return slices.ContainsFunc(o.Properties, func(p psobject.Property) bool {
+			return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToLower(p.Name), prefix) })
+		})
+	}
+	switch kind := kindOf(f); kind {
+	case "authenticationpolicy":
+		allow, block := hasPrefix("allowbasicauth"), hasPrefix("blocklegacyauth", "blockmodernauth")
+		if allow != block {
+			return map[bool]Hosting{true: ExchangeOnline, false: OnPremises}[allow]
+		}
+	case "transportconfig":
+		if o.Has("SmtpClientAuthenticationDisabled") {
+			return ExchangeOnline
+		}
+	case "casmailbox":
+		if o.Has("SmtpClientAuthenticationDisabled") || o.Has("OutlookMobileEnabled") || o.Has("OneWinNativeOutlookEnabled") {
+			return ExchangeOnline
+		}
+		if o.Has("MapiHttpEnabled") && o.Has("MAPIBlockOutlookExternalConnectivity") {
+			return OnPremises
+		}
+	case "organizationconfig":
+		if o.Has("EwsAllowedAppIDs") || o.Has("IsDehydrated") && o.Has("SmtpActionableMessagesEnabled") {
+			return ExchangeOnline
+		}
+	case "virtualdirectory", "imapsettings", "popsettings", "authserver", "exchangeserver":
+		return OnPremises
+	}
+	return HostingUnknown
+}
+
+// kindOf names what kind of object it is, by the command or by its properties.
+func kindOf(f *found) string {
+	o := f.object
+	if name, ok := strings.CutPrefix(f.command, "get-"); ok {
+		switch {
+		case strings.HasSuffix(name, "virtualdirectory"), name == "outlookanywhere":
+			return "virtualdirectory"
+		case slices.Contains([]string{"authenticationpolicy", "organizationconfig", "user", "casmailbox", "transportconfig", "imapsettings", "popsettings", "authserver", "exchangeserver", "mobiledevice", "mailbox"}, name):
+			return name
+		}
+	}
+	prefix := func(p string) bool {
+		return slices.ContainsFunc(o.Properties, func(q psobject.Property) bool { return strings.HasPrefix(strings.ToLower(q.Name), p) })
+	}
+	switch {
+	case prefix("allowbasicauth"), prefix("blocklegacyauth"), prefix("blockmodernauth"):
+		return "authenticationpolicy"
+	case o.Has("OAuth2ClientProfileEnabled"), o.Has("DefaultAuthenticationPolicy"):
+		return "organizationconfig"
+	case o.Has("IISAuthenticationMethods"), o.Has("BasicAuthentication") || o.Has("BasicAuthEnabled"):
+		return "virtualdirectory"
+	case o.Has("ActiveSyncEnabled"), o.Has("ImapEnabled"), o.Has("PopEnabled"), o.Has("MAPIEnabled"):
+		return "casmailbox"
+	case o.Has("AdminDisplayVersion") && o.Has("ServerRole"):
+		return "exchangeserver"
+	case o.Has("IsDefaultAuthorizationEndpoint"), o.Has("AuthMetadataUrl"):
+		return "authserver"
+	case o.Has("AllowLegacyTLSClients"), o.Has("SmtpClientAuthenticationDisabled") && o.Has("MaxReceiveSize"):
+		return "transportconfig"
+	case o.Has("LoginType") && o.Has("ProtocolName"):
+		name, _ := o.String("ProtocolName")
+		return strings.ToLower(strings.TrimRight(name, "34")) + "settings"
+	case o.Has("DeviceId") && o.Has("ClientVersion"):
+		return "mobiledevice"
+	case o.Has("AuthenticationPolicy"), o.Has("RecipientTypeDetails") && o.Has("UserPrincipalName"):
+		return "user"
+	}
+	return ""
+}
+
+// settle gives every object its side and takes it.
+func (r *reading) settle() {
+	cloud, here := r.accessKnown || r.securityDefaults != crossprem.AnswerUnknown, false
+	for i := range r.found {
+		f := &r.found[i]
+		f.side = surely(f)
+		cloud, here = cloud || f.side == ExchangeOnline, here || f.side == OnPremises
+	}
+	rest := r.other
+	switch {
+	case rest != HostingUnknown:
+	case cloud && !here:
+		rest = ExchangeOnline
+	case here && !cloud:
+		rest = OnPremises
+	}
+	for i := range r.found {
+		f := &r.found[i]
+		if f.side == HostingUnknown {
+			f.side = rest
+		}
+		kind := kindOf(f)
+		switch {
+		case kind == "" && f.command != "":
+			r.refuse(f.file, "nothing is judged by "+f.command)
+		case kind == "":
+			r.refuse(f.file, "it is not known which command printed an object; put the command above it")
+		case f.side == ExchangeOnline:
+			r.take(&r.cloud, f, kind)
+		case f.side == OnPremises:
+			r.take(&r.onPremises, f, kind)
+		default:
+			r.refuse(f.file, "it is not known whether it is of Exchange Online or of Exchange Server; put it into a folder called cloud or onprem")
+		}
+	}
+	slices.SortStableFunc(r.NotUnderstood, func(a, b NotUnderstood) int { return strings.Compare(a.File+a.Why, b.File+b.Why) })
+	r.NotUnderstood = slices.Compact(r.NotUnderstood)
+}
+
+func (r *reading) take(s *side, f *found, kind string) {
+	s.any = true
+	o := f.object
+	if s.org == nil {
+		s.org, s.offers = map[string]Switch{}, map[Protocol]*offer{}
+	}
+	switch kind {
+	case "authenticationpolicy":
+		s.listed = true
+		if len(o.Properties) > 0 {
+			s.policies = append(s.policies, policyOf(o))
+		}
+	case "organizationconfig":
+		takeSwitches(s.org, o, "EwsEnabled", "OAuth2ClientProfileEnabled", "MapiHttpEnabled")
+		if ref, ok := referenceOf(o, "DefaultAuthenticationPolicy"); ok {
+			s.deflt = &ref
+		}
+		// Without the switch -RetrieveEwsOperationAccessPolicy the property is
+		// empty whatever it holds.
+		if ids, state := o.Strings("EwsAllowedAppIDs"); state == psobject.Present && len(ids) > 0 {
+			s.appIDsSeen = true
+			for _, id := range ids {
+				s.ewsAppIDs = append(s.ewsAppIDs, splitList(id)...)
+			}
+		}
+		if access, state := o.String("EwsApplicationAccessPolicy"); state == psobject.Present && !strings.EqualFold(access, "") {
+			s.ewsAccess = access
+			list := "EwsAllowList"
+			if strings.EqualFold(access, "EnforceBlockList") {
+				list = "EwsBlockList"
+			}
+			s.ewsAgents, _ = o.Strings(list)
+		}
+	case "transportconfig":
+		takeSwitches(s.org, o, "SmtpClientAuthenticationDisabled")
+	case "user", "casmailbox", "mailbox":
+		p := personOf(f)
+		if len(p.names) == 0 {
+			r.refuse(f.file, "an object of "+kind+" names nobody; print an identity with it")
+			return
+		}
+		if kind == "casmailbox" {
+			takeSwitches(p.switches, o, "ActiveSyncEnabled", "ImapEnabled", "PopEnabled", "MAPIEnabled", "EwsEnabled", "SmtpClientAuthenticationDisabled", "MapiHttpEnabled", "MAPIBlockOutlookRpcHttp")
+			s.mailboxes = append(s.mailboxes, p)
+			return
+		}
+		takeSwitches(p.switches, o, "RemotePowerShellEnabled", "EXOModuleEnabled")
+		if ref, ok := referenceOf(o, "AuthenticationPolicy"); ok {
+			p.policy = &ref
+		}
+		s.users = append(s.users, p)
+	case "virtualdirectory":
+		if p := protocolOf(f); p != ProtocolUnknown {
+			s.offer(p, offerOf(o))
+		} else {
+			r.refuse(f.file, "no protocol hangs on this virtual directory")
+		}
+	case "imapsettings", "popsettings":
+		one := offer{oauth: crossprem.No}
+		if _, state := o.String("LoginType"); state == psobject.Present {
+			one.basic = crossprem.Yes // each login type takes passwords; they differ in what they want of TLS
+		}
+		if windows, state := o.Bool("EnableGSSAPIAndNTLMAuth"); state == psobject.Present {
+			one.windows = crossprem.AnswerOf(windows)
+		}
+		s.offer(map[string]Protocol{"imapsettings": IMAP, "popsettings": POP}[kind], one)
+	case "authserver":
+		s.takeAuthServer(o)
+	case "exchangeserver":
+		if version, state := o.String("AdminDisplayVersion"); state == psobject.Present {
+			s.servers = append(s.servers, serverOf(version))
+		}
+	case "mobiledevice":
+		if version, state := o.String("ClientVersion"); state == psobject.Present {
+			who := f.identity
+			for _, name := range []string{"UserDisplayName", "Identity", "Guid"} {
+				if text, state := o.String(name); who == "" && state == psobject.Present {
+					who = text
+				}
+			}
+			if eas, err := activeSync16(version); err == nil {
+				s.devices = append(s.devices, device{strings.ToLower(who), eas})
+			}
+		}
+	}
+}
+
+// takeSwitches takes the switches that were printed whole.
+func takeSwitches(into map[string]Switch, o psobject.Object, names ...string) {
+	for _, name := range names {
+		switch on, state := o.Bool(name); state {
+		case psobject.Present:
+			into[name] = SwitchOf(on)
+		case psobject.Blank:
+			into[name] = NotSet
+		}
+	}
+}
+
+func policyOf(o psobject.Object) namedPolicy {
+	p := namedPolicy{Policy: Policy{Switches: map[string]Switch{}}}
+	for _, property := range o.Properties {
+		lower := strings.ToLower(property.Name)
+		if strings.HasPrefix(lower, "allowbasicauth") || strings.HasPrefix(lower, "blocklegacyauth") || strings.HasPrefix(lower, "blockmodernauth") {
+			takeSwitches(p.Switches, o, property.Name)
+		}
+	}
+	// A switch that was not printed is not known.
+	p.Partial = true
+	for _, name := range []string{"Name", "Identity", "DistinguishedName", "Guid", "Id", "ExchangeObjectId"} {
+		if text, state := o.String(name); state == psobject.Present {
+			p.names = append(p.names, strings.ToLower(text), strings.ToLower(commonName(text)))
+			if p.Name == "" {
+				p.Name = commonName(text)
+			}
+		}
+	}
+	return p
+}
+
+// commonName returns the name in a distinguished name, "Block" of "CN=Block,CN=…",
+// and other texts as they are.
+func commonName(s string) string {
+	if len(s) > 3 && strings.EqualFold(s[:3], "CN=") {
+		name, _, _ := strings.Cut(strings.ReplaceAll(s[3:], `\,`, "\x00"), ",")
+		return strings.ReplaceAll(name, "\x00", ",")
+	}
+	return s
+}
+
+// referenceOf returns the policy that a property names, and false if it was
+// not printed whole.
+func referenceOf(o psobject.Object, property string) (reference, bool) {
+	switch text, state := o.String(property); state {
+	case psobject.Present:
+		return reference(strings.ToLower(text)), true
+	case psobject.Blank:
+		return "", true
+	}
+	return "", false
+}
+
+func personOf(f *found) person {
+	p := person{switches: map[string]Switch{}}
+	names := []string{f.identity}
+	for _, property := range []string{"UserPrincipalName", "Identity", "PrimarySmtpAddress", "WindowsEmailAddress", "Alias", "SamAccountName", "Name", "DisplayName", "DistinguishedName", "Guid", "ExternalDirectoryObjectId"} {
+		if text, state := f.object.String(property); state == psobject.Present {
+			names = append(names, text, commonName(text))
+			if i := strings.LastIndexByte(text, '/'); i >= 0 {
+				names = append(names, text[i+1:])
+			}
+		}
+	}
+	for _, n := range names {
+		if n = strings.ToLower(strings.TrimSpace(n)); n != "" && !slices.Contains(p.names, n) {
+			p.names = append(p.names, n)
+		}
+	}
+	p.kind, _ = f.object.String("RecipientTypeDetails")
+	return p
+}
+
+// protocolOf returns the protocol of a virtual directory.
+func protocolOf(f *found) Protocol {
+	name, _ := f.object.String("Name")
+	identity, _ := f.object.String("Identity")
+	text := strings.ToLower(f.command + " " + name + " " + identity)
+	for _, w := range []struct {
+		word string
+		p    Protocol
+	}{
+		{"webservices", EWS}, {"ews (", EWS}, {"activesync", ActiveSync}, {"autodiscover", Autodiscover}, {"mapi", MAPI}, {"oab", OAB},
+		{"outlookanywhere", RPC}, {"rpc (", RPC}, {"powershell", PowerShell},
+	} {
+		if strings.Contains(text, w.word) {
+			return w.p
+		}
+	}
+	return ProtocolUnknown
+}
+
+func offerOf(o psobject.Object) offer {
+	var one offer
+	answer := func(names ...string) crossprem.Answer {
+		for _, name := range names {
+			if on, state := o.Bool(name); state == psobject.Present {
+				return crossprem.AnswerOf(on)
+			}
+		}
+		return crossprem.AnswerUnknown
+	}
+	one.basic = answer("BasicAuthentication", "BasicAuthEnabled")
+	one.windows = answer("WindowsAuthentication", "WindowsAuthEnabled")
+	one.oauth = answer("OAuthAuthentication")
+	for _, name := range []string{"IISAuthenticationMethods", "InternalAuthenticationMethods"} {
+		methods, state := o.Strings(name)
+		if state != psobject.Present {
+			continue
+		}
+		has := func(words ...string) crossprem.Answer {
+			return crossprem.AnswerOf(slices.ContainsFunc(methods, func(m string) bool {
+				return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(m, w) })
+			}))
+		}
+		for _, fill := range []struct {
+			to    *crossprem.Answer
+			words []string
+		}{{&one.basic, []string{"Basic"}}, {&one.windows, []string{"Ntlm", "Negotiate", "WindowsIntegrated", "NegoEx", "Kerberos"}}, {&one.oauth, []string{"OAuth"}}} {
+			if *fill.to == crossprem.AnswerUnknown {
+				*fill.to = has(fill.words...)
+			}
+		}
+	}
+	return one
+}
+
+// offer adds what one server offers; where servers differ it is not known.
+func (s *side) offer(p Protocol, one offer) {
+	have := s.offers[p]
+	if have == nil {
+		s.offers[p] = &one
+		return
+	}
+	for _, pair := range [][2]*crossprem.Answer{{&have.basic, &one.basic}, {&have.windows, &one.windows}, {&have.oauth, &one.oauth}} {
+		if *pair[0] != *pair[1] {
+			*pair[0] = crossprem.AnswerUnknown
+		}
+	}
+}
+
+func (s *side) takeAuthServer(o psobject.Object) {
+	enabled, enabledState := o.Bool("Enabled")
+	deflt, state := o.Bool("IsDefaultAuthorizationEndpoint")
+	kind, _ := o.String("Type")
+	if s.auth == AuthServerUnknown && state == psobject.Present {
+		s.auth = NoAuthServer
+	}
+	if state == psobject.Present && deflt && !(enabledState == psobject.Present && !enabled) {
+		switch strings.ToLower(kind) {
+		case "azuread", "microsoftonline":
+			s.auth = Entra
+		case "adfs":
+			s.auth = ADFS
+		default:
+			s.auth = AuthServerUnknown
+		}
+	}
+}
+
+var buildNumber = regexp.MustCompile(`(\d+)\.0*(\d+)(?:\.| \(Build )0*(\d+)`)
+
+// serverOf reads a version such as "Version 15.2 (Build 1118.7)". The builds
+// are those of "Exchange Server build numbers and release dates"
+// (learn.microsoft.com).
+func serverOf(version string) Server {
+	m := buildNumber.FindStringSubmatch(version)
+	if m == nil {
+		return ServerUnknown
+	}
+	var major, minor, build int
+	if _, err := fmt.Sscan(m[1]+" "+m[2]+" "+m[3], &major, &minor, &build); err != nil {
+		return ServerUnknown
+	}
+	switch {
+	case major < 15:
+		return Exchange2010
+	case major > 15:
+		return ServerUnknown
+	case minor == 0:
+		return Exchange2013
+	case minor == 1:
+		return Exchange2016
+	case build >= 2562:
+		return ExchangeSE
+	case build >= 1258:
+		return Exchange2019CU13
+	case build >= 397:
+		return Exchange2019CU2
+	}
+	return Exchange2019
+}
+
+// An accessPolicy is a Conditional Access policy, as far as it is judged.
+type accessPolicy struct {
+	name    string
+	types   []string // client app types; nil if the export does not name them
+	users   []string // includeUsers and the rest, in lower case
+	exclude bool     // there are exclusions, or conditions that are not judged
+	groups  bool     // groups or roles are included
+	apps    bool     // Exchange Online is covered
+}
+
+// graph takes Conditional Access policies and security defaults of a JSON
+// text, and returns whether it held any.
+func (r *reading) graph(text []byte) bool {
+	var whole any
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return false
+	}
+	took := false
+	var walk func(v any, depth int)
+	walk = func(v any, depth int) {
+		if depth > 16 {
+			return
+		}
+		switch v := v.(type) {
+		case []any:
+			if len(v) == 0 && depth == 1 && bytes.Contains(bytes.ToLower(text), []byte("conditionalaccess")) {
+				r.accessKnown, took = true, true
+			}
+			for _, e := range v {
+				walk(e, depth+1)
+			}
+		case map[string]any:
+			object := make(map[string]any, len(v))
+			for k, e := range v {
+				object[strings.ToLower(k)] = e
+			}
+			_, hasConditions := object["conditions"].(map[string]any)
+			state, hasState := object["state"]
+			enabled, isSwitch := object["isenabled"].(bool)
+			name, _ := object["displayname"].(string)
+			id, _ := object["id"].(string)
+			context, _ := object["@odata.context"].(string)
+			switch {
+			case hasConditions && hasState:
+				took, r.accessKnown = true, true
+				if s := strings.ToLower(fmt.Sprint(state)); s == "enabled" {
+					if p, counts := accessOf(name, object); counts {
+						r.access = append(r.access, p)
+					}
+				}
+			case isSwitch && (strings.EqualFold(name, "Security Defaults") || id == "00000000-0000-0000-0000-000000000005" || strings.Contains(strings.ToLower(context), "identitysecuritydefaults")):
+				took, r.securityDefaults = true, crossprem.AnswerOf(enabled)
+			default:
+				for _, e := range v {
+					walk(e, depth+1)
+				}
+			}
+		}
+	}
+	walk(whole, 0)
+	return took
+}
+
+const exchangeOnlineApp = "00000002-0000-0ff1-ce00-000000000000"
+
+// accessOf reads an enabled policy; counts is false if it can stop no legacy
+// client of Exchange Online.
+func accessOf(name string, object map[string]any) (p accessPolicy, counts bool) {
+	p.name = name
+	lower := func(v any) map[string]any {
+		m, _ := v.(map[string]any)
+		out := make(map[string]any, len(m))
+		for k, e := range m {
+			out[strings.ToLower(k)] = e
+		}
+		return out
+	}
+	texts := func(v any) (list []string) {
+		switch v := v.(type) {
+		case string:
+			return strings.Fields(strings.ToLower(v)) // a list that ConvertTo-Json joined
+		case []any:
+			for _, e := range v {
+				list = append(list, strings.ToLower(fmt.Sprint(e)))
+			}
+		}
+		return list
+	}
+	conditions := lower(object["conditions"])
+	p.types = texts(conditions["clientapptypes"])
+	users, apps := lower(conditions["users"]), lower(conditions["applications"])
+	p.users = texts(users["includeusers"])
+	p.groups = len(texts(users["includegroups"])) > 0 || len(texts(users["includeroles"])) > 0
+	for _, name := range []string{"excludeusers", "excludegroups", "excluderoles"} {
+		p.exclude = p.exclude || len(texts(users[name])) > 0
+	}
+	for name, condition := range conditions {
+		switch name {
+		case "clientapptypes", "users", "applications", "@odata.type", "additionalproperties":
+		case "userrisklevels", "signinrisklevels", "serviceprincipalrisklevels", "insiderrisklevels", "clientapplications":
+			p.exclude = p.exclude || len(texts(condition)) > 0
+		default: // platforms, locations, devices and what may come
+			if condition != nil && len(lower(condition)) > 0 && slices.ContainsFunc(mapsValues(lower(condition)), func(v any) bool { return v != nil && fmt.Sprint(v) != "[]" && fmt.Sprint(v) != "" }) {
+				p.exclude = true
+			}
+		}
+	}
+	included, excluded := texts(apps["includeapplications"]), texts(apps["excludeapplications"])
+	has := func(list []string, words ...string) bool {
+		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(words, s) })
+	}
+	p.apps = has(included, "all", "office365", exchangeOnlineApp) && !has(excluded, "office365", exchangeOnlineApp)
+	// Whatever a policy grants access for, a legacy client has no way to show it.
+	grants := lower(object["grantcontrols"])
+	controls := len(texts(grants["builtincontrols"])) > 0 || len(texts(grants["termsofuse"])) > 0 || len(texts(grants["customauthenticationfactors"])) > 0 || grants["authenticationstrength"] != nil
+	return p, p.apps && controls
+}
+
+func mapsValues(m map[string]any) (values []any) {
+	for _, v := range m {
+		values = append(values, v)
+	}
+	return values
+}
+
+// blocks says whether an enabled policy stops a legacy client of the user.
+func (p *accessPolicy) blocks(names []string, protocol Protocol) crossprem.Answer {
+	kind := "other"
+	if protocol == ActiveSync {
+		kind = "exchangeactivesync"
+	}
+	if p.types == nil {
+		return crossprem.AnswerUnknown
+	}
+	if !slices.Contains(p.types, kind) && !slices.Contains(p.types, "all") {
+		return crossprem.No
+	}
+	switch in := slices.Contains(p.users, "all") || slices.ContainsFunc(p.users, func(u string) bool { return slices.Contains(names, u) }); {
+	case in && !p.exclude:
+		return crossprem.Yes
+	case in, p.groups:
+		return crossprem.AnswerUnknown
+	case len(p.users) > 0 && !slices.Contains(p.users, "none"):
+		return crossprem.AnswerUnknown // by object id, which the exports may not tell
+	}
+	return crossprem.No
+}
+
+// Effective answers for one user, by any of its names, one protocol and the
+// day at.
+func (p *Policies) Effective(user string, protocol Protocol, at time.Time) Decision {
+	return p.Facts(user, protocol).Decide(protocol, at)
+}
+
+// Facts returns what the exports tell of one user and one protocol. A nil
+// Policies tells nothing.
+func (p *Policies) Facts(user string, protocol Protocol) Facts {
+	f := Facts{User: user, MailboxSwitches: map[string]Switch{}, OrgSwitches: map[string]Switch{}}
+	if p == nil {
+		return f
+	}
+	f.Hosting = p.hosting(user)
+	s := &p.cloud
+	if f.Hosting == OnPremises {
+		s = &p.onPremises
+	}
+	for name, value := range s.org {
+		f.OrgSwitches[name] = value
+	}
+	who, names := s.person(s.users, user)
+	box, more := s.person(s.mailboxes, user)
+	names = append(names, more...)
+	for _, one := range []*person{who, box} {
+		if one != nil {
+			for name, value := range one.switches {
+				f.MailboxSwitches[name] = value
+			}
+		}
+	}
+	if who != nil && who.policy != nil {
+		f.UserPolicy = s.assignment(*who.policy)
+	}
+	if s.deflt != nil {
+		f.DefaultPolicy = s.assignment(*s.deflt)
+	}
+	if f.Hosting == OnPremises && s.listed && len(s.policies) == 0 {
+		f.UserPolicy, f.DefaultPolicy = NoPolicy(), NoPolicy()
+	}
+	f.EWSAccess, f.EWSAgents = s.ewsAccess, slices.Clone(s.ewsAgents)
+	if s.appIDsSeen {
+		f.EWSAppIDs, f.EWSAppIDsKnown = slices.Clone(s.ewsAppIDs), crossprem.Yes
+	}
+	f.ActiveSync16 = s.activeSync(append(names, strings.ToLower(user)))
+	if o := s.offers[protocol]; o != nil {
+		f.OffersBasic, f.OffersWindows, f.OffersOAuth = o.basic, o.windows, o.oauth
+	}
+	f.AuthServer = s.auth
+	for i, server := range s.servers {
+		if i == 0 {
+			f.Server = server
+		} else if server != f.Server {
+			f.Server = ServerUnknown
+			break
+		}
+	}
+	f.SecurityDefaults = p.securityDefaults
+	f.ConditionalAccessBlocks = p.conditionalAccess(append(names, strings.ToLower(user)), protocol)
+	if f.SecurityDefaults == crossprem.AnswerUnknown && len(p.access) > 0 {
+		f.SecurityDefaults = crossprem.No // the two cannot be used together
+	}
+	return f
+}
+
+func (p *Policies) conditionalAccess(names []string, protocol Protocol) crossprem.Answer {
+	answer := crossprem.No
+	if !p.accessKnown {
+		answer = crossprem.AnswerUnknown
+		if p.securityDefaults == crossprem.Yes {
+			answer = crossprem.No // the two cannot be used together
+		}
+	}
+	for i := range p.access {
+		switch p.access[i].blocks(names, protocol) {
+		case crossprem.Yes:
+			return crossprem.Yes
+		case crossprem.AnswerUnknown:
+			answer = crossprem.AnswerUnknown
+		}
+	}
+	return answer
+}
+
+// person returns who has the name, and all names of it; nil if nobody or more
+// than one has.
+func (s *side) person(list []person, name string) (*person, []string) {
+	var match *person
+	for i := range list {
+		if slices.Contains(list[i].names, strings.ToLower(name)) {
+			if match != nil && !slices.Equal(match.names, list[i].names) {
+				return nil, nil
+			}
+			match = &list[i]
+		}
+	}
+	if match == nil {
+		return nil, nil
+	}
+	return match, slices.Clone(match.names)
+}
+
+// assignment returns the policy that a reference names.
+func (s *side) assignment(ref reference) Assignment {
+	if ref == "" {
+		return NoPolicy()
+	}
+	a := Assignment{Assigned: crossprem.Yes, Name: commonName(string(ref))}
+	for i := range s.policies {
+		if slices.Contains(s.policies[i].names, string(ref)) || slices.Contains(s.policies[i].names, strings.ToLower(commonName(string(ref)))) {
+			a.Policy, a.Name = &s.policies[i].Policy, s.policies[i].Name
+			break
+		}
+	}
+	return a
+}
+
+// activeSync says whether the devices of a user speak 16.1; where they differ
+// it is not known.
+func (s *side) activeSync(names []string) crossprem.Answer {
+	answer, first := crossprem.AnswerUnknown, true
+	for _, d := range s.devices {
+		if !slices.ContainsFunc(names, func(n string) bool {
+			return n != "" && (d.person == n || strings.Contains(d.person, "/"+n+"/") || strings.HasPrefix(d.person, n+"\\"))
+		}) {
+			continue
+		}
+		if !first && d.eas16 != answer {
+			return crossprem.AnswerUnknown
+		}
+		answer, first = d.eas16, false
+	}
+	return answer
+}
+
+// hosting finds out where the mailbox of a user is.
+func (p *Policies) hosting(user string) Hosting {
+	inCloud := p.cloud.knows(user)
+	here := p.onPremises.knows(user)
+	switch {
+	case inCloud == "" && here == "" && p.cloud.any && !p.onPremises.any:
+		return ExchangeOnline
+	case inCloud == "" && here == "" && !p.cloud.any && p.onPremises.any:
+		return OnPremises
+	case strings.HasPrefix(here, "remote"), inCloud == "mailbox" && here == "":
+		return ExchangeOnline
+	case inCloud == "mailuser" || inCloud == "guestmailuser", here == "mailbox" && inCloud == "":
+		return OnPremises
+	case inCloud == "mailbox" && here == "user":
+		return ExchangeOnline
+	case here == "mailbox" && inCloud == "user":
+		return OnPremises
+	case inCloud == "user" && here == "" && !p.onPremises.any:
+		return ExchangeOnline
+	case here == "user" && inCloud == "" && !p.cloud.any:
+		return OnPremises
+	}
+	return HostingUnknown
+}
+
+// knows returns how a side knows a user: "mailbox", "user", the recipient type
+// of a user who has no mailbox there, or "".
+func (s *side) knows(user string) string {
+	who, _ := s.person(s.users, user)
+	box, _ := s.person(s.mailboxes, user)
+	kind := ""
+	if who != nil {
+		kind = strings.ToLower(who.kind)
+	}
+	switch {
+	case strings.HasPrefix(kind, "remote"), strings.HasSuffix(kind, "mailuser"):
+		return kind
+	case box != nil, strings.HasSuffix(kind, "mailbox"):
+		return "mailbox"
+	case who != nil:
+		return "user"
+	}
+	return ""
+}
