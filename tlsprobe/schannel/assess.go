@@ -199,9 +199,6 @@ func orAbsent(n uint32, has bool) string {
 
 // assessNoEffect looks for keys and values that Windows does not heed.
 func (c *Client) assessNoEffect() crossprem.Finding {
-	if len(c.Registry) == 0 {
-		return ruleNoEffect.Unknown(c.subject(), notLooked(keyProtocols))
-	}
 	var odd []string
 	reg := c.get()
 	for _, name := range reg.SubKeys(keyProtocols) {
@@ -241,6 +238,11 @@ func (c *Client) assessNoEffect() crossprem.Finding {
 		check(software(pathWinHTTP, wow64), valueWinHTTP)
 	}
 	if odd == nil {
+		for _, key := range []string{keyProtocols, registry.Software + pathNET4, registry.Software32 + pathNET4} {
+			if !reg.Looked(key) {
+				return ruleNoEffect.Unknown(c.subject(), notLooked(key))
+			}
+		}
 		return ruleNoEffect.Passed(c.subject()).Explain("Names of versions and roles and the types of values were looked at.")
 	}
 	return ruleNoEffect.Failed(c.subject()).Explain("{count} settings have no effect: {settings}.", crossprem.Val("count", len(odd)), crossprem.Val("settings", strings.Join(odd, "; ")))

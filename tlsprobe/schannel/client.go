@@ -220,6 +220,9 @@ func reduce(r Registry) Registry {
 			}
 		}
 	}
+	if len(out) == 0 {
+		return nil
+	}
 	return out
 }
 
