@@ -163,27 +163,51 @@ func closed(lines []numbered) bool {
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
-// halved takes away every second line end of a text in which an empty line
-// follows each line.
+// halved takes away the empty lines that were put in where an empty line
+// follows each line, or where there are twice as many as there were: between
+// objects PowerShell leaves one.
 func halved(lines []numbered) []numbered {
-	texts := 0
+	texts, runs, run := 0, 0, 0
+	bare := false                // one of a run has no blanks either
+	even := true                 // all runs of empty lines are
+	other := [2]bool{true, true} // every second line is empty
 	for i, l := range lines {
 		if blank(l.text) {
+			run++
+			bare = bare || l.text == ""
 			continue
 		}
-		if texts++; i+1 < len(lines) && !blank(lines[i+1].text) {
-			return lines
+		if run > 0 && l.text[0] != ' ' {
+			runs++ // between objects
+		}
+		if texts > 0 && run > 0 {
+			even = even && (run%2 == 0 || !bare)
+		}
+		run, bare = 0, false
+		texts++
+		other[i%2] = false
+	}
+	for parity, ok := range other {
+		if ok && texts >= 3 {
+			short := make([]numbered, 0, len(lines)/2+1)
+			for i := 1 - parity; i < len(lines); i += 2 {
+				short = append(short, lines[i])
+			}
+			return short
 		}
 	}
-	if texts < 4 {
+	if runs == 0 || !even {
 		return lines
 	}
 	short := make([]numbered, 0, len(lines))
-	for i := 0; i < len(lines); i++ {
-		short = append(short, lines[i])
-		if !blank(lines[i].text) && i+1 < len(lines) {
-			i++
+	run = 0
+	for _, l := range lines {
+		if !blank(l.text) {
+			run = 0
+		} else if run++; run%2 == 0 {
+			continue
 		}
+		short = append(short, l)
 	}
 	return short
 }
@@ -319,7 +343,7 @@ func startsSomething(lines []numbered) bool {
 		return strings.TrimPrefix(lines[i].text, indent)
 	}
 	first := cut(0)
-	if _, ok := typed(first); ok || looksLikeXML(first) || looksLikeJSON(first+" "+strings.TrimSpace(cut(1))) {
+	if _, ok := typed(first); ok || looksLikeExport([]numbered{{text: first}, {text: cut(1)}}) {
 		return true
 	}
 	if isRule(first, cut(1)) {

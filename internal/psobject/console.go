@@ -137,6 +137,7 @@ type consoleReader struct {
 	lists   []*listed
 	places  []int // of lists among the objects
 	longest int   // line of the lists, in cells
+	gone    bool  // empty lines are, for objects follow each other without one
 	ended   int   // the line with which an object may begin that follows another directly
 }
 
@@ -220,7 +221,7 @@ func (r *consoleReader) read(lines []numbered) error {
 				i += taken - 1
 				continue
 			}
-			if (i == 0 || blank(lines[i-1].text) || r.object == nil) && r.tried < 16 && looksLikeExport(line) {
+			if (i == 0 || blank(lines[i-1].text) || r.object == nil) && r.tried < 16 && looksLikeExport(lines[i:]) {
 				text, at := joined(lines[i:])
 				if outputs, n, ok, err := r.parseExport(text, at); err != nil || !ok {
 					r.tried++
@@ -243,6 +244,7 @@ func (r *consoleReader) read(lines []numbered) error {
 		if name, value, colon, ok := r.splitProperty(lines[i:]); ok {
 			if r.object != nil && (r.object.has(name) || !r.object.fits(name, colon)) {
 				r.end()
+				r.gone = true
 			}
 			if err := r.count(1); err != nil {
 				return lineError(lines[i].n, err)
@@ -279,6 +281,7 @@ func (r *consoleReader) read(lines []numbered) error {
 	r.ended = 0
 	r.merge()
 	w := wrapOf(r.lists, r.longest)
+	w.gone = r.gone
 	for i, l := range r.lists {
 		object, err := l.finish(w, r.parser)
 		if err != nil {

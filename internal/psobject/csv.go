@@ -92,19 +92,24 @@ func csvDelimiter(text string) (delimiter rune, quoted, ok bool) {
 			return ',', true, true
 		}
 		for _, r := range rest {
-			return r, true, r != '"' && r != ':' && r != unicode.ReplacementChar && r != '\r' // : of JSON
+			return r, true, r != '"' && r != ':' && isDelimiter(r) // : of JSON
 		}
 	}
 	for _, r := range header {
 		switch {
 		case unicode.IsLetter(r), unicode.IsDigit(r), strings.ContainsRune("_ .()`-/@", r):
-		case r == ':' || r == '"' || r == '\'' || r == '=' || r == '<' || r == '>' || r == '{' || r == '[' || r == unicode.ReplacementChar:
+		case r == ':' || r == '"' || r == '\'' || r == '=' || r == '<' || r == '>' || r == '{' || r == '[' || !isDelimiter(r):
 			return 0, false, false
 		default:
 			return r, false, true
 		}
 	}
 	return ',', false, true // one column: only the type line tells
+}
+
+// isDelimiter reports whether r may stand between fields.
+func isDelimiter(r rune) bool {
+	return r != unicode.ReplacementChar && (r == ' ' || r == '\t' || !unicode.IsSpace(r))
 }
 
 // csvHeader reports whether names may be those of properties.

@@ -345,6 +345,9 @@ func (p *parser) count(n int) error {
 // parse reads text, the place of which is at, by what it begins with.
 func (p *parser) parse(text string, at place) ([]Output, error) {
 	text = unescapeHTML(text)
+	if strings.Contains(text, "\n\u00a0") { // nobody indents with these
+		text = ordinaryBlanks(text)
+	}
 	outputs, n, ok, err := p.parseExport(text, at)
 	if err != nil {
 		return nil, err
@@ -362,10 +365,26 @@ func (p *parser) parse(text string, at place) ([]Output, error) {
 	return append(outputs, rest...), nil
 }
 
-// looksLikeExport reports whether text begins like something that was
+// looksLikeExport reports whether lines begin like something that was
 // exported.
-func looksLikeExport(text string) bool {
-	return looksLikeXML(text) || looksLikeJSON(text) || strings.HasPrefix(text, typeLine) || strings.HasPrefix(text, `"`)
+func looksLikeExport(lines []numbered) bool {
+	text := lines[0].text
+	if looksLikeXML(text) || strings.HasPrefix(text, typeLine) || strings.HasPrefix(text, `"`) {
+		return true
+	}
+	if len(lines) == 1 {
+		return looksLikeJSON(text)
+	}
+	if delimiter, _, ok := csvDelimiter(text); ok && strings.ContainsRune(text, delimiter) {
+		plain := true
+		for _, name := range strings.Split(strings.TrimSpace(text), string(delimiter)) {
+			plain = plain && plainName.MatchString(name)
+		}
+		if plain {
+			return true
+		}
+	}
+	return looksLikeJSON(text + " " + strings.TrimSpace(lines[1].text))
 }
 
 // parseExport reads the JSON, CLIXML or CSV with which text begins, and

@@ -199,7 +199,7 @@ func TestWideLetters(t *testing.T) {
 }
 
 func TestEmptyLinesWithinAValue(t *testing.T) {
-	objects := Objects(parse(t, "Text : one\n\n\n       two\nNext : x\n\n\nText : three\nNext : y\n"))
+	objects := Objects(parse(t, "Text : one\n\n\n       two\nNext : x\n\nText : three\nNext : y\n"))
 	require.Len(t, objects, 2)
 	text, _ := objects[0].String("Text")
 	assert.Equal(t, "one\n\n\ntwo", text)

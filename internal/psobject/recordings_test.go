@@ -154,7 +154,7 @@ func (a *tally) add(b tally) {
 	a.Known += b.Known
 	a.Unknown += b.Unknown
 	a.Wrong += b.Wrong
-	a.examples = append(a.examples, b.examples...)
+	a.examples = append(a.examples, b.examples[:min(len(b.examples), 4)]...)
 }
 
 // judge compares what was read with what there was.

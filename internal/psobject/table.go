@@ -194,6 +194,9 @@ func (r *consoleReader) table(lines []numbered, header int) (int, error) {
 			if goes, sure := goesOn(columns, last, cut, wraps); goes && !cuts {
 				wraps = wraps || sure
 				for k, text := range cut {
+					if c := columns[k]; c.from == c.start {
+						text = strings.TrimRight(row.text(c.from, c.to), " ") // indented, perhaps
+					}
 					if text != "" && len(last[k]) < maxCutText>>4 {
 						last[k] = append(last[k], text)
 					}

@@ -19,6 +19,7 @@ type wrap struct {
 	kept     bool // blanks at the ends of lines are there
 	anywhere bool // lines break within words that would fit into the next
 	doubtful int  // columns; lines that a console so narrow would have broken are not known
+	gone     bool // empty lines are, and so perhaps some of the values
 }
 
 // The narrowest console that is believed without or with doubt. Below it,
@@ -164,7 +165,10 @@ func (w wrap) join(lines []string, room int) (text string, sure bool) {
 			sure = false // as well an end of line
 		}
 	}
-	if ended > 0 && w.width > 0 && (!w.kept && startsAlike(lines, joints) || labelled(lines, joints)) {
+	if ended > 0 && w.width > 0 && (!w.kept && (startsAlike(lines, joints) || sentences(lines, joints, room)) || labelled(lines, joints)) {
+		sure = false
+	}
+	if ended > 0 && w.gone {
 		sure = false
 	}
 	var s strings.Builder
@@ -188,6 +192,8 @@ func (w wrap) joint(line, next string, room int, lost, last bool) string {
 	}
 	whole := length == room || length == room-1 && firstCells(next) > 1
 	switch {
+	case next[0] == ' ' && whole && !strings.HasPrefix(next, "  "):
+		return "" // of a word that filled its line, or was too long
 	case next[0] == ' ' && !(whole && (w.kept || w.anywhere)):
 		return "\n"
 	case strings.HasSuffix(line, " ") && length <= room:
@@ -232,6 +238,22 @@ func startsAlike(lines, joints []string) bool {
 	}
 	for i, joint := range joints {
 		if joint != "\n" && starts[start(lines[i+1])] {
+			return true
+		}
+	}
+	return false
+}
+
+// sentences reports whether a line that was taken for one that goes on may as
+// well have ended: behind a full stop, or, where there is little room and most
+// words don't fit, before a capital letter or anywhere.
+func sentences(lines, joints []string, room int) bool {
+	for i, joint := range joints {
+		if joint != " " {
+			continue
+		}
+		r, _ := utf8.DecodeRuneInString(lines[i+1])
+		if room < 24 || unicode.IsUpper(r) && (room < narrowest || strings.ContainsAny(lines[i][len(lines[i])-1:], ".!?")) {
 			return true
 		}
 	}
