@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,8 @@ import (
 const maxBody = 4 << 20
 
 // ServeHTTP answers as Microsoft Graph does, for GET and PATCH of one
-// application or service principal by id or by appId, under /v1.0 or /beta.
+// application or service principal by id or by appId, under /v1.0 or /beta, and
+// for a list of them by the beginning of their names.
 // Without $select, or in an object that was not asked for alone, the value of
 // a key is null, and there are more properties than the directory models, a
 // password credential among them. It never asks who is calling. What it does
@@ -62,6 +64,10 @@ func notModelled(format string, args ...any) error {
 }
 
 func (d *Directory) serve(r *http.Request) (status int, body any, err error) {
+	if kind, ok := listOf(r.URL.Path); ok && r.Method == http.MethodGet {
+		body, err = d.list(r, kind)
+		return http.StatusOK, body, err
+	}
 	target, err := parseTarget(r.URL.Path)
 	if err != nil {
 		return 0, nil, err
@@ -87,6 +93,57 @@ func (d *Directory) serve(r *http.Request) (status int, body any, err error) {
 		return http.StatusNoContent, nil, d.patch(r, target)
 	}
 	return 0, nil, notModelled("method %s", r.Method)
+}
+
+// listOf reads /v1.0/applications.
+func listOf(path string) (oauthcert.Kind, bool) {
+	for _, k := range []oauthcert.Kind{oauthcert.Application, oauthcert.ServicePrincipal} {
+		if path == "/v1.0/"+k.String()+"s" || path == "/beta/"+k.String()+"s" {
+			return k, true
+		}
+	}
+	return oauthcert.UnknownKind, false
+}
+
+var startsWith = regexp.MustCompile(`^startswith\(displayName,'([^']*)'\)$`)
+
+// list shows the objects whose names begin as $filter says, without the values
+// of their keys.
+func (d *Directory) list(r *http.Request, kind oauthcert.Kind) (any, error) {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, notModelled("query: %v", err)
+	}
+	filter := startsWith.FindStringSubmatch(query.Get("$filter"))
+	if filter == nil || query.Get("$select") == "" || len(query) != 2 {
+		return nil, notModelled("a list without $select and $filter=startswith(displayName,'…'), or with more")
+	}
+	d.mu.Lock()
+	var targets []oauthcert.Target
+	for _, o := range d.objects {
+		value := o.newest()
+		if value.Kind == kind && strings.HasPrefix(strings.ToLower(value.DisplayName), strings.ToLower(filter[1])) {
+			targets = append(targets, value.Target())
+		}
+	}
+	d.mu.Unlock()
+	all := []map[string]any{}
+	for _, target := range targets {
+		o, err := d.Read(r.Context(), target)
+		if err != nil {
+			return nil, err
+		}
+		for i := range o.Keys {
+			o.Keys[i].Key = nil
+		}
+		shown, err := d.show(o, query.Get("$select"))
+		if err != nil {
+			return nil, err
+		}
+		delete(shown, "@odata.context")
+		all = append(all, shown)
+	}
+	return map[string]any{"@odata.context": "https://graph.microsoft.com/v1.0/$metadata#" + kind.String() + "s", "value": all}, nil
 }
 
 // parseTarget reads /v1.0/applications/{id} or /v1.0/applications(appId='…').
