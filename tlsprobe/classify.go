@@ -101,6 +101,7 @@ func (e *endpoint) classify(r *Result) {
 		{r.answered() && r.ClientCertificate, ClientCertificateAsked, ""},
 		{r.answered(), TLS, ""},
 		{c.foreign != nil, NotTLS, ""},
+		{slices.ContainsFunc(e.nameless, outcome.answered), SNINeeded, "hellos with the server name are cut, and one without it is answered"},
 		{c.unknownName() || c.versionAlert && stuck, SNINeeded, c.nameDetail()},
 		{c.alert != nil && !unheard, Declined, ""},
 		{c.malformed != nil, NotTLS, ""},

@@ -116,7 +116,9 @@ func (e *endpoint) askRare() {
 		}
 	}
 	if len(declined) > 0 {
-		e.pump(e.deadline, func() bool { return !slices.ContainsFunc(e.waiting(), func(h hello) bool { return h.shape == rare }) })
+		e.pump(e.deadline, func() bool {
+			return !slices.ContainsFunc(e.waiting(), func(h hello) bool { return h.shape == rare || h.shape == strong })
+		})
 	}
 }
 
@@ -191,6 +193,9 @@ func (e *endpoint) resolveDoubts() {
 	// One connection after the other from here on, unless one hangs.
 	e.pump(time.Now().Add(limitPause), func() bool { return !e.shaking })
 	if !e.finished() {
+		if e.nameMatters() {
+			return
+		}
 		e.askAllAgain(list)
 		e.finish()
 		if list = e.doubtful(); len(list) == 0 {
@@ -208,6 +213,23 @@ func (e *endpoint) resolveDoubts() {
 		return
 	}
 	e.patient(3)
+}
+
+// nameMatters asks without the server name where every hello was cut, and
+// reports whether that is answered.
+func (e *endpoint) nameMatters() bool {
+	if e.sni == "" || slices.ContainsFunc(e.log, func(o outcome) bool { return !o.cut() && o.hello.version > SSL30 }) {
+		return false
+	}
+	for _, v := range []Version{TLS12, TLS11} {
+		h := hello{version: v, noName: true}
+		e.send(h, 0)
+		e.pump(e.deadline, func() bool { return !e.pending[h] })
+		if slices.ContainsFunc(e.nameless, outcome.answered) {
+			return true
+		}
+	}
+	return false
 }
 
 // connectedOnce reports whether any connection came about.

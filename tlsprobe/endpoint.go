@@ -38,15 +38,16 @@ type endpoint struct {
 	inflight int
 	pending  map[hello]bool
 
-	log     []outcome           // all that came back, in order
-	sent    map[Version]int     // hellos sent
-	second  map[hello]bool      // second opinions that were asked for
-	flaky   bool                // a hello was lost, and the same one answered another time
-	sure    map[Version]bool    // the hello was cut, or answered with a fault, again and again, while others were answered
-	overdue bool                // the time to wait for first answers is over
-	shaking bool                // the ordinary handshake is going on
-	shook   *handshake          // how it ended, if one was tried
-	proved  []*x509.Certificate // a chain from a first flight that proves the key
+	log      []outcome           // all that came back, in order
+	nameless []outcome           // what came back without the server name, if that was tried
+	sent     map[Version]int     // hellos sent
+	second   map[hello]bool      // second opinions that were asked for
+	flaky    bool                // a hello was lost, and the same one answered another time
+	sure     map[Version]bool    // the hello was cut, or answered with a fault, again and again, while others were answered
+	overdue  bool                // the time to wait for first answers is over
+	shaking  bool                // the ordinary handshake is going on
+	shook    *handshake          // how it ended, if one was tried
+	proved   []*x509.Certificate // a chain from a first flight that proves the key
 
 	mu     sync.Mutex
 	opened int                   // connections that were tried
@@ -288,6 +289,10 @@ func (e *endpoint) take(o outcome) {
 	if o.loss == lostCanceled {
 		return
 	}
+	if o.noName { // these were other connection parameters
+		e.nameless = append(e.nameless, o)
+		return
+	}
 	e.log = append(e.log, o)
 	e.prove(o)
 	for _, h := range e.followUps(o) {
@@ -384,7 +389,11 @@ func (e *endpoint) exchange(h hello) outcome {
 		defer e.release(conn)
 		sent = helloSSL2()
 		if h.version != SSL20 {
-			sent = h.bytes(e.sni, e.offeredALPN(h))
+			name := e.sni
+			if h.noName {
+				name = ""
+			}
+			sent = h.bytes(name, e.offeredALPN(h))
 		}
 		_, err = conn.Write(sent)
 	}

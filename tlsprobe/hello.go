@@ -31,6 +31,7 @@ type hello struct {
 
 	flipALPN bool // offer application protocols if the caller wants none, and none otherwise
 	again    bool // a repetition; it says the same
+	noName   bool // leave out the server name, to see whether that is what the server does not like
 }
 
 // answersBelow reports whether the hello allows the server to choose a version
@@ -163,7 +164,7 @@ var templates sync.Map // hello to []byte
 // bytes returns the hello as one record, with new random values. serverName
 // and alpn may be empty.
 func (h hello) bytes(serverName string, alpn []string) []byte {
-	h.flipALPN, h.again = false, false
+	h.flipALPN, h.again, h.noName = false, false, false
 	if serverName != "" || len(alpn) > 0 || h.shape == ordinary || h.shape == share {
 		return h.marshal(serverName, alpn)
 	}
