@@ -96,7 +96,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		require.Equal(t, want, pieces.end())
 
-		require.LessOrEqual(t, len(want.certs), maxChain)
+		require.LessOrEqual(t, len(want.certs), maxCertificates)
 		require.LessOrEqual(t, len(whole.head), maxBanner)
 		require.LessOrEqual(t, len(whole.messages), maxAnswer)
 		if want.kind == chosen && !ssl2 {
@@ -125,7 +125,7 @@ func FuzzStartTLS(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which uint8, talk []byte) {
 		protocol := Protocols()[int(which)%len(Protocols())]
 		conn := &scriptedConn{in: bytes.NewReader(append(slices.Clone(talk), tail...))}
-		next, err := startTLS(conn, protocol)
+		next, err := startTLS(conn, protocol, "")
 		require.LessOrEqual(t, conn.out.Len(), 200, "what is sent does not grow with what is said")
 		if err != nil {
 			require.NotEmpty(t, err.Error())

@@ -79,7 +79,7 @@ func (e *endpoint) open() (net.Conn, error) {
 	e.mu.Lock()
 	e.opened++
 	e.mu.Unlock()
-	conn, err := e.dial(e.ctx, "tcp", addr)
+	conn, err := e.dialInTime(addr)
 	if err != nil {
 		if e.proxy != nil && e.ctx.Err() == nil {
 			return nil, &lossError{lostProxy, "the proxy cannot be reached: " + err.Error()}
@@ -98,7 +98,7 @@ func (e *endpoint) open() (net.Conn, error) {
 		}
 	}
 	if e.startTLS != "" {
-		next, err := startTLS(conn, e.startTLS)
+		next, err := startTLS(conn, e.startTLS, e.prober.EHLO)
 		if err != nil {
 			e.release(conn)
 			return nil, err
@@ -106,6 +106,35 @@ func (e *endpoint) open() (net.Conn, error) {
 		conn = next
 	}
 	return conn, nil
+}
+
+// dialInTime dials, and comes back when the probe ends even if a Dial of the
+// caller's does not: what it opens later is closed at once.
+func (e *endpoint) dialInTime(addr string) (net.Conn, error) {
+	if e.prober.Dial == nil {
+		return e.dial(e.ctx, "tcp", addr)
+	}
+	type dialed struct {
+		conn net.Conn
+		err  error
+	}
+	done := make(chan dialed, 1)
+	go func() {
+		conn, err := e.dial(e.ctx, "tcp", addr)
+		select {
+		case done <- dialed{conn, err}:
+		default:
+		}
+		if conn != nil && !e.track(conn) {
+			conn.Close()
+		}
+	}()
+	select {
+	case d := <-done:
+		return d.conn, d.err
+	case <-e.ctx.Done():
+		return nil, e.ctx.Err()
+	}
 }
 
 // proxyAddr returns the host:port of a proxy.

@@ -246,9 +246,7 @@ func (e *endpoint) askAllAgain(list []Version) {
 		return
 	}
 	for _, v := range list {
-		if !e.askAgain(hello{version: v}).answered() {
-			e.askAgain(otherShape(v))
-		} else {
+		if e.askAgain(hello{version: v}).answered() || e.askAgain(otherShape(v)).answered() && v == TLS13 {
 			e.flaky = true
 		}
 	}
@@ -290,7 +288,11 @@ func (e *endpoint) confirm(list []Version) bool {
 		}
 	}
 	for _, v := range own {
-		for _, h := range []hello{otherShape(v), {version: v}} {
+		twice := []hello{{version: v}, otherShape(v)}
+		if v == TLS13 { // the other one can be answered with a lower version, which decides
+			slices.Reverse(twice)
+		}
+		for _, h := range twice {
 			if e.support(v) == Unknown && !asks(h) {
 				return e.ctx.Err() != nil
 			}
@@ -336,7 +338,10 @@ func (e *endpoint) patient(enough int) {
 		slices.SortStableFunc(list, func(a, b Version) int { return rounds[a] - rounds[b] })
 		var cut []Version
 		for _, v := range list[:min(width, len(list))] {
-			if e.askAgain(hello{version: v}).cut() && e.askAgain(otherShape(v)).cut() {
+			switch first := e.askAgain(hello{version: v}); {
+			case first.answered():
+				e.flaky = true
+			case first.cut() && e.askAgain(otherShape(v)).cut():
 				cut = append(cut, v)
 			}
 		}

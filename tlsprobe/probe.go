@@ -120,12 +120,21 @@ func (e *UnreachableError) Unwrap() error { return e.Err }
 // one Prober may serve many goroutines; it is never changed by a probe.
 type Prober struct {
 	// Dial opens the connections. If nil, a net.Dialer does. If set, it is
-	// given the host as it stands in the target, unless Resolve is set too.
+	// given the host as it stands in the target, unless Resolve is set too. It
+	// should end with its context: one that does not is left behind when the
+	// time is up, in a goroutine of its own, and what it opens then is closed.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 
 	// Resolve looks up the addresses of a host. If nil, and neither Dial nor
 	// Proxy is set, the system's resolver does.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	// ResolveMX looks up the mail exchangers of a domain for ProbeMail. If nil,
+	// the system's resolver does.
+	ResolveMX func(ctx context.Context, domain string) ([]*net.MX, error)
+
+	// MailPort is the port on which ProbeMail asks. If 0, 25.
+	MailPort uint16
 
 	// MaxAddresses is how many addresses of one name are asked, each on its
 	// own. If 0, 8.
@@ -276,6 +285,26 @@ func answers(c Class) bool {
 	return c != Unclassified && c != Unreachable && c != Silent && c != ConnectionRefused
 }
 
+// inTime calls ask, and comes back when ctx ends even if ask does not.
+func inTime[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := ask()
+		done <- answer{value, err}
+	}()
+	select {
+	case a := <-done:
+		return a.value, a.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
 func splitTarget(target string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(target)
 	if err != nil {
@@ -310,7 +339,7 @@ func (p *Prober) addresses(ctx context.Context, target string) (list []string, o
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	found, err := resolve(ctx, host)
+	found, err := inTime(ctx, func() ([]netip.Addr, error) { return resolve(ctx, host) })
 	if err != nil {
 		return nil, 0, err
 	}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strings"
+	"sync"
 )
 
 // A Protocol is one whose servers begin TLS only when asked to.
@@ -23,14 +25,15 @@ const (
 // Protocols lists the known ones.
 func Protocols() []Protocol { return []Protocol{SMTP, IMAP, POP3, LDAP, TDS} }
 
-// startTLS leads conn to where TLS begins. A refusal is a *lossError. After an
+// startTLS leads conn to where TLS begins. The name is for EHLO, and may be
+// empty. A refusal is a *lossError. After an
 // error the caller closes conn.
-func startTLS(conn net.Conn, protocol Protocol) (net.Conn, error) {
+func startTLS(conn net.Conn, protocol Protocol, ehlo string) (net.Conn, error) {
 	var next net.Conn
 	var err error
 	switch protocol {
 	case SMTP:
-		next, err = startSMTP(newLineConn(conn))
+		next, err = startSMTP(newLineConn(conn), ehlo)
 	case IMAP:
 		next, err = startIMAP(newLineConn(conn))
 	case POP3:
@@ -52,6 +55,10 @@ func refusedLine(what, line string) error {
 	return &lossError{lostStartTLS, fmt.Sprintf("%s: the server says %.200q", what, line)}
 }
 
+func putOffLine(line string) error {
+	return &lossError{lostPutOff, fmt.Sprintf("the server says %.200q", line)}
+}
+
 // replySMTP reads one reply of SMTP, RFC 5321 §4.2, and returns its code and
 // lines.
 func replySMTP(c *lineConn) (code string, lines []string, err error) {
@@ -71,26 +78,49 @@ func replySMTP(c *lineConn) (code string, lines []string, err error) {
 	}
 }
 
-func startSMTP(c *lineConn) (net.Conn, error) {
-	code, lines, err := replySMTP(c)
+// startSMTP follows RFC 3207. A reply that begins with 4 is one for now, RFC
+// 5321 §4.2.1: the client may come back.
+func startSMTP(c *lineConn, name string) (net.Conn, error) {
+	say := func(command string) (code string, lines []string, err error) {
+		if command != "" {
+			if _, err := io.WriteString(c, command+"\r\n"); err != nil {
+				return "", nil, err
+			}
+		}
+		if code, lines, err = replySMTP(c); err == nil && code[0] == '4' {
+			err = putOffLine(lines[0])
+		}
+		return code, lines, err
+	}
+	code, lines, err := say("")
 	if err != nil {
 		return nil, err
-	}
-	if code == "421" { // too many connections: one may come back
-		return nil, &lossError{lostClosed, fmt.Sprintf("the server says %.200q", lines[0])}
 	}
 	if code != "220" {
 		return nil, refusedLine("no service", lines[0])
 	}
-	if _, err := io.WriteString(c, "EHLO "+ehloName(c)+"\r\n"); err != nil {
-		return nil, err
+	names := []string{name}
+	if name == "" {
+		names = []string{addressLiteral(c)}
+		if host, err := hostname(); err == nil && host != "" {
+			names = append(names, host)
+		}
 	}
-	code, lines, err = replySMTP(c)
-	if err != nil {
-		return nil, err
+	for i, name := range names {
+		if code, lines, err = say("EHLO " + name); err != nil {
+			return nil, err
+		}
+		// 500 and 502 are about the command; the others are about its name.
+		if code == "250" || code == "500" || code == "502" || i == len(names)-1 {
+			break
+		}
 	}
-	if code != "250" {
-		return nil, refusedLine("EHLO is refused", lines[0])
+	switch code {
+	case "250":
+	case "500", "502":
+		return nil, refusedLine("EHLO is not known", lines[0])
+	default:
+		return nil, &lossError{lostEHLO, fmt.Sprintf("the name in EHLO is refused, of %q: the server says %.200q", names, lines[0])}
 	}
 	offered := false
 	for _, line := range lines[1:] {
@@ -98,13 +128,9 @@ func startSMTP(c *lineConn) (net.Conn, error) {
 	}
 	if !offered {
 		io.WriteString(c, "QUIT\r\n") // for the server's log; the answer does not matter
-		return nil, &lossError{lostStartTLS, "the server does not offer STARTTLS"}
+		return nil, &lossError{lostNoStartTLS, "the server does not offer STARTTLS"}
 	}
-	if _, err := io.WriteString(c, "STARTTLS\r\n"); err != nil {
-		return nil, err
-	}
-	code, lines, err = replySMTP(c)
-	if err != nil {
+	if code, lines, err = say("STARTTLS"); err != nil {
 		return nil, err
 	}
 	if code != "220" {
@@ -114,8 +140,17 @@ func startSMTP(c *lineConn) (net.Conn, error) {
 	return c, nil
 }
 
-// ehloName returns the address literal of RFC 5321 §4.1.3.
-func ehloName(conn net.Conn) string {
+// hostname returns the name of this machine, if it is one that can be said.
+var hostname = sync.OnceValues(func() (string, error) {
+	name, err := os.Hostname()
+	if err != nil || len(name) > 255 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", err
+	}
+	return name, nil
+})
+
+// addressLiteral returns the name of RFC 5321 §4.1.3 for those without one.
+func addressLiteral(conn net.Conn) string {
 	addr, ok := conn.LocalAddr().(*net.TCPAddr)
 	switch {
 	case !ok:
@@ -130,6 +165,9 @@ func startIMAP(c *lineConn) (net.Conn, error) {
 	greeting, err := c.line()
 	if err != nil {
 		return nil, err
+	}
+	if hasPrefixFold(greeting, "* BYE") { // too many connections, or closed for now: RFC 9051 §7.1.5
+		return nil, putOffLine(greeting)
 	}
 	if status, ok := cutPrefixFold(greeting, "* "); !ok || !hasPrefixFold(status, "OK") {
 		return nil, refusedLine("this is no IMAP that takes STARTTLS", greeting)
@@ -156,6 +194,9 @@ func startPOP3(c *lineConn) (net.Conn, error) {
 	greeting, err := c.line()
 	if err != nil {
 		return nil, err
+	}
+	if hasPrefixFold(greeting, "-ERR [SYS/TEMP]") { // RFC 3206 §4
+		return nil, putOffLine(greeting)
 	}
 	if !hasPrefixFold(greeting, "+OK") {
 		return nil, refusedLine("this is no POP3", greeting)

@@ -176,7 +176,11 @@ func (s *Server) negotiate(conn net.Conn, number int) {
 		time.Sleep(s.Delay)
 	}
 	if s.ServerName != "" && !strings.EqualFold(hello.name, s.ServerName) {
-		s.alert(conn, alertUnrecognizedName)
+		if s.OtherName != SendAlert {
+			s.act(conn, s.OtherName)
+			return
+		}
+		s.alert(conn, cmp.Or(s.OtherNameAlert, alertUnrecognizedName))
 		return
 	}
 	version, ok := s.choose(hello)
@@ -186,6 +190,10 @@ func (s *Server) negotiate(conn net.Conn, number int) {
 			return
 		}
 		s.alert(conn, cmp.Or(s.RefusalAlert, alertProtocolVersion))
+		return
+	}
+	if slices.Contains(s.PSKOnly, version) {
+		s.alert(conn, alertHandshakeFailure)
 		return
 	}
 	if version == tlsprobe.TLS13 && s.NoEmptyKeys && len(hello.shares) == 0 {

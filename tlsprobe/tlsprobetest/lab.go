@@ -90,6 +90,11 @@ func Lab() []Case {
 	c.SNI = "mail.contoso.test"
 	c = add("sni-other", &Server{ServerName: "mail.contoso.test", MinVersion: t12}, tlsprobe.SNINeeded)
 	c.SNI = "other.contoso.test"
+	c = add("sni-reset", &Server{ServerName: "mail.contoso.test", OtherName: Reset}, tlsprobe.Reset) // as a server does that cuts everybody off
+	c.SNI = "other.contoso.test"
+	c = add("sni-fault", &Server{ServerName: "mail.contoso.test", OtherNameAlert: 80, MaxVersion: t12}, tlsprobe.Declined)
+	c.SNI = "other.contoso.test"
+	plain("psk-13", &Server{Versions: []tlsprobe.Version{t12, t13}, PSKOnly: []tlsprobe.Version{t13}}, t12)
 	mutual("mtls12", &Server{}, t12)
 	mutual("mtls13", &Server{}, t13)
 	mutual("mtls12-13", &Server{}, t12, t13)
@@ -143,7 +148,16 @@ func Lab() []Case {
 	dialogue("ldap-starttls", tlsprobe.LDAP, &Server{}, tlsprobe.TLS, t12, t13)
 	dialogue("tds-prelogin", tlsprobe.TDS, &Server{}, tlsprobe.TLS, t10, t11, t12)
 	dialogue("smtp-none", tlsprobe.SMTP, &Server{HideStartTLS: true}, tlsprobe.StartTLSRefused)
-	dialogue("smtp-454", tlsprobe.SMTP, &Server{RefuseStartTLS: "454 4.7.0 TLS not available"}, tlsprobe.StartTLSRefused)
+	dialogue("smtp-454", tlsprobe.SMTP, &Server{RefuseStartTLS: "454 4.7.0 TLS not available"}, tlsprobe.TemporarilyUnavailable)
+	dialogue("smtp-554", tlsprobe.SMTP, &Server{RefuseStartTLS: "554 5.7.3 no TLS here"}, tlsprobe.StartTLSRefused)
+	dialogue("smtp-421-greeting", tlsprobe.SMTP, &Server{Greeting: "421 4.3.2 too busy"}, tlsprobe.TemporarilyUnavailable)
+	dialogue("smtp-450-ehlo", tlsprobe.SMTP, &Server{RefuseEHLO: "450 4.7.1 come back later"}, tlsprobe.TemporarilyUnavailable)
+	dialogue("smtp-421-starttls", tlsprobe.SMTP, &Server{RefuseStartTLS: "421 4.4.5 too many"}, tlsprobe.TemporarilyUnavailable)
+	dialogue("smtp-421-first", tlsprobe.SMTP, &Server{Greeting: "421 4.3.2 too busy", FalterFirst: 7}, tlsprobe.RateLimited, t12, t13)
+	dialogue("smtp-454-first", tlsprobe.SMTP, &Server{RefuseStartTLS: "454 4.7.0 TLS not available", FalterFirst: 4}, tlsprobe.RateLimited, t12, t13)
+	dialogue("smtp-every-second", tlsprobe.SMTP, &Server{HideEveryNth: 2}, tlsprobe.TLS, t12, t13)
+	dialogue("smtp-literal-refused", tlsprobe.SMTP, &Server{RefuseLiteral: true}, tlsprobe.TLS, t12, t13)
+	dialogue("smtp-ehlo-refused", tlsprobe.SMTP, &Server{RefuseEHLO: "550 5.7.1 no such name"}, tlsprobe.EHLORefused)
 	dialogue("imap-no", tlsprobe.IMAP, &Server{RefuseStartTLS: "NO not now"}, tlsprobe.StartTLSRefused)
 	dialogue("pop3-err", tlsprobe.POP3, &Server{RefuseStartTLS: "-ERR not now"}, tlsprobe.StartTLSRefused)
 	dialogue("ldap-unavailable", tlsprobe.LDAP, &Server{RefuseStartTLS: "not now"}, tlsprobe.StartTLSRefused)

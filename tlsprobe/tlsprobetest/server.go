@@ -59,8 +59,15 @@ type Server struct {
 	ClientCertificate bool
 
 	// ServerName, if not empty, is the only name that is answered; other hellos
-	// get the alert 112 "unrecognized_name".
-	ServerName string
+	// get the alert OtherNameAlert, or 112 "unrecognized_name" if that is 0, or
+	// what OtherName says if it is not SendAlert.
+	ServerName     string
+	OtherName      Act
+	OtherNameAlert tlsprobe.Alert
+
+	// PSKOnly lists versions that are negotiated with a key shared beforehand
+	// alone: a hello for which one of them would be chosen gets the alert 40.
+	PSKOnly []tlsprobe.Version
 
 	// The certificate: its names (if nil: localhost, 127.0.0.1, ::1), validity
 	// (if zero: from an hour ago for 90 days), key (if nil: a new P-256 one)
@@ -112,6 +119,17 @@ type Server struct {
 	StartTLS       tlsprobe.Protocol
 	HideStartTLS   bool
 	RefuseStartTLS string
+
+	// How an SMTP server falters: Greeting and RefuseEHLO, if not empty, are what
+	// it says to a connection and to EHLO in place of consent, such as
+	// "421 4.3.2 too busy". RefuseLiteral refuses EHLO with an address in brackets
+	// only. If FalterFirst is not 0, so many connections are treated like this, and
+	// refused STARTTLS, and later ones are not. HideEveryNth leaves STARTTLS out
+	// of what every n-th connection is offered.
+	Greeting, RefuseEHLO string
+	RefuseLiteral        bool
+	FalterFirst          int
+	HideEveryNth         int
 
 	// Addr is the host:port of a started server.
 	Addr string
@@ -278,7 +296,7 @@ func (s *Server) handle(conn net.Conn, number int) {
 	}
 	var err error
 	if s.StartTLS != "" {
-		if conn, err = s.startTLS(conn); err != nil {
+		if conn, err = s.startTLS(conn, number); err != nil {
 			return
 		}
 	}

@@ -31,11 +31,11 @@ func (c *textConn) line() (string, error) {
 func (c *textConn) say(format string, args ...any) { fmt.Fprintf(c, format+"\r\n", args...) }
 
 // startTLS leads the dialogue before TLS from the server's side, or ends it.
-func (s *Server) startTLS(conn net.Conn) (net.Conn, error) {
+func (s *Server) startTLS(conn net.Conn, number int) (net.Conn, error) {
 	c := &textConn{Conn: conn, r: bufio.NewReader(conn)}
 	switch s.StartTLS {
 	case tlsprobe.SMTP:
-		return c, s.smtp(c)
+		return c, s.smtp(c, number)
 	case tlsprobe.IMAP:
 		return c, s.imap(c)
 	case tlsprobe.POP3:
@@ -46,7 +46,13 @@ func (s *Server) startTLS(conn net.Conn) (net.Conn, error) {
 	return s.tds(conn)
 }
 
-func (s *Server) smtp(c *textConn) error {
+func (s *Server) smtp(c *textConn, number int) error {
+	falters := s.FalterFirst == 0 || number <= s.FalterFirst
+	hides := s.HideStartTLS || s.HideEveryNth > 0 && number%s.HideEveryNth == 0
+	if falters && s.Greeting != "" {
+		c.say("%s", s.Greeting)
+		return errNoTLS
+	}
 	c.say("220-mail.contoso.test ESMTP")
 	c.say("220 ready when you are")
 	for {
@@ -54,15 +60,25 @@ func (s *Server) smtp(c *textConn) error {
 		if err != nil {
 			return err
 		}
-		verb, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		verb, name, _ := strings.Cut(strings.ToUpper(line), " ")
 		switch {
-		case verb == "EHLO" && s.HideStartTLS:
+		case verb == "EHLO" && falters && s.RefuseEHLO != "":
+			c.say("%s", s.RefuseEHLO)
+			if strings.HasPrefix(s.RefuseEHLO, "421") {
+				return errNoTLS
+			}
+		case verb == "EHLO" && s.RefuseLiteral && strings.HasPrefix(name, "["):
+			c.say("501 5.5.2 a name is wanted")
+		case verb == "EHLO" && hides:
 			c.say("250-mail.contoso.test\r\n250 SIZE 37748736")
 		case verb == "EHLO":
 			c.say("250-mail.contoso.test\r\n250-SIZE 37748736\r\n250-STARTTLS\r\n250 8BITMIME")
-		case verb == "STARTTLS" && s.RefuseStartTLS != "":
+		case verb == "STARTTLS" && falters && s.RefuseStartTLS != "":
 			c.say("%s", s.RefuseStartTLS)
-		case verb == "STARTTLS" && !s.HideStartTLS:
+			if strings.HasPrefix(s.RefuseStartTLS, "421") {
+				return errNoTLS
+			}
+		case verb == "STARTTLS" && !hides:
 			c.say("220 2.0.0 SMTP server ready")
 			return nil
 		case verb == "QUIT":
