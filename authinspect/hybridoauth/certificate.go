@@ -40,6 +40,12 @@ func (c *Configuration) AddCertificate(certificate *x509.Certificate, server str
 	c.Objects = append(c.Objects, Object{Kind: exchange.Certificate, Side: OnPremises, Properties: p})
 }
 
+// AddFile adds a file with a certificate that is meant for Entra ID, and
+// whether it holds a private key beside it, which it must not.
+func (c *Configuration) AddFile(name string, holdsKey bool) {
+	c.Objects = append(c.Objects, Object{Kind: exchange.ExportedFile, Side: OnPremises, Properties: map[string]Value{"Name": String(name), "ContainsPrivateKey": Bool(holdsKey)}})
+}
+
 // signatureNames are the names that Windows gives signature algorithms.
 var signatureNames = map[x509.SignatureAlgorithm]string{
 	x509.MD5WithRSA: "md5RSA", x509.SHA1WithRSA: "sha1RSA", x509.SHA256WithRSA: "sha256RSA", x509.SHA384WithRSA: "sha384RSA", x509.SHA512WithRSA: "sha512RSA",

@@ -132,6 +132,9 @@ func (j *judge) findings(r *row, applies crossprem.Answer) []crossprem.Finding {
 		if applies == crossprem.AnswerUnknown && o.answer != crossprem.AnswerUnknown {
 			o.answer, o.why = crossprem.AnswerUnknown, "whether the organization is in the situation "+strings.Join(r.When, " or ")+" is not known"
 		}
+		if r.HybridOnly && r.Op == "exists" && j.asked == 0 && (j.shown|j.ruledOut)&NoHybrid == 0 && o.answer == crossprem.No {
+			o.answer, o.why = crossprem.AnswerUnknown, "whether there is a hybrid deployment is not known"
+		}
 		findings = append(findings, j.finding(r, o))
 	}
 	return findings
@@ -266,6 +269,12 @@ func with(names map[string]string, o Object) map[string]string {
 // property asks test about the rule's property of an object.
 func (j *judge) property(r *row, o Object, test valueTest) outcome {
 	v := o.Get(r.Property)
+	if r.Property == "PublicKey.KeySize" { // as Get-ExchangeCertificate prints it
+		v = o.Get("PublicKeySize")
+	}
+	if strings.HasPrefix(v.text, "System.Security.Cryptography.") { // the name of a type, in place of a value
+		v = Unreadable("")
+	}
 	if !v.IsKnown() && v.list == nil {
 		return outcome{why: v.missing(r.Property)}
 	}

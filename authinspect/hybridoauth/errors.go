@@ -45,6 +45,14 @@ type errorRow struct {
 	Rules      []string `json:"rules"`
 	Extract    []string `json:"extract"` // names of the groups of Match
 	Suppresses []string `json:"suppresses"`
+
+	// Variants are readings of the same text that what stands beside it makes
+	// more exact; the first that matches is taken.
+	Variants []struct {
+		Match string   `json:"match"`
+		Cause string   `json:"cause"`
+		Rules []string `json:"rules"`
+	} `json:"variants"`
 	Confidence string   `json:"confidence"`
 	Sources    []string `json:"sources"`
 
@@ -229,6 +237,12 @@ var takenNames = map[string][]string{
 
 func (r *errorRow) explain(text string) Explanation {
 	e := Explanation{ID: r.ID, Kind: r.Kind, Cause: r.Cause, Fix: r.Fix, Note: r.Note, Rules: slices.Clone(r.Rules), Sources: slices.Clone(r.Sources)}
+	for _, v := range r.Variants {
+		if regexp.MustCompile(v.Match).MatchString(catalogue.Squeeze(text)) {
+			e.Cause, e.Rules = v.Cause, slices.Clone(v.Rules)
+			break
+		}
+	}
 	take := func(name, value string) {
 		value = strings.TrimRight(clean(strings.TrimSpace(value)), ".,")
 		if value == "" || slices.ContainsFunc(e.Taken, func(v crossprem.Value) bool { return v.Name == name }) {

@@ -268,6 +268,8 @@ func (g group) ask() string {
 		return "GET /servicePrincipals/{id}/appRoleAssignments of Microsoft Graph"
 	case exchange.ConnectivityTest:
 		return "Test-OAuthConnectivity"
+	case exchange.ExportedFile:
+		return "the file to be uploaded"
 	}
 	return "Get-" + string(g.kinds[0])
 }
@@ -291,6 +293,7 @@ func allGroups() map[string]group {
 	return map[string]group{
 		"AuthConfig":                     is(exchange.AuthConfig, "auth configuration"),
 		"AuthCertificate":                is(exchange.Certificate, "certificate").where(func(j *judge, o Object) bool { return j.isCertificate(o, j.current) }),
+		"ExportedFile":                   is(exchange.ExportedFile, "file with an exported certificate"),
 		"NextCertificate":                is(exchange.Certificate, "certificate").where(func(j *judge, o Object) bool { return j.isCertificate(o, j.next) }),
 		"AuthServer":                     is(exchange.AuthServer, "auth server"),
 		"ACS":                            is(exchange.AuthServer, "ACS auth server").where(func(_ *judge, o Object) bool { return kindOfAuthServer(o) == "MicrosoftACS" }).narrowed(withoutLeftovers),

@@ -280,6 +280,7 @@ func allGroupTests() map[string]groupTest {
 		"absent_unless":               (*judge).noAddressSpace,
 		"not_blocking":                (*judge).notBlocking,
 		"contains OCFG-102":           (*judge).allowList,
+		"is_true OREL-003":            (*judge).sharesFreeBusy,
 		"same_on_all":                 (*judge).sameOnAll,
 		"contains VDIR-HMA-001":       (*judge).clientMethods,
 		"matches OVR-003":             (*judge).overrideIsOn,
@@ -302,7 +303,6 @@ func allGroupTests() map[string]groupTest {
 		"equals ACCEPT-001":           (*judge).testResult,
 		"equals ACCEPT-002":           (*judge).testApplication,
 		"lte CERT-015":                (*judge).notHere,
-		"is_false CERT-014":           (*judge).notHere,
 	}
 	for _, id := range []string{"AACC-101", "AACC-102", "AACC-103", "AACC-104", "AACC-105", "AACC-106", "AACC-107"} {
 		tests["contains "+id] = (*judge).hasRole
@@ -913,6 +913,17 @@ func (j *judge) allowList(r *row) []outcome {
 			return outcome{why: "the list is in force where EwsEnabled is True, and the capture does not show that"}
 		}
 		return outcome{answer: crossprem.No, found: shown(list), wanted: j.appID, due: allowListInForce}
+	})
+}
+
+// sharesFreeBusy wants sharing on, and a level that shows something.
+func (j *judge) sharesFreeBusy(r *row) []outcome {
+	return j.each(r, func(o Object) outcome {
+		out := j.property(r, o, tests["is_true"])
+		if level := o.Get("FreeBusyAccessLevel"); out.answer == crossprem.Yes && level.IsKnown() && strings.EqualFold(level.scalar(), "None") {
+			out.answer, out.found = crossprem.No, "FreeBusyAccessEnabled True, FreeBusyAccessLevel None"
+		}
+		return out
 	})
 }
 

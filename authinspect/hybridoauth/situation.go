@@ -147,8 +147,10 @@ func Detect(c Configuration) (shown, ruledOut Situation) {
 	say(TeamsOnPrem, j.anyOf("PartnerApplication", func(o Object) crossprem.Answer {
 		return crossprem.AnswerOf(slices.Contains([]string{legacySkype, cloudVoicemail, teamsScheduler}, strings.ToLower(o.Get("ApplicationIdentifier").scalar())))
 	}))
+	inUse := or(j.anyOf("DedicatedOverride", func(Object) crossprem.Answer { return crossprem.Yes }), // an application may be left over
+		j.anyOf("EvoSTS", func(o Object) crossprem.Answer { return notEmpty(o.Get("ApplicationIdentifier")) }))
 	evo := j.anyOf("EvoSTS", func(o Object) crossprem.Answer { return o.Get("Enabled").yes() })
-	say(NoHybrid, and(not(relationship), not(connector), not(dedicated), not(acs), not(evo)))
+	say(NoHybrid, and(not(relationship), not(connector), not(inUse), not(acs), not(evo)))
 	return shown, ruledOut
 }
 

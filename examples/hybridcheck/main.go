@@ -215,9 +215,14 @@ func readAll(ctx context.Context, r io.Reader) (hybridoauth.Configuration, error
 func addFile(c *hybridoauth.Configuration, name string, content []byte) error {
 	if isCertificate(name, content) {
 		certificate, err := oauthcert.Parse(content)
+		if errors.Is(err, oauthcert.ErrPrivateKey) {
+			c.AddFile(filepath.Base(name), true)
+			return nil
+		}
 		if err != nil {
 			return err
 		}
+		c.AddFile(filepath.Base(name), false)
 		c.AddCertificate(certificate.X509(), "", crossprem.AnswerUnknown)
 		return nil
 	}

@@ -39,6 +39,7 @@ const (
 	ServicePrincipal             Kind = "ServicePrincipal"
 	AppRoleAssignment            Kind = "AppRoleAssignment"
 	ConnectivityTest             Kind = "Test-OAuthConnectivity"
+	ExportedFile                 Kind = "ExportedFile" // a certificate that was exported, of no cmdlet
 )
 
 // A Side is where an object lives.
