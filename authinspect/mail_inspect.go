@@ -229,7 +229,7 @@ func (d *mailDialog) startTLS() error {
 	}
 	state := conn.ConnectionState()
 	distrust := d.distrust(state, d.host)
-	d.TLS = &TLS{Version: state.Version, Chain: state.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
+	d.TLS = newTLS(state, distrust)
 	if distrust != nil {
 		d.warn("the certificate chain is not trusted: %v", distrust)
 	}

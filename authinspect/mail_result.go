@@ -58,30 +58,44 @@ func (r *MailResult) Schemes() []string {
 	return nil
 }
 
+// A mailObject is a MailResult in JSON.
+type mailObject struct {
+	Target         string        `json:"target"`
+	Protocol       Protocol      `json:"protocol"`
+	At             time.Time     `json:"at,omitzero"`
+	Schemes        []string      `json:"schemes"`
+	Modern         Modern        `json:"modern"`
+	ModernReason   string        `json:"modernReason,omitempty"`
+	Password       Strength      `json:"password"`
+	PasswordReason string        `json:"passwordReason,omitempty"`
+	Issuer         *Issuer       `json:"issuer"`
+	Diagnostics    []Explanation `json:"diagnostics"`
+	Warnings       []string      `json:"warnings"`
+	Greeting       string        `json:"greeting,omitempty"`
+	Server         Server        `json:"server,omitzero"`
+	StartTLS       Strength      `json:"starttls"`
+	Clear          *MailState    `json:"clear,omitempty"`
+	Secure         *MailState    `json:"secure,omitempty"`
+	TLS            *TLS          `json:"tls,omitempty"`
+}
+
 // MarshalJSON returns an object with the keys that [Result] has as well:
 // "schemes" are the mechanisms at the safest point that was reached, "issuer"
 // is null, for a mail server names none, and "diagnostics" are the refusals.
 func (r MailResult) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Target         string        `json:"target"`
-		Protocol       Protocol      `json:"protocol"`
-		At             time.Time     `json:"at,omitzero"`
-		Schemes        []string      `json:"schemes"`
-		Modern         Modern        `json:"modern"`
-		ModernReason   string        `json:"modernReason,omitempty"`
-		Password       Strength      `json:"password"`
-		PasswordReason string        `json:"passwordReason,omitempty"`
-		Issuer         *Issuer       `json:"issuer"`
-		Diagnostics    []Explanation `json:"diagnostics"`
-		Warnings       []string      `json:"warnings"`
-		Greeting       string        `json:"greeting,omitempty"`
-		Server         Server        `json:"server,omitzero"`
-		StartTLS       Strength      `json:"starttls"`
-		Clear          *MailState    `json:"clear,omitempty"`
-		Secure         *MailState    `json:"secure,omitempty"`
-		TLS            *TLS          `json:"tls,omitempty"`
-	}{r.Target, r.Protocol, r.At, notNil(r.Schemes()), r.Modern, r.ModernReason, r.Password, r.PasswordReason, nil,
+	return json.Marshal(mailObject{r.Target, r.Protocol, r.At, notNil(r.Schemes()), r.Modern, r.ModernReason, r.Password, r.PasswordReason, nil,
 		notNil(r.Refusals), notNil(r.Warnings), r.Greeting, r.Server, r.StartTLS, r.Clear, r.Secure, r.TLS})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *MailResult) UnmarshalJSON(b []byte) error {
+	var o mailObject
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	*r = MailResult{Target: o.Target, Protocol: o.Protocol, At: o.At, Greeting: o.Greeting, Server: o.Server, Clear: o.Clear, Secure: o.Secure, StartTLS: o.StartTLS,
+		TLS: o.TLS, Password: o.Password, PasswordReason: o.PasswordReason, Modern: o.Modern, ModernReason: o.ModernReason, Refusals: orNil(o.Diagnostics), Warnings: orNil(o.Warnings)}
+	return nil
 }
 
 // safest returns the state over TLS, the one before it if the server offers

@@ -3,6 +3,7 @@ package authinspect
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -44,19 +45,50 @@ type Answer struct {
 	At     time.Time   // when the answer arrived; zero if not known
 }
 
-// MarshalJSON returns the step, the status, the address of a redirect and
-// the error. Other fields, cookies among them, stay out.
+// An answerObject is an Answer in JSON.
+type answerObject struct {
+	Step       Step      `json:"step"`
+	Status     int       `json:"status,omitempty"`
+	Location   string    `json:"location,omitempty"`
+	Challenges []string  `json:"challenges,omitempty"` // the fields WWW-Authenticate
+	Fields     bool      `json:"fields,omitempty"`     // there were header fields
+	Error      string    `json:"error,omitempty"`
+	At         time.Time `json:"at,omitzero"`
+}
+
+// ntlmMessage is token68 behind the name of a Windows scheme: it may hold the
+// challenge that a client would sign.
+var ntlmMessage = regexp.MustCompile(`(?i)\b(NTLM|Negotiate|Kerberos)([ \t]+)[A-Za-z0-9+/_.~-]{16,}=*`)
+
+// MarshalJSON returns the step, the status, the address of a redirect without
+// its query, the challenges without NTLM messages, the error and the time.
+// Other fields, cookies among them, stay out.
 func (a Answer) MarshalJSON() ([]byte, error) {
-	object := struct {
-		Step     Step   `json:"step"`
-		Status   int    `json:"status,omitempty"`
-		Location string `json:"location,omitempty"`
-		Error    string `json:"error,omitempty"`
-	}{Step: a.Step, Status: a.Status, Location: a.location()}
-	if a.Err != nil {
-		object.Error = a.Err.Error()
+	object := answerObject{Step: a.Step, Status: a.Status, Location: a.location(), Fields: a.Header != nil, Error: errorText(a.Err), At: a.At}
+	for _, field := range fieldValues(a.Header, "WWW-Authenticate") {
+		object.Challenges = append(object.Challenges, ntlmMessage.ReplaceAllString(strings.ToValidUTF8(field, "\uFFFD"), "$1${2}removed"))
 	}
 	return json.Marshal(object)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (a *Answer) UnmarshalJSON(b []byte) error {
+	var object answerObject
+	if err := json.Unmarshal(b, &object); err != nil {
+		return err
+	}
+	read := Answer{Step: object.Step, Status: object.Status, Err: errorOf(object.Error), At: object.At}
+	if object.Fields || object.Location != "" || object.Challenges != nil {
+		read.Header = http.Header{}
+	}
+	if object.Challenges != nil {
+		read.Header["Www-Authenticate"] = object.Challenges
+	}
+	if object.Location != "" {
+		read.Header.Set("Location", object.Location)
+	}
+	*a = read
+	return nil
 }
 
 // location returns where a redirect leads, without the query and what follows

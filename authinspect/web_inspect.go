@@ -79,7 +79,9 @@ func (s *session) transport(strict bool) *http.Transport {
 		TLSNextProto:           map[string]func(string, *tls.Conn) http.RoundTripper{}, // no HTTP/2
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConnsPerHost:    s.concurrency(),
+		// A server that sends a second response on an idle connection would
+		// make net/http write it into the default log.
+		DisableKeepAlives: true,
 	}
 }
 
@@ -184,7 +186,7 @@ func (s *session) ask(ctx context.Context, u *url.URL, step Step, authorization 
 		return answer, nil
 	}
 	distrust := s.distrust(*resp.TLS, u.Hostname())
-	return answer, &TLS{Version: resp.TLS.Version, Chain: resp.TLS.PeerCertificates, Trusted: distrust == nil, Distrust: distrust}
+	return answer, newTLS(*resp.TLS, distrust)
 }
 
 // get sends a GET and reads up to limit bytes of the body.

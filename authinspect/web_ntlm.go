@@ -69,26 +69,49 @@ func (c *NTLMChallenge) InternalNames() []string {
 	return names
 }
 
+// An ntlmObject is an NTLMChallenge in JSON.
+type ntlmObject struct {
+	TargetName      string    `json:"targetName,omitempty"`
+	NetBIOSComputer string    `json:"netbiosComputer,omitempty"`
+	NetBIOSDomain   string    `json:"netbiosDomain,omitempty"`
+	DNSComputer     string    `json:"dnsComputer,omitempty"`
+	DNSDomain       string    `json:"dnsDomain,omitempty"`
+	DNSForest       string    `json:"dnsForest,omitempty"`
+	Flags           uint32    `json:"flags,omitempty"`
+	Version         string    `json:"version,omitempty"`
+	Revision        uint8     `json:"revision,omitempty"`
+	Time            time.Time `json:"time,omitzero"`
+	At              time.Time `json:"at,omitzero"`
+	Skew            *float64  `json:"clockSkewSeconds,omitempty"`
+	Warnings        []string  `json:"warnings,omitempty"`
+}
+
 // MarshalJSON returns an object with what the server told, the version as one
 // string and the skew in seconds; what it did not tell is left out.
 func (c NTLMChallenge) MarshalJSON() ([]byte, error) {
-	object := struct {
-		TargetName      string    `json:"targetName,omitempty"`
-		NetBIOSComputer string    `json:"netbiosComputer,omitempty"`
-		NetBIOSDomain   string    `json:"netbiosDomain,omitempty"`
-		DNSComputer     string    `json:"dnsComputer,omitempty"`
-		DNSDomain       string    `json:"dnsDomain,omitempty"`
-		DNSForest       string    `json:"dnsForest,omitempty"`
-		Version         string    `json:"version,omitempty"`
-		Time            time.Time `json:"time,omitzero"`
-		Skew            *float64  `json:"clockSkewSeconds,omitempty"`
-		Warnings        []string  `json:"warnings,omitempty"`
-	}{c.TargetName, c.NetBIOSComputer, c.NetBIOSDomain, c.DNSComputer, c.DNSDomain, c.DNSForest, c.Version.String(), c.Time, nil, c.Warnings}
+	object := ntlmObject{c.TargetName, c.NetBIOSComputer, c.NetBIOSDomain, c.DNSComputer, c.DNSDomain, c.DNSForest, c.Flags, c.Version.String(), c.Version.Revision, c.Time, c.At, nil, c.Warnings}
 	if skew, ok := c.Skew(); ok {
 		seconds := skew.Round(time.Millisecond).Seconds()
 		object.Skew = &seconds
 	}
 	return json.Marshal(object)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. The skew follows from the times.
+func (c *NTLMChallenge) UnmarshalJSON(b []byte) error {
+	var o ntlmObject
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	read := NTLMChallenge{o.TargetName, o.NetBIOSComputer, o.NetBIOSDomain, o.DNSComputer, o.DNSDomain, o.DNSForest, o.Flags, NTLMVersion{Revision: o.Revision}, o.Time, o.At, o.Warnings}
+	if o.Version != "" {
+		var rest string
+		if n, _ := fmt.Sscanf(o.Version+" .", "%d.%d.%d %s", &read.Version.Major, &read.Version.Minor, &read.Version.Build, &rest); n != 4 {
+			return fmt.Errorf("authinspect: no version of Windows: %.30q", o.Version)
+		}
+	}
+	*c = read
+	return nil
 }
 
 // ErrNotNTLM reports that no second NTLM message was found.

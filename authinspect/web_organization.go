@@ -36,16 +36,26 @@ type Unanswered struct {
 	Err    error  `json:"-"`
 }
 
+// An unansweredObject is an Unanswered in JSON.
+type unansweredObject struct {
+	Target string `json:"target"`
+	Reason string `json:"reason"`
+}
+
 // MarshalJSON returns the target and the reason.
 func (u Unanswered) MarshalJSON() ([]byte, error) {
-	object := struct {
-		Target string `json:"target"`
-		Reason string `json:"reason"`
-	}{Target: u.Target}
-	if u.Err != nil {
-		object.Reason = u.Err.Error()
+	return json.Marshal(unansweredObject{u.Target, errorText(u.Err)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes; of the error only the text
+// comes back.
+func (u *Unanswered) UnmarshalJSON(b []byte) error {
+	var o unansweredObject
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
 	}
-	return json.Marshal(object)
+	*u = Unanswered{o.Target, errorOf(o.Reason)}
+	return nil
 }
 
 // An Organization is what the endpoints of one organization showed. It is a
@@ -60,6 +70,11 @@ type Organization struct {
 	OnlineHost string       // the host at which Exchange Online was asked, or ""
 	Located    []Located    // Autodiscover v2, asked only about the caller's mailbox
 	Warnings   []string     // what was skipped
+
+	Autodiscover *Autodiscover // the ways by which clients find the servers of a domain; nil if not asked
+	Clients      []ADFSClient  // which mail clients the AD FS knows, if it was asked
+	ActiveSync   []string      // the versions that ActiveSync names when asked for its options; nil if none
+	Requests     int           // HTTP requests that were sent
 }
 
 // Schemes returns every scheme of the endpoints in the order given, each once.
@@ -187,6 +202,9 @@ func (o Organization) MarshalJSON() ([]byte, error) {
 	}
 	diagnostics, warnings := []Diagnostic{}, notNil(slices.Clone(o.Warnings))
 	for _, r := range o.Endpoints {
+		if r == nil {
+			continue
+		}
 		for _, d := range r.Diagnostics {
 			if !slices.Contains(diagnostics, d) {
 				diagnostics = append(diagnostics, d)
@@ -196,21 +214,49 @@ func (o Organization) MarshalJSON() ([]byte, error) {
 			warnings = append(warnings, r.Target+": "+w)
 		}
 	}
-	return json.Marshal(struct {
-		Target      string       `json:"target"`
-		Also        string       `json:"also,omitempty"`
-		At          time.Time    `json:"at,omitzero"`
-		Schemes     []Scheme     `json:"schemes"`
-		Modern      Modern       `json:"modern"`
-		Issuer      *Issuer      `json:"issuer"`
-		Online      onlineSide   `json:"online,omitzero"`
-		Diagnostics []Diagnostic `json:"diagnostics"`
-		Warnings    []string     `json:"warnings"`
-		Realm       *Realm       `json:"realm,omitempty"`
-		Located     []Located    `json:"located,omitempty"`
-		Endpoints   []*Result    `json:"endpoints"`
-		Unanswered  []Unanswered `json:"unanswered,omitempty"`
-	}{o.Target, o.Also, o.At, notNil(o.Schemes()), o.Modern(), issuerOf(own), onlineSide{o.OnlineHost, o.ModernOnline(), issuerOf(slices.Concat(online, atOwnName))}, diagnostics, warnings, o.Realm, o.Located, notNil(o.Endpoints), o.Unanswered})
+	return json.Marshal(organizationObject{o.Target, o.Also, o.At, notNil(o.Schemes()), o.Modern(), issuerOf(own),
+		onlineSide{o.OnlineHost, o.ModernOnline(), issuerOf(slices.Concat(online, atOwnName))}, diagnostics, warnings, o.Realm, o.Located, o.Autodiscover, o.Clients,
+		o.ActiveSync, o.Requests, notNil(o.Endpoints), o.Unanswered})
+}
+
+// An organizationObject is an Organization in JSON.
+type organizationObject struct {
+	Target       string        `json:"target"`
+	Also         string        `json:"also,omitempty"`
+	At           time.Time     `json:"at,omitzero"`
+	Schemes      []Scheme      `json:"schemes"`
+	Modern       Modern        `json:"modern"`
+	Issuer       *Issuer       `json:"issuer"`
+	Online       onlineSide    `json:"online,omitzero"`
+	Diagnostics  []Diagnostic  `json:"diagnostics"`
+	Warnings     []string      `json:"warnings"` // those of the organization first, then those of the endpoints
+	Realm        *Realm        `json:"realm,omitempty"`
+	Located      []Located     `json:"located,omitempty"`
+	Autodiscover *Autodiscover `json:"autodiscover,omitempty"`
+	Clients      []ADFSClient  `json:"clients,omitempty"`
+	ActiveSync   []string      `json:"activeSync,omitempty"`
+	Requests     int           `json:"requests,omitempty"`
+	Endpoints    []*Result     `json:"endpoints"`
+	Unanswered   []Unanswered  `json:"unanswered,omitempty"`
+}
+
+// UnmarshalJSON reads what MarshalJSON writes: what is about all endpoints
+// follows from them.
+func (o *Organization) UnmarshalJSON(b []byte) error {
+	var read organizationObject
+	if err := json.Unmarshal(b, &read); err != nil {
+		return err
+	}
+	theirs := 0
+	for _, r := range read.Endpoints {
+		if r != nil {
+			theirs += len(r.Warnings)
+		}
+	}
+	*o = Organization{Target: read.Target, Also: read.Also, At: read.At, Endpoints: orNil(read.Endpoints), Unanswered: read.Unanswered, Realm: read.Realm,
+		OnlineHost: read.Online.Host, Located: read.Located, Autodiscover: read.Autodiscover, Clients: read.Clients, ActiveSync: read.ActiveSync, Requests: read.Requests,
+		Warnings: orNil(read.Warnings[:max(0, len(read.Warnings)-theirs)])}
+	return nil
 }
 
 // AssessOrganization judges every endpoint of an organization for the day at,
@@ -239,6 +285,7 @@ func AssessOrganization(o *Organization, at time.Time) []crossprem.Finding {
 	for _, host := range hosts {
 		findings = append(findings, serverFindings(host, servers[host], at)...)
 	}
+	findings = append(findings, assessWays(o)...)
 	for _, u := range o.Unanswered {
 		findings = append(findings, basicOffered.Unknown(subjectOf(u.Target), "").
 			Explain("The URL gave no answer: {reason}.", crossprem.Val("reason", printable(fmt.Sprint(u.Err)))))

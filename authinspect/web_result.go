@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -30,32 +31,57 @@ type Result struct {
 	Diagnostics  []Diagnostic   // in the order received
 	NTLM         *NTLMChallenge // nil if the server sent none
 	Server       Server
+	ActiveSync   []string // the versions that MS-ASProtocolVersions names
 	TLS          *TLS     // nil without TLS
 	Answers      []Answer // one for each step that was taken
 	Warnings     []string // what was malformed, skipped or contradictory
+}
+
+// A resultObject is a Result in JSON.
+type resultObject struct {
+	Target       string         `json:"target"`
+	Also         string         `json:"also,omitempty"`
+	At           time.Time      `json:"at,omitzero"`
+	Schemes      []Scheme       `json:"schemes"`
+	Modern       Modern         `json:"modern"`
+	ModernReason string         `json:"modernReason,omitempty"`
+	Issuer       *Issuer        `json:"issuer"`
+	Diagnostics  []Diagnostic   `json:"diagnostics"`
+	Warnings     []string       `json:"warnings"`
+	Offers       []Offer        `json:"offers,omitempty"`
+	Server       Server         `json:"server,omitzero"`
+	ActiveSync   []string       `json:"activeSync,omitempty"`
+	NTLM         *NTLMChallenge `json:"ntlm,omitempty"`
+	TLS          *TLS           `json:"tls,omitempty"`
+	Answers      []Answer       `json:"answers,omitempty"`
 }
 
 // MarshalJSON returns an object in which "schemes", "diagnostics" and
 // "warnings" are arrays even when empty, "modern" is one of "on", "off" and
 // "unknown", and "issuer" is null if there is none.
 func (r Result) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Target       string         `json:"target"`
-		Also         string         `json:"also,omitempty"`
-		At           time.Time      `json:"at,omitzero"`
-		Schemes      []Scheme       `json:"schemes"`
-		Modern       Modern         `json:"modern"`
-		ModernReason string         `json:"modernReason,omitempty"`
-		Issuer       *Issuer        `json:"issuer"`
-		Diagnostics  []Diagnostic   `json:"diagnostics"`
-		Warnings     []string       `json:"warnings"`
-		Offers       []Offer        `json:"offers,omitempty"`
-		Server       Server         `json:"server,omitzero"`
-		NTLM         *NTLMChallenge `json:"ntlm,omitempty"`
-		TLS          *TLS           `json:"tls,omitempty"`
-		Answers      []Answer       `json:"answers,omitempty"`
-	}{r.Target, r.Also, r.At, notNil(r.Schemes), r.Modern, r.ModernReason, r.Issuer, notNil(r.Diagnostics), notNil(r.Warnings),
-		r.Offers, r.Server, r.NTLM, r.TLS, r.Answers})
+	return json.Marshal(resultObject{r.Target, r.Also, r.At, notNil(r.Schemes), r.Modern, r.ModernReason, r.Issuer, notNil(r.Diagnostics), notNil(r.Warnings),
+		r.Offers, r.Server, r.ActiveSync, r.NTLM, r.TLS, r.Answers})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes. What comes back is judged as
+// the original was; it lacks what is not written, such as header fields that
+// no verdict needs.
+func (r *Result) UnmarshalJSON(b []byte) error {
+	var o resultObject
+	if err := json.Unmarshal(b, &o); err != nil {
+		return err
+	}
+	*r = Result{o.Target, o.Also, o.At, orNil(o.Schemes), o.Offers, o.Modern, o.ModernReason, o.Issuer, orNil(o.Diagnostics), o.NTLM, o.Server, o.ActiveSync, o.TLS, o.Answers, orNil(o.Warnings)}
+	return nil
+}
+
+// orNil returns nil for an empty list, as it was before notNil.
+func orNil[T any](s []T) []T {
+	if len(s) == 0 {
+		return nil
+	}
+	return s
 }
 
 func notNil[T any](s []T) []T {
@@ -187,6 +213,13 @@ func (c *conclusion) read(a Answer) {
 	case 440, 449, 451, 456: // Microsoft's own
 		if why, ok := ExplainResponse(HTTP, fmt.Sprintf("HTTP/1.1 %d", a.Status)); ok {
 			c.warn(a.Step, "status %d: %s", a.Status, why.Cause)
+		}
+	}
+	for _, field := range fieldValues(a.Header, "Ms-Asprotocolversions") {
+		for version := range strings.SplitSeq(field, ",") {
+			if version = shorten(strings.TrimSpace(version)); version != "" && len(c.ActiveSync) < maxListed && !slices.Contains(c.ActiveSync, version) {
+				c.ActiveSync = append(c.ActiveSync, version)
+			}
 		}
 	}
 	c.readServer(a)

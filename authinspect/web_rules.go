@@ -2,8 +2,6 @@ package authinspect
 
 import (
 	"cmp"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -164,6 +162,7 @@ func assessURL(r *Result, at time.Time) []crossprem.Finding {
 	a.bearer(r)
 	a.front(r)
 	a.ntlm(r)
+	a.activeSync(r.ActiveSync)
 	a.tls(r)
 	return a.findings
 }
@@ -405,7 +404,7 @@ func (a *assessment) tls(r *Result) {
 		a.add(endpointTLSUntrusted.Passed(a.subject).Explain("The chain leads to a known root and names the host."))
 	default:
 		f := endpointTLSUntrusted.Failed(a.subject).Explain("The chain is not trusted: {reason}.", crossprem.Val("reason", r.TLS.reason()))
-		if named := (x509.HostnameError{}); r.Server.Kind == KindExchangeOnline && errors.As(r.TLS.Distrust, &named) {
+		if r.Server.Kind == KindExchangeOnline && r.TLS.NameMismatch {
 			// autodiscover.contoso.test as an alias of Exchange Online: clients
 			// come by its redirect on port 80.
 			f = f.AtMost(crossprem.Warning).

@@ -283,6 +283,8 @@ func (v *visit) read(u *url.URL) (status int, body []byte, err error) {
 // finish brings the answers into the order of the questions.
 func (v *visit) finish() (*Organization, error) {
 	o := v.o
+	o.Requests = int(v.requests.Load())
+	slices.SortFunc(o.Clients, func(a, b ADFSClient) int { return strings.Compare(a.Host+a.ClientID, b.Host+b.ClientID) })
 	order := func(a, b string) int {
 		x, y := v.asked[a], v.asked[b]
 		return cmp.Or(x.rank-y.rank, strings.Compare(x.host, y.host), x.path-y.path)

@@ -14,8 +14,9 @@ import (
 )
 
 // An Estate is a set of front ends by host name, such as
-// "mail.contoso.test", as if each were at port 443 of its own machine. Names
-// that it does not hold do not exist.
+// "mail.contoso.test", as if each were at port 443 of its own machine, or by
+// host and port, such as "autodiscover.contoso.test:80". Names that it does
+// not hold do not exist.
 type Estate map[string]*FrontEnd
 
 // A RunningEstate is an [Estate] on loopback.
@@ -28,7 +29,8 @@ func (e Estate) Start() *RunningEstate {
 	for name, front := range e {
 		named := *front
 		if named.Names == nil {
-			named.Names = []string{name}
+			host, _, _ := strings.Cut(name, ":")
+			named.Names = []string{host}
 		}
 		r.servers[name] = named.Start()
 	}
@@ -43,6 +45,9 @@ func (r *RunningEstate) Dial(ctx context.Context, network, addr string) (net.Con
 		return nil, err
 	}
 	server := r.servers[strings.ToLower(host)]
+	if exact := r.servers[strings.ToLower(addr)]; exact != nil {
+		return exact.Dial(ctx, network, addr)
+	}
 	switch {
 	case server == nil:
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}

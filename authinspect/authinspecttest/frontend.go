@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,9 @@ type Route struct {
 	// Path is the path of the request, compared without case as IIS does. One
 	// that ends in "*" stands for every path that begins with the rest.
 	Path string
+
+	// Method is that of the request; if empty, any will do.
+	Method string
 
 	// Query is one "name=value" that the query of the request has to hold,
 	// without case; if empty, any query will do.
@@ -96,7 +100,8 @@ func (f *FrontEnd) Start() *Server {
 }
 
 // Requests returns what was asked so far, in the order of arrival, as in
-// "empty-bearer /EWS/Exchange.asmx".
+// "empty-bearer /EWS/Exchange.asmx"; other methods than GET stand in front, as
+// in "POST anonymous /autodiscover/autodiscover.xml".
 func (s *Server) Requests() []string {
 	s.log.Lock()
 	defer s.log.Unlock()
@@ -133,8 +138,8 @@ func (s *Server) serve(conn net.Conn) {
 			}
 			return
 		}
-		if n, _ := io.Copy(io.Discard, io.LimitReader(req.Body, 1<<20)); n > 0 {
-			s.violate("a body of %d bytes with %s %s", n, req.Method, req.URL.Path)
+		if body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20)); len(body) > 0 && !asksAutodiscover(req, string(body)) {
+			s.violate("a body of %d bytes with %s %s", len(body), req.Method, req.URL.Path)
 		}
 		s.waiting(1)
 		route := s.route(req)
@@ -157,13 +162,19 @@ func (s *Server) serve(conn net.Conn) {
 func (s *Server) route(req *http.Request) Route {
 	step, err := stepOf(req)
 	s.log.Lock()
-	s.requests = append(s.requests, step.String()+" "+req.URL.Path)
+	method := ""
+	if req.Method != http.MethodGet {
+		method = req.Method + " "
+	}
+	s.requests = append(s.requests, method+step.String()+" "+req.URL.Path)
 	s.log.Unlock()
 	if err != nil {
 		s.violate("%s %s: %v", req.Method, req.URL.Path, err)
 		return Route{Status: http.StatusInternalServerError, Body: "credentials arrived: " + err.Error() + "\n"}
 	}
-	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.Method != http.MethodOptions {
+	switch req.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodPost:
+	default:
 		return Route{Status: http.StatusMethodNotAllowed}
 	}
 	for _, route := range s.front.Routes {
@@ -180,7 +191,7 @@ func (r Route) fits(req *http.Request, step authinspect.Step) bool {
 	if asked != path && !(any && strings.HasPrefix(asked, path)) {
 		return false
 	}
-	if r.Step != authinspect.StepUnknown && r.Step != step {
+	if r.Step != authinspect.StepUnknown && r.Step != step || r.Method != "" && r.Method != req.Method {
 		return false
 	}
 	if name, value, _ := strings.Cut(r.Query, "="); r.Query != "" && !strings.EqualFold(req.URL.Query().Get(name), value) {
@@ -189,7 +200,20 @@ func (r Route) fits(req *http.Request, step authinspect.Step) bool {
 	return r.Mailbox == "" || strings.EqualFold(r.Mailbox, req.Header.Get("X-User-Identity"))
 }
 
-// stepOf tells which step of an inspection a request is. The error describes
+// asksAutodiscover reports whether a body is the request of Autodiscover, which
+// names a mailbox and holds no secret.
+func asksAutodiscover(req *http.Request, body string) bool {
+	var asked struct {
+		Request struct {
+			EMailAddress, AcceptableResponseSchema string
+			Others                                 []string `xml:",any"`
+		}
+	}
+	return req.Method == http.MethodPost && strings.EqualFold(req.URL.Path, "/autodiscover/autodiscover.xml") && xml.Unmarshal([]byte(body), &asked) == nil &&
+		asked.Request.EMailAddress != "" && asked.Request.Others == nil
+}
+
+// stepOf says which step of an inspection a request is. The error describes
 // a credential, without repeating it.
 func stepOf(req *http.Request) (authinspect.Step, error) {
 	for _, name := range []string{"Cookie", "Proxy-Authorization", "X-Authorization"} {

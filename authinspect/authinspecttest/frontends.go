@@ -246,6 +246,8 @@ func ADFS() *FrontEnd {
 			{Path: "/adfs/services/trust/mex", Status: http.StatusOK, Header: []string{"Content-Type: text/xml"}, Body: "<definitions/>"},
 			{Path: "/federationmetadata/2007-06/federationmetadata.xml", Status: http.StatusOK, Header: []string{"Content-Type: text/xml"}, Body: "<EntityDescriptor/>"},
 			{Path: "/adfs/ls*", Status: http.StatusOK, Header: []string{"Content-Type: text/html"}, Body: "<html><title>Sign In</title></html>"},
+			{Path: "/adfs/oauth2/authorize*", Query: "client_id=d3590ed6-52b3-4102-aeff-aad2292ab01c", Status: http.StatusOK, Header: []string{"Content-Type: text/html"},
+				Body: `<html><title>Sign In</title><form id="loginForm"><input id="userNameInput"></form></html>`},
 			{Path: "/adfs/oauth2/authorize*", Status: http.StatusBadRequest, Header: []string{"Content-Type: text/html"}, Body: "MSIS9223: the client is not registered."},
 		},
 	}
