@@ -442,6 +442,9 @@ func (s *Summary) Merge(o *Summary) error {
 		s.Users = make(map[string]*User)
 	}
 	for name, u := range o.Users {
+		if u == nil { // of a literal
+			continue
+		}
 		if s.Users[name] == nil {
 			s.Users[name] = new(User)
 		}

@@ -206,12 +206,19 @@ func (u *User) merge(o *User) {
 func (s *Summary) users() map[string]*User {
 	known := make(map[string]string) // name by object id; of several, the first
 	for name, u := range s.Users {
+		if u == nil { // of a literal
+			continue
+		}
 		if id := strings.ToLower(u.ID); id != "" && name != id && (known[id] == "" || name < known[id]) {
 			known[id] = name
 		}
 	}
 	users := maps.Clone(s.Users)
+	maps.DeleteFunc(users, func(_ string, u *User) bool { return u == nil })
 	for id, u := range s.Users {
+		if u == nil {
+			continue
+		}
 		name, ok := known[id]
 		if !ok {
 			continue
