@@ -55,6 +55,7 @@ type judging struct {
 	p Spray
 
 	clients  []client
+	failing  []int    // by client: tries
 	program  []bool   // by client: not what people sign in with
 	peculiar []bool   // by client: its agent tells one device from another
 	placeOf  []uint32 // by ip
@@ -158,8 +159,16 @@ func (f *judging) prepare() bool {
 	}
 	slices.SortFunc(f.order, func(a, b int32) int {
 		x, y := &f.rows[a], &f.rows[b]
-		return cmp.Or(cmp.Compare(f.placeOf[x.ip], f.placeOf[y.ip]), cmp.Compare(x.account, y.account), cmp.Compare(rowClient[a], rowClient[b]),
-			cmp.Compare(x.hour, y.hour), cmp.Compare(x.first, y.first))
+		if p, q := f.placeOf[x.ip], f.placeOf[y.ip]; p != q { // not all with cmp.Or, which compares everything
+			return cmp.Compare(p, q)
+		}
+		if x.account != y.account {
+			return cmp.Compare(x.account, y.account)
+		}
+		if rowClient[a] != rowClient[b] {
+			return cmp.Compare(rowClient[a], rowClient[b])
+		}
+		return cmp.Or(cmp.Compare(x.hour, y.hour), cmp.Compare(x.first, y.first))
 	})
 	hour := uint32(0)
 	for n, i := range f.order {
@@ -214,6 +223,18 @@ func (f *judging) prepare() bool {
 		}
 	}
 	seen := make([]bool, max(1, len(f.accounts.text)))
+	atGuessed, accepted := 0, 0
+	for i := range f.rows {
+		if r := &f.rows[i]; !r.kind.failure() {
+			if guessedPlace[f.placeOf[r.ip]] {
+				atGuessed++
+			}
+			if r.kind == Accepted {
+				accepted++
+			}
+		}
+	}
+	f.entries, f.accepted = make([]entry, 0, atGuessed), make([]clientAccount, 0, accepted)
 	for i := range f.rows {
 		r := &f.rows[i]
 		if r.kind.failure() {
@@ -245,13 +266,29 @@ func (f *judging) prepare() bool {
 		f.networks[uint32(p>>32)] = append(f.networks[uint32(p>>32)], int(uint32(p)))
 	}
 	slices.SortFunc(f.entries, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.account, b.account), cmp.Compare(a.first, b.first), cmp.Compare(a.client, b.client), cmp.Compare(a.kind, b.kind))
+		if a.place != b.place {
+			return cmp.Compare(a.place, b.place)
+		}
+		if a.account != b.account {
+			return cmp.Compare(a.account, b.account)
+		}
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.client, b.client), cmp.Compare(a.kind, b.kind))
 	})
 	slices.SortFunc(f.accepted, func(a, b clientAccount) int {
-		return cmp.Or(cmp.Compare(a.client, b.client), cmp.Compare(a.account, b.account), cmp.Compare(a.place, b.place))
+		if a.client != b.client {
+			return cmp.Compare(a.client, b.client)
+		}
+		if a.account != b.account {
+			return cmp.Compare(a.account, b.account)
+		}
+		return cmp.Compare(a.place, b.place)
 	})
 	f.accepted = slices.Compact(f.accepted)
 
+	f.failing = make([]int, len(f.clients))
+	for i := range f.tries {
+		f.failing[f.tries[i].client]++
+	}
 	f.program, f.peculiar = make([]bool, len(f.clients)), make([]bool, len(f.clients))
 	for i, c := range f.clients {
 		agent := f.agents.at(c.agent)
@@ -287,7 +324,8 @@ func (f *judging) isProgram(number uint32, c client, agent string) bool {
 	case isBrowser(agent) && len(agent) > len("Mozilla/5.0")+2:
 		return false
 	}
-	return f.acceptedWith(number, 0, 3) < 3
+	accepted := f.acceptedWith(number, 0, 1000)
+	return accepted < 3 || f.failing[number] >= accepted // an attack that wins does not make its tool a popular one
 }
 
 // acceptedWith returns how many accounts are accepted with a client at other
@@ -1183,7 +1221,7 @@ func (f *judging) guessing(tries []*try, program bool) bool {
 		case fast && total >= attempts:
 			return true
 		case accepted && len(places) == 1: // who was let in there in the end has remembered the password
-			return ten >= 5*attempts || total >= 6*attempts
+			return ten >= 5*attempts || total >= 6*attempts || strange && locked >= 3 && ten >= 3*attempts
 		}
 		return strange && (ten >= 3*attempts || total >= 5*attempts || total >= 20 && len(places) >= 3) || locked > 0 && total >= 6*attempts
 	}
@@ -1421,6 +1459,9 @@ func (f *judging) rest() {
 			}
 		case t.account != 0 && !program && (t.guesses >= 5 || t.locked > 0):
 			f.note(&j.Forgot, t.account, t.ip, t.client, int64(t.all()), t.first, t.last)
+			if t.guesses >= uint32(2*f.p.Attempts) && !home {
+				j.Unexplained++
+			}
 		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0 && len(f.entriesAt(t.place)) == 0:
 			if places[t.place] == nil {
 				places[t.place] = make(map[uint32]bool)
