@@ -569,6 +569,7 @@ func (t *Tenant) attackEvents() []event {
 			add(signins.DistributedSpray, at, n, signins.BadPassword, signins.MobileDesktop, func(s *signins.SignIn) {
 				s.IPAddress = fmt.Sprintf("2001:db8:bad:%x::%x", i, k)
 				s.ClientAppUsed, s.UserAgent, s.AuthenticationProtocol = "Mobile Apps and Desktop clients", fmt.Sprintf("okhttp/4.9.%d", i), "ropc"
+				s.AppID, s.AppDisplayName = "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "Microsoft Azure CLI" // as password grants of tools name themselves
 				s.AutonomousSystemNumber = attackAS + 1 + uint32(i)
 			})
 			at = at.Add(time.Duration(10+rng.IntN(8)) * time.Minute)
