@@ -1,6 +1,8 @@
 package signins
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,63 +21,66 @@ import (
 // An empty field alone proves nothing: a format may be unable to carry it.
 // Ask [SignIn.Knows]. A field that is not empty is always known.
 //
+// In JSON, members have Graph's names, and what is empty is left out; what is
+// known is in "known". Reading it back gives an equal value.
+//
 // SignIns may be kept, copied and shared between goroutines. Those that [Read]
 // yields share memory with their neighbours: keeping one keeps up to 32 KiB.
 // Whoever keeps few out of many should keep a [SignIn.Clone].
 type SignIn struct {
-	Format Format // what it was read from
-	Known  Fields // fields whose emptiness is a statement of the log
+	Format Format `json:"format,omitzero"` // what it was read from
+	Known  Fields `json:"known,omitzero"`  // fields whose emptiness is a statement of the log
 
-	ID            string // of the event; copies of an event share it
-	CorrelationID string // shared by the events of one sign-in
-	Time          time.Time
-	Category      Category
-	Interactive   crossprem.Answer // whether a user was there to answer a prompt
+	ID            string           `json:"id,omitzero"`            // of the event; copies of an event share it
+	CorrelationID string           `json:"correlationId,omitzero"` // shared by the events of one sign-in
+	Time          time.Time        `json:"createdDateTime,omitzero"`
+	Category      Category         `json:"category,omitzero"`
+	Interactive   crossprem.Answer `json:"interactive,omitzero"` // whether a user was there to answer a prompt
 
-	UserID            string // object id
-	UserPrincipalName string // may be an object id, or whatever was typed
-	UserDisplayName   string
-	UserType          string // "member" or "guest", in any letter case
+	UserID            string `json:"userId,omitzero"`            // object id
+	UserPrincipalName string `json:"userPrincipalName,omitzero"` // may be an object id, or whatever was typed
+	UserDisplayName   string `json:"userDisplayName,omitzero"`
+	UserType          string `json:"userType,omitzero"` // "member" or "guest", in any letter case
 
-	ServicePrincipalID   string
-	ServicePrincipalName string
+	ServicePrincipalID   string `json:"servicePrincipalId,omitzero"`
+	ServicePrincipalName string `json:"servicePrincipalName,omitzero"`
 
-	AppID               string
-	AppDisplayName      string
-	ResourceID          string
-	ResourceDisplayName string
+	AppID               string `json:"appId,omitzero"`
+	AppDisplayName      string `json:"appDisplayName,omitzero"`
+	ResourceID          string `json:"resourceId,omitzero"`
+	ResourceDisplayName string `json:"resourceDisplayName,omitzero"`
 
-	ClientAppUsed          string // free text, not an enumeration
-	UserAgent              string
-	AuthenticationProtocol string // comma-separated where there are several
-	IncomingTokenType      string // comma-separated where there are several
-	OriginalTransferMethod string
-	ClientCredentialType   string
-	RequestType            string // unified audit's RequestType, Defender's EndpointCall
+	ClientAppUsed          string `json:"clientAppUsed,omitzero"` // free text, not an enumeration
+	UserAgent              string `json:"userAgent,omitzero"`
+	AuthenticationProtocol string `json:"authenticationProtocol,omitzero"` // comma-separated where there are several
+	IncomingTokenType      string `json:"incomingTokenType,omitzero"`      // comma-separated where there are several
+	OriginalTransferMethod string `json:"originalTransferMethod,omitzero"`
+	ClientCredentialType   string `json:"clientCredentialType,omitzero"`
+	RequestType            string `json:"requestType,omitzero"` // unified audit's RequestType, Defender's EndpointCall
 
-	AuthenticationRequirement  string // "singleFactorAuthentication" or "multiFactorAuthentication"
-	Methods                    Methods
-	AuthenticationMethod       string // of the first step of authenticationDetails
-	AuthenticationMethodDetail string // of the same step
+	AuthenticationRequirement  string  `json:"authenticationRequirement,omitzero"` // "singleFactorAuthentication" or "multiFactorAuthentication"
+	Methods                    Methods `json:"methods,omitzero"`
+	AuthenticationMethod       string  `json:"authenticationMethod,omitzero"`       // of the first step of authenticationDetails
+	AuthenticationMethodDetail string  `json:"authenticationMethodDetail,omitzero"` // of the same step
 
-	IPAddress                     string // may be partial; never with a port
-	IPAddressFromResourceProvider string // as the resource saw the client
-	AutonomousSystemNumber        uint32 // 0 where there is none
-	City                          string
-	State                         string
-	CountryOrRegion               string // two letters, as a rule
+	IPAddress                     string `json:"ipAddress,omitzero"`                     // may be partial; never with a port
+	IPAddressFromResourceProvider string `json:"ipAddressFromResourceProvider,omitzero"` // as the resource saw the client
+	AutonomousSystemNumber        uint32 `json:"autonomousSystemNumber,omitzero"`        // 0 where there is none
+	City                          string `json:"city,omitzero"`
+	State                         string `json:"state,omitzero"`
+	CountryOrRegion               string `json:"countryOrRegion,omitzero"` // two letters, as a rule
 
-	Result        Result
-	ErrorCode     int32 // AADSTS code, 0 being success; only if Knows(FieldErrorCode)
-	FailureReason string
+	Result        Result `json:"result,omitzero"`
+	ErrorCode     int32  `json:"errorCode,omitzero"` // AADSTS code, 0 being success; only if Knows(FieldErrorCode)
+	FailureReason string `json:"failureReason,omitzero"`
 
-	ConditionalAccess ConditionalAccess
+	ConditionalAccess ConditionalAccess `json:"conditionalAccess,omitzero"`
 
-	HomeTenantID     string
-	ResourceTenantID string
+	HomeTenantID     string `json:"homeTenantId,omitzero"`
+	ResourceTenantID string `json:"resourceTenantId,omitzero"`
 
-	OperatingSystem string
-	Browser         string
+	OperatingSystem string `json:"operatingSystem,omitzero"`
+	Browser         string `json:"browser,omitzero"`
 }
 
 // Knows reports whether f, one of the Field constants, was readable in s: only
@@ -147,6 +152,69 @@ const (
 	FieldResourceTenantID
 	FieldDevice // operating system and browser
 )
+
+var fieldNames = [...]string{
+	"id", "correlationId", "createdDateTime", "category", "interactive", "userId", "userPrincipalName", "userDisplayName", "userType",
+	"servicePrincipal", "appId", "appDisplayName", "resource", "clientAppUsed", "userAgent", "authenticationProtocol",
+	"incomingTokenType", "originalTransferMethod", "clientCredentialType", "requestType", "authenticationRequirement", "methods",
+	"ipAddress", "ipAddressFromResourceProvider", "autonomousSystemNumber", "location", "result", "errorCode", "failureReason",
+	"conditionalAccess", "homeTenantId", "resourceTenantId", "device",
+}
+
+var methodNames = [...]string{"password", "certificate", "previous", "other"}
+
+// MarshalText returns names such as "id,createdDateTime", in the order of the constants.
+func (f Fields) MarshalText() ([]byte, error) { return marshalSet(uint64(f), fieldNames[:], "field") }
+
+// UnmarshalText accepts what MarshalText gives, in any order.
+func (f *Fields) UnmarshalText(text []byte) error {
+	set, err := unmarshalSet(text, fieldNames[:], "field")
+	if err == nil {
+		*f = Fields(set)
+	}
+	return err
+}
+
+// MarshalText returns names such as "password,other", in the order of the constants.
+func (m Methods) MarshalText() ([]byte, error) {
+	return marshalSet(uint64(m), methodNames[:], "method")
+}
+
+// UnmarshalText accepts what MarshalText gives, in any order.
+func (m *Methods) UnmarshalText(text []byte) error {
+	set, err := unmarshalSet(text, methodNames[:], "method")
+	if err == nil {
+		*m = Methods(set)
+	}
+	return err
+}
+
+func marshalSet(set uint64, names []string, kind string) ([]byte, error) {
+	if set >= 1<<len(names) {
+		return nil, fmt.Errorf("signins: no such %s: %#x", kind, set)
+	}
+	var found []string
+	for i, name := range names {
+		if set&(1<<i) != 0 {
+			found = append(found, name)
+		}
+	}
+	return []byte(strings.Join(found, ",")), nil
+}
+
+func unmarshalSet(text []byte, names []string, kind string) (set uint64, err error) {
+	for name := range strings.SplitSeq(string(text), ",") {
+		if name == "" && len(text) == 0 {
+			continue
+		}
+		i := slices.Index(names, name)
+		if i < 0 {
+			return 0, fmt.Errorf("signins: no such %s: %.40q", kind, name)
+		}
+		set |= 1 << i
+	}
+	return set, nil
+}
 
 // A Format is a form in which sign-in logs leave Entra ID.
 type Format uint8

@@ -76,6 +76,14 @@ type Summary struct {
 	Days         []Tally `json:"days"`         // UTC, such as "2026-11-18"
 	Hours        []Tally `json:"hours"`        // UTC, "00" to "23", all days together
 
+	// ApplicationsByProtocol answers which application still uses what has to
+	// go: the legacy sign-ins by protocol, and the OAuth password grants under
+	// "ropc", by the application's display name, or its id where there is none.
+	// Legacy clients sign in to Exchange Online itself: there the name is that
+	// of the client's family, as in Clients, if the log shows a user agent.
+	// Lists are sorted and bounded as those above.
+	ApplicationsByProtocol map[string][]Tally `json:"applicationsByProtocol,omitempty"`
+
 	// Users holds everybody with a legacy sign-in, an OAuth password grant, a
 	// device code or a native mail app, by user principal name in lower case,
 	// or by what stood in its place. Its size is what a summary's grows with.
@@ -227,6 +235,9 @@ type summing struct {
 
 	unlisted, clients, applications, countries, networks, days names
 
+	byProtocol [OtherLegacy + 1]names
+	grants     names // OAuth password grants
+
 	families map[string]string // of user agents seen lately
 	day      int64             // since 1970, of which dayName is the name
 	dayName  string
@@ -285,6 +296,7 @@ func (m *summing) add(s *SignIn) {
 	}
 	if v.ROPC == crossprem.Yes {
 		sum.ROPC++
+		m.grants.add(maxNames, m.application(s), v.Outcome == Success)
 	}
 	if v.DeviceCode == crossprem.Yes {
 		sum.DeviceCode++
@@ -312,6 +324,7 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 	if s.UserAgent != "" {
 		m.clients.add(maxNames, m.family(s.UserAgent), success)
 	}
+	m.byProtocol[v.Protocol].add(maxNames, m.application(s), success)
 	if s.AppDisplayName != "" {
 		m.applications.add(maxNames, s.AppDisplayName, success)
 	}
@@ -329,6 +342,24 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 		m.days.add(maxNames, m.dayName, success)
 		m.hours[t.Hour()].add(success)
 	}
+}
+
+// ropcName is the name of the OAuth password grant among protocols.
+const ropcName = "ropc"
+
+// application names the application of s, or the client where Exchange Online
+// stands in its place.
+func (m *summing) application(s *SignIn) string {
+	own := s.AppID == exchangeOnline || s.AppID == "" && s.AppDisplayName == "Office 365 Exchange Online"
+	switch {
+	case s.UserAgent != "" && (own || s.AppID == "" && s.AppDisplayName == ""):
+		return m.family(s.UserAgent)
+	case s.AppDisplayName != "":
+		return s.AppDisplayName
+	case s.AppID != "":
+		return s.AppID
+	}
+	return "unknown"
 }
 
 func (m *summing) finish() {
@@ -351,8 +382,23 @@ func (m *summing) finish() {
 		}
 	}
 	s.Unlisted, s.Clients, s.Applications = m.unlisted.list, m.clients.list, m.applications.list
+	for p := range m.byProtocol {
+		s.addApplications(Protocol(p).String(), m.byProtocol[p].list)
+	}
+	s.addApplications(ropcName, m.grants.list)
 	s.Countries, s.Networks, s.Days = m.countries.list, m.networks.list, m.days.list
 	s.findAttacks()
+}
+
+// addApplications adds list to what is known of a protocol.
+func (s *Summary) addApplications(protocol string, list []Tally) {
+	if len(list) == 0 {
+		return
+	}
+	if s.ApplicationsByProtocol == nil {
+		s.ApplicationsByProtocol = make(map[string][]Tally)
+	}
+	s.ApplicationsByProtocol[protocol] = addNames(s.ApplicationsByProtocol[protocol], maxNames, list)
 }
 
 func flush[K ~uint8](into map[K]int64, counts []int64) {
@@ -434,6 +480,9 @@ func (s *Summary) Merge(o *Summary) error {
 	s.Unlisted = addNames(s.Unlisted, maxUnlisted, o.Unlisted)
 	s.Clients = addNames(s.Clients, maxNames, o.Clients)
 	s.Applications = addNames(s.Applications, maxNames, o.Applications)
+	for protocol, list := range o.ApplicationsByProtocol {
+		s.addApplications(cut(protocol), list)
+	}
 	s.Countries = addNames(s.Countries, maxNames, o.Countries)
 	s.Networks = addNames(s.Networks, maxNames, o.Networks)
 	s.Days = addNames(s.Days, maxNames, o.Days)

@@ -7,34 +7,34 @@ import (
 
 // A Verdict is what one sign-in means. The zero value knows nothing.
 type Verdict struct {
-	Class      Class
-	Protocol   Protocol
-	Credential Credential
-	Outcome    Outcome
-	Reason     Reason // what decided about Class
+	Class      Class      `json:"class"`
+	Protocol   Protocol   `json:"protocol"`
+	Credential Credential `json:"credential"`
+	Outcome    Outcome    `json:"outcome"`
+	Reason     Reason     `json:"reason"` // what decided about Class
 
 	// BasicAuth tells of a Legacy sign-in whether a password was sent: No if a
 	// certificate was, as ActiveSync allows, and AnswerUnknown if the record does not
 	// tell. It is AnswerUnknown for every other class.
-	BasicAuth crossprem.Answer
+	BasicAuth crossprem.Answer `json:"basicAuth"`
 
 	// PasswordRight tells whether the sign-in shows that the password is
 	// right, be it that something else stopped it. AnswerUnknown if it shows nothing.
-	PasswordRight crossprem.Answer
+	PasswordRight crossprem.Answer `json:"passwordRight"`
 
 	// ROPC tells whether the OAuth 2.0 password grant was used (RFC 6749
 	// §4.3), DeviceCode whether the device code flow was (RFC 8628). They are
 	// AnswerUnknown where the format cannot know.
-	ROPC       crossprem.Answer
-	DeviceCode crossprem.Answer
+	ROPC       crossprem.Answer `json:"ropc"`
+	DeviceCode crossprem.Answer `json:"deviceCode"`
 
 	// NativeMail is Yes for a mail app of a phone that speaks ActiveSync over
 	// OAuth, which clientAppUsed does not show.
-	NativeMail crossprem.Answer
+	NativeMail crossprem.Answer `json:"nativeMail"`
 
 	// Guess reports whether the sign-in looks like somebody trying passwords
 	// or user names: it failed for that reason, or for one that may hide it.
-	Guess bool
+	Guess bool `json:"guess"`
 }
 
 // A Class says whether a sign-in used legacy authentication.

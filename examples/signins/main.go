@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -16,6 +17,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"maps"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -367,6 +369,9 @@ func stamp(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// maxApplications bounds the applications that the table shows for a protocol.
+const maxApplications = 10
+
 // printTable prints what a person wants to know first.
 func (o *settings) printTable(s *signins.Summary) error {
 	w := &strings.Builder{}
@@ -407,6 +412,22 @@ func (o *settings) printTable(s *signins.Summary) error {
 		}
 	}
 	printAttacks(w, &s.Judgement)
+	for i, protocol := range slices.Sorted(maps.Keys(s.ApplicationsByProtocol)) {
+		if i == 0 {
+			fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", "APPLICATIONS AND CLIENTS", "tried", "got in", "with")
+		}
+		list := slices.Clone(s.ApplicationsByProtocol[protocol])
+		slices.SortStableFunc(list, func(a, b signins.Tally) int {
+			return cmp.Or(cmp.Compare(b.Successes, a.Successes), cmp.Compare(b.Records, a.Records))
+		})
+		for k, t := range list {
+			if k == maxApplications {
+				fmt.Fprintf(w, "and %d more with %s\n", len(list)-k, protocol)
+				break
+			}
+			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(t.Name), t.Records, t.Successes, protocol)
+		}
+	}
 	fmt.Fprintln(w)
 	for _, f := range o.Assess(s, o.at) {
 		if f.Status == crossprem.Passed {
