@@ -11,7 +11,7 @@ import (
 	"unicode/utf16"
 )
 
-// looksLikeXML tells CLIXML; a transcript of a job begins with "#< CLIXML".
+// looksLikeXML reports CLIXML; a transcript of a job begins with "#< CLIXML".
 func looksLikeXML(text string) bool {
 	text = strings.TrimLeft(text, " \t\r\n")
 	return strings.HasPrefix(text, "<Objs") || strings.HasPrefix(text, "<?xml") || strings.HasPrefix(text, "#< CLIXML")
@@ -314,7 +314,7 @@ func (r *clixmlReader) property(object *Object, name string, e xml.StartElement,
 // entry reads one entry of a dictionary as a property of object.
 func (r *clixmlReader) entry(object *Object, level int) error {
 	var key string
-	var v Value
+	v := Value{State: Cut} // if it has none
 	err := r.children(func(e xml.StartElement) error {
 		inner, err := r.value(e, level+1)
 		if err != nil {

@@ -86,7 +86,7 @@ func (p *parser) parseBody(command string, body []numbered) ([]Output, error) {
 		}
 		return []Output{{Command: command}}, nil
 	}
-	text, at := joined(body)
+	text, at := p.join(body)
 	if rest := strings.TrimLeft(text, " \t\n"); strings.HasPrefix(rest, "{&quot;") || strings.HasPrefix(rest, "[&quot;") {
 		text = unescapeHTML(text)
 	}
@@ -124,6 +124,20 @@ func (p *parser) parseBody(command string, body []numbered) ([]Output, error) {
 		}
 	}
 	return outputs, nil
+}
+
+// maxCopied bounds how much of the input is looked at again and again for
+// exports among other text.
+const maxCopied = 2 * MaxSize
+
+// join returns lines as one text, and its place.
+func (p *parser) join(lines []numbered) (string, place) {
+	if p.copied >= maxCopied {
+		return "", place{first: lines[0].n}
+	}
+	text, at := joined(lines)
+	p.copied += len(text)
+	return text, at
 }
 
 // A consoleReader reads what one command printed as a list or as a table.
@@ -168,22 +182,35 @@ func (r *consoleReader) end() {
 // the longest name of an object stands right before its colon, so that where
 // there is none there is but a part.
 func (r *consoleReader) merge() {
-	for i := 1; i < len(r.lists); i++ {
-		a, b := r.lists[i-1], r.lists[i]
-		if !b.follows || a.colon != b.colon || a.loose || b.loose || a.whole() && b.whole() || a.shares(b) {
-			continue
+	var (
+		lists  []*listed
+		places []int
+		gone   = make(map[int]bool) // places of objects that are none
+	)
+	for i, b := range r.lists {
+		if n := len(lists); n > 0 && b.follows {
+			if a := lists[n-1]; a.colon == b.colon && !a.loose && !b.loose && !(a.isWhole && b.isWhole) && !a.shares(b) {
+				a.last("")
+				for _, p := range b.properties {
+					a.add(p)
+				}
+				gone[r.places[i]] = true
+				continue
+			}
 		}
-		a.last("")
-		a.properties = append(a.properties, b.properties...)
-		r.lists = append(r.lists[:i], r.lists[i+1:]...)
-		gone := r.places[i]
-		r.places = append(r.places[:i], r.places[i+1:]...)
-		for j := i; j < len(r.places); j++ {
-			r.places[j]--
-		}
-		r.out.Objects = append(r.out.Objects[:gone], r.out.Objects[gone+1:]...)
-		i--
+		lists, places = append(lists, b), append(places, r.places[i]-len(gone))
 	}
+	if len(gone) == 0 {
+		return
+	}
+	r.lists, r.places = lists, places
+	kept := r.out.Objects[:0]
+	for i, o := range r.out.Objects {
+		if !gone[i] {
+			kept = append(kept, o)
+		}
+	}
+	r.out.Objects = kept
 }
 
 // read reads lines.
@@ -221,8 +248,8 @@ func (r *consoleReader) read(lines []numbered) error {
 				i += taken - 1
 				continue
 			}
-			if (i == 0 || blank(lines[i-1].text) || r.object == nil) && r.tried < 16 && looksLikeExport(lines[i:]) {
-				text, at := joined(lines[i:])
+			if (i == 0 || blank(lines[i-1].text) || r.object == nil) && r.tried < 16 && r.copied < maxCopied && looksLikeExport(lines[i:]) {
+				text, at := r.join(lines[i:])
 				if outputs, n, ok, err := r.parseExport(text, at); err != nil || !ok {
 					r.tried++
 				} else {
@@ -252,7 +279,7 @@ func (r *consoleReader) read(lines []numbered) error {
 			if r.object == nil {
 				r.object = &listed{colon: colon, follows: r.ended == i}
 			}
-			r.object.properties = append(r.object.properties, listedProperty{name, []string{value}, colon, false})
+			r.object.add(listedProperty{name, []string{value}, colon, false})
 			r.longest = max(r.longest, cells(line))
 			continue
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// looksLikeJSON tells JSON from a prompt such as "[PS] C:\>" or "[ex01]: PS".
+// looksLikeJSON reports JSON, as opposed to a prompt such as "[PS] C:\>" or "[ex01]: PS".
 func looksLikeJSON(text string) bool {
 	text = strings.TrimLeft(text, " \t\r\n")
 	if strings.HasPrefix(text, "{") {

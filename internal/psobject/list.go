@@ -11,6 +11,9 @@ type listed struct {
 	loose      bool // the blanks before the colons were lost on the way
 	follows    bool // nothing but empty lines part it from the object before it
 	properties []listedProperty
+	names      map[string]bool // of the properties
+	isPadded   bool            // a name has more than one blank behind it
+	isWhole    bool            // a name has one blank behind it
 }
 
 type listedProperty struct {
@@ -55,24 +58,22 @@ func (l *listed) padded(lines []numbered) bool {
 	return true
 }
 
-// whole reports whether one of the names is as long as the column of names.
-func (l *listed) whole() bool {
-	for _, p := range l.properties {
-		if cells(p.name)+1 == l.colon {
-			return true
-		}
+// add adds a property.
+func (l *listed) add(p listedProperty) {
+	if l.names == nil {
+		l.names = make(map[string]bool)
 	}
-	return false
+	l.properties = append(l.properties, p)
+	l.names[p.name] = true
+	width := cells(p.name) + 1
+	l.isPadded = l.isPadded || width != p.colon
+	l.isWhole = l.isWhole || width == l.colon
 }
 
 // shares reports whether a property of both objects has the same name.
 func (l *listed) shares(other *listed) bool {
-	names := make(map[string]bool, len(l.properties))
-	for _, p := range l.properties {
-		names[strings.ToLower(p.name)] = true
-	}
-	for _, p := range other.properties {
-		if names[strings.ToLower(p.name)] {
+	for name := range other.names {
+		if l.names[name] {
 			return true
 		}
 	}
@@ -81,15 +82,7 @@ func (l *listed) shares(other *listed) bool {
 
 // has reports whether the object has a property called name already.
 func (l *listed) has(name string) bool {
-	if strings.EqualFold(l.properties[0].name, name) {
-		return true
-	}
-	for i := len(l.properties) - 1; i > 0; i-- {
-		if l.properties[i].name == name {
-			return true
-		}
-	}
-	return false
+	return l.names[name] || strings.EqualFold(l.properties[0].name, name)
 }
 
 // fits reports whether a property whose colon stands in that column may be
@@ -99,12 +92,7 @@ func (l *listed) fits(name string, colon int) bool {
 	if colon == l.colon {
 		return true
 	}
-	for _, p := range l.properties {
-		if cells(p.name)+1 != p.colon {
-			return false
-		}
-	}
-	if cells(name)+1 != colon {
+	if l.isPadded || cells(name)+1 != colon {
 		return false
 	}
 	l.loose = true

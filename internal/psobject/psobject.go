@@ -1,16 +1,20 @@
 // Package psobject reads PowerShell output as it really arrives: pasted from a
 // console, redirected into a file, or exported.
 //
-// It understands Format-List (wrapped at the width of the console, lists cut
-// short), tables as far as they can be read, ConvertTo-Json of Windows
-// PowerShell 5.1 and of PowerShell 7, and Export-Clixml, in UTF-8 or UTF-16,
-// with either kind of line end. A paste may hold prompts and several commands.
+// It understands Format-List at any width and $FormatEnumerationLimit, tables
+// as far as they can be read, ConvertTo-Json of Windows PowerShell 5.1 and of
+// PowerShell 7 at any -Depth, Export-Clixml and Export-Csv with any delimiter,
+// in UTF-8 or UTF-16, with either kind of line end. A paste may hold prompts,
+// errors and several commands, and may come by mail or from a ticket: quoted,
+// indented, in a fence among prose, with non-breaking blanks, HTML entities or
+// colours, without empty lines or with twice as many.
 //
 // Display formats lose information, and this package says so rather than
-// guess: a value that PowerShell cut is [Cut], not absent, and so is a table
-// cell whose column cannot be told. What the output does not hold is [Absent],
-// which is not the same as not being there: both the default view and tables
-// leave properties out.
+// guess: a value that PowerShell cut is [Cut], not absent, and so is a value
+// of several lines of which only the width of an unknown console tells where
+// they end, and a table cell whose column cannot be told. What the output does
+// not hold is [Absent], which is not the same as not being there: both the
+// default view and tables leave properties out.
 //
 // Properties called SerializationData are dropped: they repeat the whole
 // object in base64, and so still hold what somebody took out of the visible
@@ -38,8 +42,9 @@ const (
 // An Output is what one command printed.
 type Output struct {
 	// Command is the cmdlet, such as "Get-AuthServer": from the prompt of a
-	// pasted session, or the key of a JSON bundle. It is empty if the input
-	// does not tell.
+	// pasted session, or the key of a bundle, however it was typed, in the
+	// spelling of its documentation if that is known. It is empty if the
+	// input does not tell, and of what an expression picks out of objects.
 	Command string
 
 	// Objects are the objects in the order in which they were printed. None
@@ -51,14 +56,15 @@ type Output struct {
 	// that a command that returns a plain string printed.
 	Lines []string
 
-	// Failed tells that the command printed an error record, in Lines.
+	// Failed reports that the command printed an error record, in Lines.
 	Failed bool
 }
 
 // An Object is one object that a command printed.
 type Object struct {
 	// Types are the names of the object's type and those it derives from,
-	// nearest first and without "Deserialized.". Only CLIXML has them.
+	// nearest first and without "Deserialized.". Only CLIXML has them, and
+	// CSV the first.
 	Types []string
 
 	// Text is what ToString gave. Only CLIXML has it.
@@ -151,7 +157,7 @@ func (o Object) Get(name string) Value {
 	return found
 }
 
-// Has tells whether all names are properties of the object, known or cut.
+// Has reports whether all names are properties of the object, known or cut.
 func (o Object) Has(names ...string) bool {
 	for _, name := range names {
 		if o.Get(name).State == Absent {
@@ -297,7 +303,7 @@ func scalarOf(text string) Value {
 	return Value{State: Present, Text: text}
 }
 
-// dropped tells of properties that are never kept.
+// dropped reports whether properties of that name are never kept.
 func dropped(name string) bool { return strings.EqualFold(name, "SerializationData") }
 
 var (
@@ -331,8 +337,8 @@ func Parse(b []byte) ([]Output, error) {
 	return outputs, nil
 }
 
-// A parser counts the values of one input.
-type parser struct{ values int }
+// A parser counts the values of one input, and what it copied of its text.
+type parser struct{ values, copied int }
 
 // count adds n values.
 func (p *parser) count(n int) error {

@@ -6,6 +6,9 @@ import "strings"
 // take several.
 const maxHeader = 32
 
+// maxColumns bounds the columns of a table: no console has room for more.
+const maxColumns = 512
+
 // isRule reports whether rule is the line of hyphens under the header of a
 // table, the only or first line of which is header.
 func isRule(header, rule string) bool {
@@ -15,8 +18,11 @@ func isRule(header, rule string) bool {
 	if _, _, _, ok := splitLine(header); ok {
 		return false
 	}
-	h := onGrid(header)
-	for _, c := range columnsOf(rule) {
+	h, columns := onGrid(header), columnsOf(rule)
+	if len(columns) > maxColumns {
+		return false
+	}
+	for _, c := range columns {
 		if c.start >= len(h) || h.blankAt(c.start) || !h.blankAt(c.start-1) {
 			return false
 		}
@@ -39,6 +45,9 @@ func tableHeader(lines []numbered) int {
 			return 0
 		}
 		columns := columnsOf(rule)
+		if len(columns) > maxColumns {
+			return 0
+		}
 		if i > 1 {
 			// A name goes on only where the line above fills its column, and
 			// nothing stands between the columns.
