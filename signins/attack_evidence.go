@@ -182,6 +182,7 @@ type collector struct {
 	accounts, agents interned
 	info             []addressInfo // by ip
 	clues            []clue        // still to be added
+	recent           []uint32      // rows of sessions seen lately, plus 1, by hash
 	found            Judgement     // of rows that have been given up
 	evicted          int64         // rows given up that the summary has not counted yet
 	sealed           bool
@@ -247,6 +248,9 @@ func (e *collector) add(s *SignIn, v *Verdict) {
 		row:    row{rowKey: rowKey{kind: kind}, count: 1, first: uint32(seconds), last: uint32(seconds)},
 		ipText: cut(s.IPAddress), accountText: userKey(s), network: s.AutonomousSystemNumber,
 	}
+	if kind == SessionAccepted && e.again(&c) {
+		return
+	}
 	if kind != SessionAccepted {
 		c.agentText, c.protocol, c.grant = cut(s.UserAgent), v.Protocol, v.ROPC == crossprem.Yes
 	}
@@ -259,6 +263,31 @@ func (e *collector) add(s *SignIn, v *Verdict) {
 	if e.clues = append(e.clues, c); len(e.clues) == maxClues {
 		e.addClues()
 	}
+}
+
+// maxRecent is how many rows of sessions are found without a look-up. A power
+// of two.
+const maxRecent = 1 << 13
+
+// again counts the session c if its row was seen lately: most sign-ins are
+// sessions that say again what the one before said.
+func (e *collector) again(c *clue) bool {
+	c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+	if e.recent == nil {
+		return false
+	}
+	n := e.recent[(c.ipHash^c.accountHash<<1)%maxRecent]
+	if n == 0 {
+		return false
+	}
+	r := &e.rows[n-1]
+	if r.kind != SessionAccepted || e.accounts.at(r.account) != c.accountText || e.ips.at(r.ip) != c.ipText ||
+		r.count == math.MaxUint32 || c.network > e.info[r.ip].network || c.country > e.info[r.ip].country {
+		return false
+	}
+	r.count++
+	r.first, r.last = min(r.first, c.first), max(r.last, c.last)
+	return true
 }
 
 // addClues takes the clues that add found.
@@ -278,7 +307,9 @@ func (e *collector) addClues() {
 func (e *collector) lookUp(clues []clue) {
 	for i := range clues {
 		c := &clues[i]
-		c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+		if c.kind != SessionAccepted {
+			c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+		}
 		c.ip, c.account = e.ips.index.fetch(c.ipHash), e.accounts.index.fetch(c.accountHash)
 	}
 	for i := range clues {
@@ -288,11 +319,18 @@ func (e *collector) lookUp(clues []clue) {
 	}
 	for i := range clues {
 		c := &clues[i]
-		e.note(c.row, c.country, c.network)
+		n := e.note(c.row, c.country, c.network)
+		if c.kind == SessionAccepted {
+			if e.recent == nil {
+				e.recent = make([]uint32, maxRecent)
+			}
+			e.recent[(c.ipHash^c.accountHash<<1)%maxRecent] = n
+		}
 	}
 }
 
-func (e *collector) note(r row, country string, network uint32) {
+// note takes a row, and returns its place plus 1, or 0 if rows were given up.
+func (e *collector) note(r row, country string, network uint32) uint32 {
 	for int(r.ip) >= len(e.info) {
 		e.info = append(e.info, addressInfo{})
 	}
@@ -306,14 +344,16 @@ func (e *collector) note(r row, country string, network uint32) {
 		have := &e.rows[n]
 		have.count += min(r.count, math.MaxUint32-have.count)
 		have.first, have.last = min(have.first, r.first), max(have.last, r.last)
-		return
+		return n + 1
 	}
 	if e.rows == nil {
 		e.limit = max(e.settings.orDefault().MaxEvidence, 2)
 	}
 	if e.rows = append(e.rows, r); len(e.rows) > e.limit {
 		e.evict()
+		return 0
 	}
+	return n + 1
 }
 
 // evict gives up older rows: half of the sessions at addresses where nobody
@@ -351,7 +391,7 @@ func (e *collector) evict() {
 	half := (len(times) + 1) / 2
 	upTo := times[half-1]
 	old := *e
-	e.rows, e.index, e.info = nil, index{}, nil
+	e.rows, e.index, e.info, e.recent = nil, index{}, nil, nil
 	e.ips, e.accounts, e.agents = interned{}, interned{}, interned{}
 	left := half // if half of the rows are of one second, half of that second goes too
 	for _, r := range old.rows {

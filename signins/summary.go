@@ -365,7 +365,7 @@ func (m *summing) application(s *SignIn) string {
 func (m *summing) finish() {
 	s := m.s
 	s.evidence.addClues()
-	s.evidence.clues = nil
+	s.evidence.clues, s.evidence.recent = nil, nil
 	s.RawRecords += s.Records
 	flush(s.ByClass, m.classes[:])
 	flush(s.ByProtocol, m.protocols[:])
