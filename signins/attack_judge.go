@@ -1459,7 +1459,7 @@ func (f *judging) rest() {
 			}
 		case t.account != 0 && !program && (t.guesses >= 5 || t.locked > 0):
 			f.note(&j.Forgot, t.account, t.ip, t.client, int64(t.all()), t.first, t.last)
-			if t.guesses >= uint32(2*f.p.Attempts) && !home {
+			if t.guesses >= uint32(f.p.Attempts+f.p.Attempts/2) && !home {
 				j.Unexplained++
 			}
 		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0 && len(f.entriesAt(t.place)) == 0:
