@@ -1,4 +1,4 @@
-// Package tlsprobe tells which TLS versions a server negotiates.
+// Package tlsprobe finds out which TLS versions a server negotiates.
 //
 //	r, err := tlsprobe.Probe(ctx, "mail.contoso.com:443")
 //	if err == nil && !r.Offers(tlsprobe.TLS12) { … }
@@ -8,10 +8,43 @@
 // client certificates that Go's own TLS does not know cannot hide a version.
 // The hellos for SSL 3.0 to TLS 1.3 are sent at the same time, on a connection
 // each. If a connection is cut or an alert is ambiguous, second opinions
-// follow, all under the one deadline of the endpoint. A version is [Refused]
-// only if the server said so, or if it repeatedly cut the hello while it
-// answered another one in between; whatever may be only a rate limit stays
-// [Unknown].
+// follow, all under the one deadline of the endpoint.
+//
+// # The standard of proof
+//
+// An answer is finished if it is a ServerHello and no HelloRetryRequest: only
+// then has the server found a certificate for the name, or for none. The first
+// row that holds for a version decides about it.
+//
+//	what was seen                                                             support        reason
+//	the same hello was accepted one time and refused another                  contradictory  answers-differ
+//	a finished ServerHello with the version                                   accepted       chosen
+//	a HelloRetryRequest for it, and some finished answer under the same name  accepted       chosen
+//	a HelloRetryRequest for it, and no finished answer                        unknown        retry-only
+//	a ServerHello with a lower version to a hello that offers this one        refused        chose-lower
+//	the alert 70, protocol_version                                            refused        alert
+//	TLS 1.2 and below: the alerts 40 or 71 to the common suites and to the
+//	  rare ones, and some finished answer                                     refused        alert
+//	the alert 80 again in a quiet moment, another version accepted right
+//	  after it, and some finished answer                                      refused        alert
+//	hung up on or reset again and again while something else was answered,
+//	  and some finished answer                                                refused        hang-up, reset
+//	a ServerHello with a version that was not offered                         unknown        chose-higher
+//	any other alert                                                           unknown        alert
+//	bytes that are not TLS                                                    unknown        not-tls
+//	a connection that was lost in any other way                               unknown        hang-up, reset, silence, …
+//
+// For TLS 1.3 the alert 40 alone never decides: a server that wants a key
+// shared beforehand sends it too. One that has no TLS 1.3 answers a hello that
+// offers lower versions as well with one of those. With [Modern], SSL 3.0 and
+// TLS 1.0 may be refused because TLS 1.1 got the alert 70 (implied).
+//
+// What is said about a version holds for the server that answered. Where
+// several servers share an address, a probe notices most mixtures that no
+// single server would give, and then asks again; a mixture that looks like one
+// server is only found out with [Prober.Samples].
+//
+// # The chain
 //
 // The certificate chain comes from the first flight of TLS 1.2, if the server
 // signs its key exchange there with the key of the certificate, our random
@@ -21,9 +54,10 @@
 //
 // No credential is ever sent: no client certificate, no proxy password, no
 // mail login. What leaves the machine, for each address, are five or six short
-// connections to a usual server, about fifteen to one that answers with alerts
-// that may mean many things, and about thirty to one that cuts connections;
-// through STARTTLS each has its greeting.
+// connections to a usual server, at most ten to one that refuses versions with
+// other alerts than 70 or by cutting them, and up to thirty to one that limits
+// connections; through STARTTLS each has its greeting. [Result.Connections]
+// counts them.
 //
 // A [Result] holds facts. [Assess] judges them for a day.
 package tlsprobe

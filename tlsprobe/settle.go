@@ -190,8 +190,8 @@ type ruling struct {
 	reason  func(t *tally) Reason
 }
 
-// decisions is the standard of proof. It is the table in the package comment,
-// row by row. Finished means that under the same connection parameters some
+// decisions is the standard of proof: the table in the package comment, row by
+// row, and a last one for what was not asked. Finished means that under the same connection parameters some
 // version led to a ServerHello that was no HelloRetryRequest.
 var decisions = []ruling{
 	{func(t *tally, _ bool) bool { return t.contradictory() }, Contradictory, always(AnswersDiffer)},

@@ -1,6 +1,10 @@
 // Tls tells which TLS versions servers negotiate, and what is wrong with that.
 //
 //	go run ./examples/tls [flags] HOST:PORT…
+//	go run ./examples/tls mail [flags] DOMAIN…
+//
+// The second form asks the mail exchangers of domains on port 25, and says
+// whether mail from Exchange Online to them could be secured.
 //
 // With no target, or "-", it reads them from standard input, one a line:
 //
@@ -20,6 +24,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/signal"
@@ -49,11 +54,18 @@ const (
 func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer) int {
 	var p tlsprobe.Prober
 	var asJSON, only12, modern, exchange bool
-	var startTLS, proxy string
+	var startTLS, proxy, dns, day string
+	var port uint
 	flags := flag.NewFlagSet("tls", flag.ContinueOnError)
 	flags.SetOutput(notes)
 	flags.StringVar(&startTLS, "starttls", "", "the `protocol` that leads to TLS: smtp, imap, pop3, ldap or tds")
 	flags.StringVar(&p.SNI, "sni", "", "the server `name` to send, and to look for in the certificate")
+	flags.BoolVar(&p.NoSNI, "no-sni", false, "send no server name, on purpose")
+	flags.StringVar(&p.EHLO, "ehlo", "", "the `name` to give to mail servers, in place of the address in brackets")
+	flags.IntVar(&p.Samples, "samples", 1, "ask each version so often, to find servers behind one address that differ")
+	flags.StringVar(&dns, "dns", "", "the `HOST:PORT` of the DNS server to ask, in place of the system's")
+	flags.UintVar(&port, "port", 25, "for mail: the port of the mail exchangers")
+	flags.StringVar(&day, "at", "", "the `day` to judge for, such as 2026-11-26, in place of that of the probe")
 	flags.DurationVar(&p.Timeout, "timeout", 5*time.Second, "how long one address may take")
 	flags.StringVar(&proxy, "proxy", "", "the `URL` of an HTTP proxy, without credentials")
 	flags.BoolVar(&only12, "only12", false, "ask about TLS 1.2 alone, with one hello")
@@ -61,6 +73,10 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.BoolVar(&p.SSL20, "ssl2", false, "ask about SSL 2.0 as well")
 	flags.BoolVar(&exchange, "exchange", false, "judge the targets as on-premises Exchange")
 	flags.BoolVar(&asJSON, "json", false, "print JSON, one object a line")
+	mail := len(args) > 0 && args[0] == "mail"
+	if mail {
+		args = args[1:]
+	}
 	var addrs []string
 	for { // flags may come after targets
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -86,7 +102,37 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		}
 		p.Proxy = u
 	}
+	at := time.Time{}
+	if day != "" {
+		var err error
+		if at, err = time.Parse(time.DateOnly, day); err != nil {
+			fmt.Fprintln(notes, "tls: -at takes a day such as 2026-11-26")
+			return wrongUsage
+		}
+	}
+	if dns != "" {
+		if _, _, err := net.SplitHostPort(dns); err != nil {
+			fmt.Fprintln(notes, "tls: -dns takes the host:port of a DNS server")
+			return wrongUsage
+		}
+		resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, dns)
+		}}
+		p.ResolveMX = resolver.LookupMX
+		p.Resolve = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return resolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
 	switch {
+	case port == 0 || port > 65535:
+		fmt.Fprintln(notes, "tls: -port takes a port")
+		return wrongUsage
+	case p.Samples < 1 || p.Samples > 100:
+		fmt.Fprintln(notes, "tls: -samples takes a number from 1 to 100")
+		return wrongUsage
+	case mail && len(addrs) == 0:
+		fmt.Fprintln(notes, "tls: mail takes domains")
+		return wrongUsage
 	case p.Timeout <= 0:
 		fmt.Fprintln(notes, "tls: -timeout takes a time such as 5s")
 		return wrongUsage
@@ -99,6 +145,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		p.Ask = tlsprobe.Modern
 	}
 
+	if p.MailPort = uint16(port); mail {
+		return runMail(ctx, &p, addrs, at, asJSON, out, notes)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	input := &lines{in: in}
@@ -131,7 +180,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 				return couldNot
 			}
 		default:
-			if err := print(out, r, roleOf(r, exchange)); err != nil {
+			if err := print(out, r, roleOf(r, exchange), at); err != nil {
 				fmt.Fprintln(notes, "tls:", err)
 				return couldNot
 			}
@@ -247,7 +296,10 @@ func parseLine(line string) (tlsprobe.Target, error) {
 var signs = map[crossprem.Status]string{crossprem.Failed: "!", crossprem.Unknown: "?", crossprem.Passed: "+"}
 
 // print writes what a person wants to know of one target.
-func print(w io.Writer, r *tlsprobe.Result, role tlsprobe.Role) error {
+func print(w io.Writer, r *tlsprobe.Result, role tlsprobe.Role, at time.Time) error {
+	if at.IsZero() {
+		at = r.At
+	}
 	var b strings.Builder
 	for _, one := range r.All() {
 		fmt.Fprintf(&b, "%s", one.Target)
@@ -270,21 +322,26 @@ func print(w io.Writer, r *tlsprobe.Result, role tlsprobe.Role) error {
 			fmt.Fprintf(&b, "    %-8s %-9s %s\n", v, answer.Support, evidence(answer))
 		}
 	}
-	for _, f := range tlsprobe.Assess(r, role, r.At) {
-		if f.Status == crossprem.Passed {
+	printFindings(&b, tlsprobe.Assess(r, role, at), false)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// printFindings writes findings, those that passed only if they are wanted.
+func printFindings(b *strings.Builder, findings []crossprem.Finding, passed bool) {
+	for _, f := range findings {
+		if f.Status == crossprem.Passed && !passed {
 			continue
 		}
-		fmt.Fprintf(&b, "  %s %s", signs[f.Status], f.Title)
+		fmt.Fprintf(b, "  %s %s", signs[f.Status], f.Title)
 		if f.Status == crossprem.Failed {
-			fmt.Fprintf(&b, " [%s]", f.Severity)
+			fmt.Fprintf(b, " [%s]", f.Severity)
 		}
 		if f.Detail != "" {
-			fmt.Fprintf(&b, ": %s", f.Detail)
+			fmt.Fprintf(b, ": %s", f.Detail)
 		}
 		b.WriteByte('\n')
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 func evidence(a tlsprobe.Answer) string {
@@ -296,6 +353,14 @@ func evidence(a tlsprobe.Answer) string {
 		return a.Suite.String()
 	case tlsprobe.SentAlert, tlsprobe.Implied:
 		return fmt.Sprintf("alert %d, %s", *a.Alert, *a.Alert)
+	case tlsprobe.RetryOnly:
+		return "a HelloRetryRequest, and no finished answer"
+	case tlsprobe.AnswersDiffer:
+		var parts []string
+		for _, s := range a.Samples {
+			parts = append(parts, fmt.Sprintf("%d × %s", s.Count, s.Support))
+		}
+		return strings.Join(parts, ", ")
 	case tlsprobe.ChoseLower, tlsprobe.ChoseHigher:
 		return "the server chose " + a.Negotiated.String()
 	}
