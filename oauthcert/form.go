@@ -153,9 +153,9 @@ func reform(target Target, steps []Step, refusal error) ([]Step, error) {
 				out[i] = out[i].in(f)
 				switch f {
 				case unnamed:
-					out[i].Why += "; written without its display name, with which the directory refused it"
+					out[i].Why += "; sent without its display name, with which the directory refused it"
 				case byValue:
-					out[i].Why += "; written anew, which gives it another keyId, because the directory refused a reference to it"
+					out[i].Why += "; sent anew, which gives it another keyId, because the directory refused a reference to it"
 				}
 			}
 		}
