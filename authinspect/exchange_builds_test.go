@@ -218,3 +218,22 @@ func TestNextPatchDay(t *testing.T) {
 		assert.Equal(t, want, nextPatchDay(day(after)).Format(time.DateOnly), after)
 	}
 }
+
+func TestRecogniseOldGreetings(t *testing.T) {
+	for greeting, want := range map[string]Server{
+		"220 mail.contoso.test Microsoft ESMTP MAIL Service, Version: 10.0.17763.1 ready at  Tue, 17 Nov 2026 08:14:02 +0100": {Kind: KindIISSMTP, Product: "SMTP service of IIS"},
+		"220 mail.contoso.test Microsoft ESMTP MAIL Service ready at Tue, 17 Nov 2026 08:14:02 +0100":                         {Kind: KindExchange, Product: "Exchange Server", FrontEnd: "mail.contoso.test"},
+		"* OK Microsoft Exchange Server 2003 IMAP4rev1 server version 6.5.7638.1 (mail.contoso.test) ready.":                  {Kind: KindExchange, Product: "Exchange Server 2003", Version: "6.5.7638.1"},
+		"+OK Microsoft Exchange Server 2007 POP3 service ready":                                                               {Kind: KindExchange, Product: "Exchange Server 2007"},
+		"* OK mail.contoso.test Cyrus IMAP 3.6.1 server ready":                                                                {},
+	} {
+		protocol := map[byte]Protocol{'2': SMTP, '*': IMAP, '+': POP3}[greeting[0]]
+		got := recogniseMail(protocol, greeting)
+		got.Software = ""
+		assert.Equal(t, want, got, greeting)
+	}
+	e, _ := ExplainResponse(IMAP, "a1 NO Login failed: user not found")
+	assert.Equal(t, "imap-cyrus-login-failed", e.ID)
+	_, ok := ExplainResponse(IMAP, "a1 NO AUTHENTICATE failed: x")
+	assert.False(t, ok)
+}

@@ -228,6 +228,7 @@ func mangled(capability string) bool {
 const (
 	KindDovecot = "dovecot"
 	KindPostfix = "postfix"
+	KindIISSMTP = "iis-smtp" // of Windows Server, without Exchange as far as it shows
 )
 
 var (
@@ -245,7 +246,26 @@ var (
 	idField = regexp.MustCompile(`(?i)"(name|version)" "([^"]{1,200})"`)
 )
 
-// recogniseMail tells the server from its greeting and its answers.
+// The release in a greeting of Exchange 2007 and older.
+var (
+	oldYear    = regexp.MustCompile(`Microsoft Exchange (?:Server )?(2000|2003|2007)\b`)
+	oldVersion = regexp.MustCompile(` version (\d+\.\d+\.\d+\.\d+) `)
+)
+
+// oldRelease reads the release in a greeting of Exchange 2007 and older.
+func (s *Server) oldRelease(greeting string) {
+	if m := oldVersion.FindStringSubmatch(greeting); m != nil {
+		s.setBuild(m[1])
+	}
+	if m := oldYear.FindStringSubmatch(greeting); m != nil && s.Version == "" {
+		s.Product = map[string]string{"2000": "Exchange 2000 Server"}[m[1]]
+		if s.Product == "" {
+			s.Product = "Exchange Server " + m[1]
+		}
+	}
+}
+
+// recogniseMail recognises the server from its greeting and its answers.
 func recogniseMail(protocol Protocol, greeting string, states ...*MailState) Server {
 	s := Server{Software: shorten(greeting)}
 	text := greeting
@@ -282,12 +302,15 @@ func recogniseMail(protocol Protocol, greeting string, states ...*MailState) Ser
 	}
 	switch {
 	case meanings["server-exchange"] || meanings["server-exo"]:
-		s.Kind, s.FrontEnd = KindExchange, host
+		s.setBuild("")
+		s.FrontEnd = host
 		if meanings["server-exo"] || cloudFrontEnd.MatchString(host) || exchangeCloud.MatchString(host) || strings.HasPrefix(s.Version, "15.20") {
 			s.Kind, s.Product = KindExchangeOnline, "Exchange Online"
 		} else {
-			s.Product = "Exchange Server"
+			s.oldRelease(greeting)
 		}
+	case meanings["server-iis-smtp"]:
+		s.Kind, s.Product = KindIISSMTP, "SMTP service of IIS"
 	case meanings["server-dovecot"]:
 		s.Kind, s.Product = KindDovecot, "Dovecot"
 	case meanings["server-postfix"]:

@@ -40,7 +40,7 @@ func TestDecodeNTLMChallenge(t *testing.T) {
 	data, err := json.Marshal(c)
 	require.NoError(t, err)
 	assert.JSONEq(t, `{"targetName":"CONTOSO","netbiosComputer":"EX01","netbiosDomain":"CONTOSO","dnsComputer":"ex01.corp.contoso.test",
-		"dnsDomain":"corp.contoso.test","dnsForest":"contoso.test","version":"10.0.20348","time":"2026-11-22T11:53:00Z","clockSkewSeconds":-420}`, string(data))
+		"dnsDomain":"corp.contoso.test","dnsForest":"contoso.test","version":"10.0.20348","time":"2026-11-22T11:53:00Z","at":"2026-11-22T12:00:00Z","flags":2726920709,"revision":15,"clockSkewSeconds":-420}`, string(data))
 }
 
 // The example of [MS-NLMP] §4.2.4.3, NTLMv2 with its names.

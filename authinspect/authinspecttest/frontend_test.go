@@ -78,7 +78,7 @@ func TestFrontEndAnswersByTable(t *testing.T) {
 	assert.Equal(t, []string{`Basic realm="127.0.0.1"`}, challenges)
 	status, _ = ask("GET", "/nothing")
 	assert.Equal(t, 404, status)
-	status, _ = ask("POST", "/owa/")
+	status, _ = ask("PUT", "/owa/")
 	assert.Equal(t, 405, status)
 	assert.Equal(t, "anonymous /nothing", server.Requests()[2])
 }

@@ -44,8 +44,24 @@ type Exchange struct {
 	// Blocked are mailboxes whose policy blocks modern authentication.
 	Blocked []string
 
-	// BasicOff tells that no virtual directory offers Basic.
+	// BasicOff means that no virtual directory offers Basic.
 	BasicOff bool
+
+	// Directories are the virtual directories that differ from the rest, by
+	// name without case: "EWS", "Autodiscover", "mapi", "rpc",
+	// "Microsoft-Server-ActiveSync", "OAB", "api". "Basic on EWS, the rest
+	// modern" is
+	//
+	//	Exchange{Modern: HMA, BasicOff: true, Directories: map[string]Directory{"EWS": {Schemes: []authinspect.Scheme{authinspect.Basic}}}}
+	Directories map[string]Directory
+}
+
+// A Directory is how one virtual directory differs from the rest of its server.
+type Directory struct {
+	Schemes          []authinspect.Scheme // in the order in which they are named; nil: as by default
+	NoModern         bool                 // OAuth between servers only, whatever the server does
+	Version          string               // of another server behind the same name, shown as X-OWA-Version
+	Preauthenticated bool                 // a proxy sends everybody to a sign-in page first
 }
 
 // ExchangeSE returns an Exchange SE server without modern authentication for
@@ -97,9 +113,41 @@ func (e Exchange) FrontEnd() *FrontEnd {
 	)
 	f.Routes = append(f.Routes, autodiscoverV2("https://mail.contoso.test")...)
 	for _, p := range exchangePaths {
-		f.Routes = append(f.Routes, e.routes(p.path, strings.Fields(p.schemes))...)
+		f.Routes = append(f.Routes, e.directory(p.path, strings.Fields(p.schemes))...)
 	}
 	return f
+}
+
+// directory returns the routes of one path of a virtual directory.
+func (e Exchange) directory(path string, schemes []string) []Route {
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	for other, d := range e.Directories {
+		if !strings.EqualFold(other, strings.TrimSuffix(name, "*")) {
+			continue
+		}
+		if d.Preauthenticated {
+			proxy := Preauthenticated().Routes[0]
+			proxy.Path = path
+			return []Route{proxy}
+		}
+		if d.NoModern {
+			e.Modern = NoModern
+		}
+		if d.Schemes != nil {
+			schemes, e.BasicOff = nil, false
+			for _, scheme := range d.Schemes {
+				schemes = append(schemes, string(scheme))
+			}
+		}
+		routes := e.routes(path, schemes)
+		for i := range routes {
+			if d.Version != "" {
+				routes[i].Header = append(routes[i].Header, "X-OWA-Version: "+d.Version)
+			}
+		}
+		return routes
+	}
+	return e.routes(path, schemes)
 }
 
 func (e Exchange) routes(path string, schemes []string) []Route {
