@@ -3,6 +3,7 @@ package hybridoauth
 import (
 	"encoding/json"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -85,11 +86,10 @@ func declareErrors() *errorTable {
 var matcher = sync.OnceValue(func() *catalogue.Table[*errorRow] {
 	var t catalogue.Table[*errorRow]
 	for _, r := range errTable.Errors {
-		exact := regexp.MustCompile(r.Match)
-		squeezed := regexp.MustCompile(withoutBlanks(r.Match))
+		exact, squeezed := compile(r.Match), compile(withoutBlanks(r.Match))
 		t.AddRow(catalogue.Row[*errorRow]{Value: r, Weight: r.Priority, Match: func(text string) bool {
-			raw, joined, dense, _ := splitForms(text)
-			return exact.MatchString(raw) || exact.MatchString(joined) || squeezed.MatchString(dense)
+			f := splitForms(text)
+			return exact.match(f.raw, f.lowRaw) || exact.match(f.joined, f.lowJoined) || squeezed.match(f.dense, f.lowDense)
 		}})
 	}
 	return &t
@@ -101,28 +101,99 @@ func withoutBlanks(expr string) string {
 	return strings.NewReplacer(` ?`, ``, ` `, ``, `\s*`, ``, `\s+`, ``, `\s?`, ``).Replace(expr)
 }
 
+// An expression is a pattern with texts in small letters of which every match
+// holds one: most rows are ruled out by them, without running the pattern.
+type expression struct {
+	re       *regexp.Regexp
+	literals []string
+}
+
+func compile(expr string) expression {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	must(err)
+	return expression{regexp.MustCompile(expr), literalsOf(tree)}
+}
+
+// match reports whether the pattern matches text, of which low is the same in
+// small letters.
+func (e expression) match(text, low string) bool {
+	if e.literals != nil && !slices.ContainsFunc(e.literals, func(l string) bool { return strings.Contains(low, l) }) {
+		return false
+	}
+	return e.re.MatchString(text)
+}
+
+// literalsOf returns texts of which every match holds at least one, and nil if
+// there are none such.
+func literalsOf(re *syntax.Regexp) []string {
+	switch re.Op {
+	case syntax.OpLiteral:
+		return []string{strings.ToLower(string(re.Rune))}
+	case syntax.OpCapture, syntax.OpPlus:
+		return literalsOf(re.Sub[0])
+	case syntax.OpRepeat:
+		if re.Min > 0 {
+			return literalsOf(re.Sub[0])
+		}
+	case syntax.OpConcat:
+		var best []string
+		for _, sub := range re.Sub {
+			if l := literalsOf(sub); l != nil && shortest(l) > shortest(best) {
+				best = l
+			}
+		}
+		return best
+	case syntax.OpAlternate:
+		var all []string
+		for _, sub := range re.Sub {
+			l := literalsOf(sub)
+			if l == nil {
+				return nil
+			}
+			all = append(all, l...)
+		}
+		return all
+	}
+	return nil
+}
+
+func shortest(texts []string) int {
+	n := 0
+	for i, t := range texts {
+		if i == 0 || len(t) < n {
+			n = len(t)
+		}
+	}
+	return n
+}
+
+// formed is a text as it is, with lines joined by one blank, and without any
+// white space; each also in small letters.
+type formed struct{ raw, joined, dense, lowRaw, lowJoined, lowDense string }
+
 const formMark = "\x00"
 
-// forms returns a text as it is, with lines joined by one blank, and without
-// any white space, in one string.
+// forms returns the forms of a text in one string, for [splitForms].
 func forms(text string) string {
 	text = strings.ReplaceAll(text, formMark, " ")
-	joined := catalogue.Squeeze(text)
-	dense := strings.Map(func(r rune) rune {
+	all := []string{text, catalogue.Squeeze(text), strings.Map(func(r rune) rune {
 		if unicode.IsSpace(r) {
 			return -1
 		}
 		return r
-	}, text)
-	return text + formMark + joined + formMark + dense
+	}, text)}
+	for _, form := range all {
+		all = append(all, strings.ToLower(form))
+	}
+	return strings.Join(all, formMark)
 }
 
-func splitForms(text string) (raw, joined, dense string, ok bool) {
-	parts := strings.Split(text, formMark)
-	if len(parts) != 3 {
-		return text, text, text, false
+func splitForms(text string) (f formed) {
+	for _, to := range []*string{&f.raw, &f.joined, &f.dense, &f.lowRaw, &f.lowJoined} {
+		*to, text, _ = strings.Cut(text, formMark)
 	}
-	return parts[0], parts[1], parts[2], true
+	f.lowDense = text
+	return f
 }
 
 // errorCodes are the forms in which Entra ID's codes are written without the

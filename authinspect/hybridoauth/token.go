@@ -221,9 +221,6 @@ func partOf(v any) (TokenPart, bool) {
 	return part(header, claims), true
 }
 
-// maxClaim is the length in bytes at which a claim is cut.
-const maxClaim = 300
-
 func text(m raw, names ...string) string {
 	for _, name := range names {
 		switch v := m[name].(type) {
