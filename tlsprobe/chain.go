@@ -223,8 +223,8 @@ func (e *endpoint) takeChain(r *Result) (faults []Fault) {
 	}
 	for _, o := range e.log {
 		if r.ChainFrom != FromHandshake && len(o.certs) > 0 && r.Chain != nil && string(o.certs[0]) == string(r.Chain[0].Raw) {
-			if _, problem := parseChain(o.certs); problem != "" {
-				r.ChainProblem = problem
+			if len(o.certs) != len(r.Chain) { // some of it is missing
+				_, r.ChainProblem = parseChain(o.certs)
 			}
 			if o.certsCut {
 				r.ChainProblem = fmt.Sprintf("the chain is longer than %d certificates or %d bytes; the rest was not read", maxCertificates, maxChain)

@@ -39,6 +39,10 @@ func judgePath(chain []*x509.Certificate, roots *x509.CertPool, at time.Time) (p
 	if errors.As(err, &noRoots) {
 		return nil, []Fault{{Kind: FaultNoRoots, Text: oneLine(err)}}
 	}
+	var unknown x509.UnknownAuthorityError
+	if errors.As(err, &unknown) && len(ancestorsOf(chain)) == 1 { // another day or purpose would not help
+		return nil, []Fault{whyNoPath(chain, err)}
+	}
 	when := at
 	paths, anyErr := verify(at, x509.ExtKeyUsageAny)
 	if anyErr != nil {
