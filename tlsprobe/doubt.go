@@ -501,7 +501,11 @@ func (e *endpoint) checkShort() {
 			continue
 		}
 		began := time.Now()
-		if e.askAgain(hello{version: v, shape: short}).kind != chosen {
+		again := e.askAgain(hello{version: v, shape: short})
+		if again.cut() {
+			again = e.askAgain(hello{version: v, shape: short})
+		}
+		if again.kind != chosen {
 			continue
 		}
 		// The full hello gets four times as long as the short one took.
