@@ -51,13 +51,13 @@ func formatList(width int) func(string, []hybridoauth.Object) string {
 				}
 				label := fmt.Sprintf("%-32s: ", name)
 				for n := 0; ; n++ {
-					room := width - len(label) - 1
+					room := width - len(label)
 					if width == 0 || len(text) <= room {
 						b.WriteString(label + text + "\r\n")
 						break
 					}
 					at := room
-					if blank := strings.LastIndex(text[:room+1], " "); blank > 0 {
+					if blank := strings.LastIndex(text[:min(room+1, len(text))], " "); blank > 0 {
 						at = blank
 					}
 					b.WriteString(label + text[:at] + "\r\n")
