@@ -27,6 +27,7 @@ type form struct {
 var forms = []form{
 	{"Format-List", ".txt", formatList(0)},
 	{"Format-List at 80 columns", ".txt", formatList(80)},
+	{"Format-List at 79 columns", ".txt", formatList(79)},
 	{"JSON", ".json", asJSON},
 	{"JSON of Windows PowerShell 5.1", ".json", asJSON51},
 	{"CLIXML", ".xml", asCLIXML},

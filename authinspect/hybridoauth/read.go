@@ -371,8 +371,23 @@ func value(kind Kind, name string, v psobject.Value) Value {
 			return Value{why: "cut", text: v.Text}
 		}
 	}
-	return String(v.Text)
+	return String(joined(v.Text))
 }
+
+// joined takes the blanks out of addresses, identifiers and thumbprints: they
+// hold none, and a console that broke one over two lines does not tell.
+func joined(text string) string {
+	if !strings.ContainsAny(text, " \t\r\n") {
+		return text
+	}
+	dense := strings.Join(strings.Fields(text), "")
+	if low := strings.ToLower(dense); strings.HasPrefix(low, "https://") || strings.HasPrefix(low, "http://") || guidForm.MatchString(dense) || len(dense) == 40 && hexOnly.MatchString(dense) {
+		return dense
+	}
+	return text
+}
+
+var hexOnly = regexp.MustCompile(`^[0-9A-Fa-f]+$`)
 
 func firstText(texts ...string) string {
 	for _, t := range texts {
