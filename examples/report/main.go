@@ -10,6 +10,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -19,6 +20,7 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,14 +28,22 @@ import (
 	"golang.org/x/term"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/authinspect"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/oauthcert"
+	"github.com/crossprem/crossprem/signins"
+	"github.com/crossprem/crossprem/tlsprobe"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	colour := os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(os.Stdout.Fd()))
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, colour))
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
+	columns := pipeWidth
+	if w, _, err := term.GetSize(int(os.Stdout.Fd())); terminal && err == nil {
+		columns = min(max(w, minWidth), maxWidth)
+	}
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr, terminal && os.Getenv("NO_COLOR") == "", columns))
 }
 
 // The exit codes.
@@ -46,18 +56,46 @@ const (
 
 // questions are what the command line asks.
 type questions struct {
-	signins  []string // files and folders
-	probe    []string // host:port
-	exchange []string // URLs
-	connect  connectversion.Version
-	cert     string // file
-	at       time.Time
-	json     bool
-	failOn   crossprem.Severity
-	fail     bool // whether failOn was given
+	signins    []string // files and folders
+	probe      []string // host:port
+	exchange   []string // URLs
+	connect    connectversion.Version
+	cert       string // file
+	at         time.Time
+	json       bool
+	everything bool   // passed findings are listed
+	before     string // a report as JSON, to compare with
+	files      []outputFile
+	failOn     crossprem.Severity
+	fail       bool // whether failOn was given
 }
 
-// any tells whether there is anything to ask about; otherwise the report is on
+// An outputFile is a form of the report that goes to a file.
+type outputFile struct {
+	name  string
+	write func(r *report, w io.Writer, title string) error
+}
+
+// outputs are the forms that can go to files, by flag.
+var outputs = []struct {
+	flag, what string
+	write      func(r *report, w io.Writer, title string) error
+}{
+	{"html", "write one self-contained page to `FILE`", func(r *report, w io.Writer, title string) error { return r.writeHTML(w, title, r.at) }},
+	{"markdown", "write Markdown for a ticket to `FILE`", func(r *report, w io.Writer, _ string) error { return crossprem.WriteMarkdown(w, r.Findings, r.at) }},
+	{"sarif", "write SARIF 2.1.0 to `FILE`", func(r *report, w io.Writer, _ string) error {
+		return crossprem.WriteSARIF(w, r.Findings, allRules(), r.at)
+	}},
+	{"ocsf", "write OCSF compliance findings to `FILE`, one JSON object a line", func(r *report, w io.Writer, _ string) error { return crossprem.WriteOCSF(w, r.Findings, r.at) }},
+	{"csv", "write a table for a spreadsheet to `FILE`", func(r *report, w io.Writer, _ string) error { return crossprem.WriteCSV(w, r.Findings) }},
+}
+
+// allRules are the rules of every package that is asked here.
+func allRules() []crossprem.Rule {
+	return slices.Concat(authinspect.Rules(), connectversion.Rules(), oauthcert.Rules(), signins.Rules(), tlsprobe.Rules())
+}
+
+// any reports whether there is anything to ask about; otherwise the report is on
 // the built-in estate.
 func (q *questions) any() bool {
 	return len(q.signins)+len(q.probe)+len(q.exchange) > 0 || !q.connect.IsZero() || q.cert != ""
@@ -111,6 +149,14 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 		return err
 	})
 	flags.BoolVar(&q.json, "json", false, "print JSON")
+	flags.BoolVar(&q.everything, "all", false, "list what passed as well")
+	flags.StringVar(&q.before, "before", "", "say what is new and what is fixed since the report in `REPORT.json`")
+	for _, o := range outputs {
+		flags.Func(o.flag, o.what, func(s string) error {
+			q.files = append(q.files, outputFile{s, o.write})
+			return notEmpty(s)
+		})
+	}
 	flags.Func("fail-on", "exit with 3 if a finding is at least a `warning`, or is critical", func(s string) error {
 		if s != "warning" && s != "critical" {
 			return errors.New("must be warning or critical")
@@ -147,7 +193,7 @@ func isPlainURL(s string) bool {
 	return err == nil && u.Host != "" && u.User == nil && (u.Scheme == "https" || u.Scheme == "http")
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bool) int {
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bool, width int) int {
 	q, err := parse(args, time.Now(), stderr)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -166,11 +212,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 		title = "Demonstration: Contoso, an invented organization"
 	}
 	report, err := ask.all(ctx, q)
-	if err == nil {
+	if report != nil {
+		report.at = q.at
+		if q.before != "" {
+			err = errors.Join(err, report.compare(q.before))
+		}
+		// What is known is told even if it was interrupted.
 		if q.json {
-			err = report.writeJSON(stdout)
+			err = errors.Join(err, report.writeJSON(stdout))
 		} else {
-			err = report.writeText(stdout, title, colour)
+			err = errors.Join(err, report.writeText(stdout, title, textForm{colour: colour, width: width, all: q.everything}))
+		}
+		for _, file := range q.files {
+			err = errors.Join(err, report.writeFile(file, title))
 		}
 	}
 	switch {
@@ -181,6 +235,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 		return exitFindings
 	}
 	return exitRan
+}
+
+// writeFile writes one form of the report to its file.
+func (r *report) writeFile(file outputFile, title string) error {
+	f, err := os.Create(file.name)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(f)
+	err = errors.Join(file.write(r, out, title), out.Flush())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", file.name, err)
+	}
+	return nil
 }
 
 // oneLine returns the text of err without line breaks, harmless to a terminal.

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -33,6 +33,12 @@ type report struct {
 	Connect     *connectversion.Assessment `json:"connect,omitempty"`
 	Certificate *oauthcert.Certificate     `json:"certificate,omitempty"`
 	Endpoints   []*authinspect.Result      `json:"endpoints,omitempty"`
+
+	Partial bool `json:"partial,omitempty"` // it was interrupted, and holds what was known by then
+
+	at      time.Time
+	changes *crossprem.Changes // since another report, if one was given
+	since   string             // the day of that report
 }
 
 // An asker asks the packages. The zero value but for at asks the world; the
@@ -64,7 +70,7 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 		err = errors.Join(err, bad)
 	}
 	network.Wait()
-	if err = cmp.Or(ctx.Err(), err); err != nil {
+	if r.Partial = ctx.Err() != nil; err != nil && !r.Partial {
 		return nil, err
 	}
 	if !q.connect.IsZero() {
@@ -72,8 +78,37 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 		r.Connect = &assessment
 	}
 	r.judge(a.at)
+	if r.Partial {
+		return r, fmt.Errorf("interrupted; what was known by then is told: %w", context.Cause(ctx))
+	}
 	return r, nil
 }
+
+// compare compares the findings with those of an earlier report, as -json
+// printed it.
+func (r *report) compare(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var before struct {
+		AsOf     string
+		Findings []crossprem.Finding
+	}
+	if err := json.NewDecoder(io.LimitReader(f, maxReport)).Decode(&before); err != nil {
+		return fmt.Errorf("%s: not a report: %w", name, err)
+	}
+	if before.AsOf == "" {
+		return fmt.Errorf("%s: not a report: it names no day", name)
+	}
+	changes := crossprem.Compare(before.Findings, r.Findings)
+	r.changes, r.since = &changes, before.AsOf
+	return nil
+}
+
+// maxReport bounds an earlier report, in bytes.
+const maxReport = 1 << 30
 
 // judge collects the findings of all sections, worst first.
 func (r *report) judge(at time.Time) {
@@ -92,13 +127,10 @@ func (r *report) judge(at time.Time) {
 	if r.Certificate != nil {
 		r.Findings = append(r.Findings, oauthcert.Assess(r.Certificate, at)...)
 	}
-	slices.SortStableFunc(r.Findings, func(x, y crossprem.Finding) int {
-		rank := [...]int{crossprem.Failed: 0, crossprem.Unknown: 1, crossprem.Passed: 2}
-		return cmp.Or(cmp.Compare(rank[x.Status], rank[y.Status]), cmp.Compare(y.Severity, x.Severity))
-	})
+	slices.SortStableFunc(r.Findings, crossprem.WorstFirst)
 }
 
-// worst tells whether a failed finding is at least as bad as limit.
+// worst reports whether a failed finding is at least as bad as limit.
 func (r *report) worst(limit crossprem.Severity) bool {
 	return slices.ContainsFunc(r.Findings, func(f crossprem.Finding) bool {
 		return f.Status == crossprem.Failed && f.Severity >= limit

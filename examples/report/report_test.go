@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,7 +28,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func runReport(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), args, &out, &errs, false)
+	code = run(t.Context(), args, &out, &errs, false, pipeWidth)
 	return code, out.String(), errs.String()
 }
 
@@ -54,7 +55,7 @@ func TestDemonstrationAsksEverything(t *testing.T) {
 	assert.Equal(t, exitRan, code)
 	assert.Empty(t, errs)
 	for _, part := range []string{"Contoso", "judged for 2026-11-22", "NEEDS ATTENTION", "SIGN-INS  98 records",
-		"TLS  ", "EXCHANGE  ", "ENTRA CONNECT  ", "AUTH CERTIFICATE  ", "NOT EVALUATED", "PASSED"} {
+		"TLS  ", "EXCHANGE  ", "ENTRA CONNECT  ", "AUTH CERTIFICATE  ", "NOT KNOWN", "PASSED"} {
 		assert.Contains(t, out, part)
 	}
 	for line := range strings.Lines(out) {
@@ -261,17 +262,17 @@ func TestRealServer(t *testing.T) {
 }
 
 func TestTextIsPrintable(t *testing.T) {
-	p := &page{colour: true}
+	p := &page{textForm: textForm{width: pipeWidth, colour: true}}
 	p.wrapped("", "", "evil \x1b[2J\u202e text", "")
 	assert.Equal(t, "evil [2J text\n", p.String())
 	assert.Equal(t, "\x1b[1mx\x1b[0m", p.paint(bold, "x"))
 }
 
 func TestWrapping(t *testing.T) {
-	p := new(page)
+	p := &page{textForm: textForm{width: pipeWidth}}
 	p.wrapped("-> ", "   ", strings.Repeat("word ", 60), "")
 	for line := range strings.Lines(p.String()) {
-		assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), width)
+		assert.LessOrEqual(t, len(strings.TrimRight(line, "\n")), pipeWidth)
 	}
 	assert.True(t, strings.HasPrefix(p.String(), "-> word"))
 	assert.Equal(t, 60, strings.Count(p.String(), "word"), "nothing is lost")
@@ -282,4 +283,55 @@ func TestDefaultDayIsToday(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "2031-02-03", q.at.Format(time.DateOnly))
 	assert.False(t, q.any())
+}
+
+// The demonstration fits a few screens, and says first what to do.
+func TestDemonstrationIsShort(t *testing.T) {
+	_, out, _ := runReport(t, "-at", "2026-11-26")
+	assert.LessOrEqual(t, strings.Count(out, "\n"), 150, "lines")
+	assert.Less(t, strings.Index(out, "TO DO"), strings.Index(out, "NEEDS ATTENTION"))
+	todo, _, _ := strings.Cut(out[strings.Index(out, "TO DO"):], "NEEDS ATTENTION")
+	assert.Contains(t, todo, " 1. ")
+	assert.NotContains(t, todo, " 8. ")
+	for line := range strings.Lines(out) {
+		assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimRight(line, "\n")), pipeWidth+10, line)
+	}
+	_, all, _ := runReport(t, "-at", "2026-11-26", "-all")
+	assert.Greater(t, len(all), 2*len(out), "-all tells everything")
+}
+
+// A day in the past is judged by that day: no certificate of the demonstration
+// is called not valid yet.
+func TestDemonstrationOfAnEarlierDay(t *testing.T) {
+	count := func(day string) (n int) {
+		for _, f := range findings(t, runJSON(t, "-at", day)) {
+			if f.Status == crossprem.Failed && f.Severity == crossprem.Critical {
+				n++
+			}
+		}
+		return n
+	}
+	assert.LessOrEqual(t, count("2026-11-22"), count("2026-11-26"))
+}
+
+func TestFilesAndComparison(t *testing.T) {
+	folder := t.TempDir()
+	file := func(name string) string { return filepath.Join(folder, name) }
+	code, out, errs := runReport(t, "-at", "2026-11-25", "-json")
+	require.Equal(t, exitRan, code, errs)
+	require.NoError(t, os.WriteFile(file("before.json"), []byte(out), 0o600))
+	code, out, errs = runReport(t, "-at", "2026-11-26", "-before", file("before.json"), "-html", file("a.html"), "-markdown", file("a.md"), "-sarif", file("a.sarif"), "-ocsf", file("a.ocsf"), "-csv", file("a.csv"))
+	require.Equal(t, exitRan, code, errs)
+	assert.Contains(t, out, "SINCE 2026-11-25")
+	assert.Contains(t, out, "0 new, 0 fixed")
+	for name, part := range map[string]string{"a.html": "<!DOCTYPE html>", "a.md": "# Findings for 2026-11-26", "a.sarif": `"version": "2.1.0"`, "a.ocsf": `"class_uid":2003`, "a.csv": "key,status,severity"} {
+		text, err := os.ReadFile(file(name))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), part, name)
+	}
+	for _, args := range [][]string{{"-html", file("no/where.html")}, {"-before", file("nowhere.json")}, {"-before", file("a.md")}} {
+		code, _, errs := runReport(t, args...)
+		assert.Equal(t, exitCouldNot, code, args)
+		assert.Equal(t, 1, strings.Count(errs, "\n"), errs)
+	}
 }

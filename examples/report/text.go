@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,16 +19,27 @@ import (
 	"github.com/crossprem/crossprem/tlsprobe"
 )
 
-// width is that of a line; a terminal is rarely narrower.
-const width = 100
+// The widths of a line: in a pipe, and between which a terminal's is taken.
+const (
+	pipeWidth = 100
+	minWidth  = 60
+	maxWidth  = 160
+)
+
+// A textForm is how the report looks as text.
+type textForm struct {
+	colour bool
+	width  int
+	all    bool // what passed is listed, and not only counted
+}
 
 // maxListed bounds what one table or list prints; -json has everything.
-const maxListed = 12
+const maxListed = 8
 
 // A page is text in the making.
 type page struct {
 	bytes.Buffer
-	colour bool
+	textForm
 }
 
 // The colours of a terminal (ECMA-48, Select Graphic Rendition).
@@ -66,7 +78,7 @@ func (p *page) wrapped(first, indent, text, colour string) {
 		first, line = indent, ""
 	}
 	for word := range strings.FieldsSeq(printable(text)) {
-		if line != "" && used+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+		if line != "" && used+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width {
 			flush()
 		}
 		if line != "" {
@@ -90,11 +102,17 @@ func printable(s string) string {
 }
 
 // writeText prints the report for a person.
-func (r *report) writeText(w io.Writer, title string, colour bool) error {
-	p := &page{colour: colour}
+func (r *report) writeText(w io.Writer, title string, form textForm) error {
+	p := &page{textForm: form}
 	p.line("%s", p.paint(bold, title))
-	p.line("%s", p.paint(faint, "judged for "+r.AsOf))
+	judged := "judged for " + r.AsOf
+	if r.Partial {
+		judged += ", PARTIAL: it was interrupted"
+	}
+	p.line("%s", p.paint(faint, judged))
 
+	r.writeTodo(p)
+	r.writeChanges(p)
 	r.writeFailed(p)
 	if r.SignIns != nil {
 		writeSignIns(p, r.SignIns)
@@ -113,10 +131,52 @@ func (r *report) writeText(w io.Writer, title string, colour bool) error {
 		p.line("   thumbprint  %s", c.SHA1())
 		p.line("   valid       %s to %s", c.NotBefore().Format(time.DateOnly), c.NotAfter().Format(time.DateOnly))
 	}
-	r.writeRest(p, crossprem.Unknown, "not evaluated", yellow, "?")
-	r.writeRest(p, crossprem.Passed, "passed", green, "✓")
+	r.writeUnknown(p)
+	r.writePassed(p)
 	_, err := p.WriteTo(w)
 	return err
+}
+
+// writeTodo prints what to do, the most urgent first.
+func (r *report) writeTodo(p *page) {
+	list := todoList(r.Findings, r.at)
+	if len(list) == 0 {
+		return
+	}
+	p.heading("to do", "")
+	for i, t := range list {
+		what := t.What
+		if t.Until != "" {
+			what += ", " + t.Until
+		}
+		color := [...]string{crossprem.Info: cyan, crossprem.Warning: yellow, crossprem.Critical: red}[min(t.Severity, crossprem.Critical)]
+		p.wrapped(p.paint(color, fmt.Sprintf(" %d. ", i+1)), "    ", what+" ("+t.Whom+")", "")
+	}
+}
+
+// writeChanges prints what is new and what is fixed since an earlier report.
+func (r *report) writeChanges(p *page) {
+	if r.changes == nil {
+		return
+	}
+	c := r.changes
+	p.heading("since "+r.since, fmt.Sprintf("%d new, %d fixed, %d changed, %d as before, %d not asked about this time", len(c.New), len(c.Fixed), len(c.Changed), len(c.Same), len(c.NotAsked)))
+	for _, part := range []struct {
+		name, color string
+		list        []crossprem.Change
+	}{{"new", red, c.New}, {"fixed", green, c.Fixed}, {"changed", yellow, c.Changed}, {"not asked", faint, c.NotAsked}} {
+		for i, change := range part.list {
+			if i == maxListed {
+				p.line("   … and %d more", len(part.list)-i)
+				break
+			}
+			f := change.After
+			if f.Rule == "" || part.name == "not asked" {
+				f = change.Before
+			}
+			p.wrapped(" "+p.paint(part.color, fmt.Sprintf("%-10s", part.name))+" ", "            ", f.Title+" ("+f.Subject+")", "")
+		}
+	}
 }
 
 // with returns the findings of one status, in their order.
@@ -124,7 +184,8 @@ func (r *report) with(status crossprem.Status) []crossprem.Finding {
 	return slices.DeleteFunc(slices.Clone(r.Findings), func(f crossprem.Finding) bool { return f.Status != status })
 }
 
-// writeFailed prints what needs attention: notes briefly, the others in full.
+// writeFailed prints what needs attention: one paragraph for each rule, with
+// its subjects, the evidence of the first few of them, and the remedy.
 func (r *report) writeFailed(p *page) {
 	failed := r.with(crossprem.Failed)
 	count := func(s crossprem.Severity) (n int) {
@@ -145,78 +206,100 @@ func (r *report) writeFailed(p *page) {
 		crossprem.Info: {"note    ", cyan}, crossprem.Warning: {"WARNING ", yellow}, crossprem.Critical: {"CRITICAL", red},
 	}
 	const indent = "             "
-	for i := 0; i < len(failed); {
-		// Findings of one kind on several subjects stand under one title, and
-		// a remedy that they share is told once.
-		f, n := failed[i], 1
-		for i+n < len(failed) && alike(f, failed[i+n]) {
-			n++
-		}
+	for _, group := range alike(failed) {
+		f := group[0]
 		label := labels[min(f.Severity, crossprem.Critical)]
-		if f.Severity != crossprem.Info {
-			p.line("")
-		}
-		p.wrapped(p.paint(label.colour, " ● "+label.text)+"  ", indent, f.Title, bold)
+		first := p.paint(label.colour, " ● "+label.text) + "  "
+		subjects := short(subjectsOf(group), 4)
 		if f.Severity == crossprem.Info {
-			var subjects []string
-			for _, g := range failed[i : i+n] {
-				subjects = append(subjects, g.Subject)
-			}
-			p.wrapped(indent, indent, strings.Join(subjects, ", ")+" ["+f.Rule+"]", faint)
-			i += n
+			p.wrapped(first, indent, f.Title+": "+subjects, "")
 			continue
 		}
-		for k, g := range failed[i : i+n] {
+		p.wrapped(first, indent, f.Title, bold)
+		// Whose evidence is told, and how much of it; -all and -json have the rest.
+		shown, most := 1, p.width-len(indent)-2
+		switch {
+		case p.all:
+			shown, most = len(group), math.MaxInt
+		case f.Severity == crossprem.Critical:
+			shown, most = 2, 4*(p.width-len(indent))
+		}
+		for _, g := range group[:min(len(group), shown)] {
 			where := g.Subject
-			if k == 0 {
-				where += " [" + g.Rule + "]"
+			if g.Part != "" {
+				where += " (" + g.Part + ")"
 			}
 			if !g.Due.IsZero() {
-				where += " due " + g.Due.Format(time.DateOnly)
+				where += ", " + g.Due.Format(time.DateOnly)
 			}
-			p.wrapped(indent, indent, where, faint)
-			p.wrapped(indent, indent, g.Detail, "")
-			if g.Remedy != "" && (k == n-1 || failed[i+k+1].Remedy != g.Remedy) {
-				p.wrapped(indent+"→ ", indent+"  ", g.Remedy, green)
-			}
+			p.wrapped(indent, indent, shorten(where+": "+g.Detail, most), "")
 		}
-		i += n
+		if more := len(group) - shown; more > 0 {
+			p.wrapped(indent, indent, fmt.Sprintf("and %d more: ", more)+short(subjectsOf(group[shown:]), 4), faint)
+		}
+		if f.Remedy != "" {
+			p.wrapped(indent+"→ ", indent+"  ", shorten(f.Remedy, most), green)
+		}
 	}
 }
 
-// alike tells whether two findings differ in their subject only.
-func alike(f, g crossprem.Finding) bool {
-	return f.Rule == g.Rule && f.Title == g.Title && f.Severity == g.Severity
+// alike puts findings with one rule, outcome and severity together, in the
+// order of the first of them.
+func alike(list []crossprem.Finding) (groups [][]crossprem.Finding) {
+	index := make(map[string]int)
+	for _, f := range list {
+		key := f.Rule + " " + f.Status.String() + " " + f.Severity.String()
+		i, ok := index[key]
+		if !ok {
+			i = len(groups)
+			index[key] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], f)
+	}
+	return groups
 }
 
-// writeRest lists the titles of findings that need no action.
-func (r *report) writeRest(p *page, status crossprem.Status, name, colour, mark string) {
-	rest := r.with(status)
-	if len(rest) == 0 {
+// subjectsOf returns the subjects of findings, each once.
+func subjectsOf(list []crossprem.Finding) (names []string) {
+	for _, f := range list {
+		if !slices.Contains(names, f.Subject) {
+			names = append(names, f.Subject)
+		}
+	}
+	return names
+}
+
+// writeUnknown lists what could not be evaluated, one line for each rule.
+func (r *report) writeUnknown(p *page) {
+	unknown := r.with(crossprem.Unknown)
+	if len(unknown) == 0 {
 		return
 	}
-	p.heading(name, fmt.Sprint(len(rest)))
-	// One title, and one detail of what is unknown, may fit several subjects.
-	type fact struct{ title, detail string }
-	subjects := make(map[fact][]string)
-	var facts []fact
-	for _, f := range rest {
-		said := fact{title: f.Title}
-		if status == crossprem.Unknown {
-			said.detail = f.Detail
+	p.heading("not known", fmt.Sprintf("%d; -all says why", len(unknown)))
+	for _, group := range alike(unknown) {
+		text := group[0].Title + " (" + short(subjectsOf(group), 2) + ")"
+		if group[0].Detail != "" && p.all {
+			text += ": " + group[0].Detail
 		}
-		if subjects[said] == nil {
-			facts = append(facts, said)
-		}
-		subjects[said] = append(subjects[said], f.Subject)
+		p.wrapped(" "+p.paint(yellow, "?")+" ", "   ", text, "")
 	}
-	for _, said := range facts {
-		about := subjects[said]
-		if more := len(about) - 3; more > 0 {
-			about = append(about[:3:3], fmt.Sprintf("%d more", more))
-		}
-		p.wrapped(" "+p.paint(colour, mark)+" ", "   ", said.title+"  · "+strings.Join(about, ", "), "")
-		p.wrapped("   ", "   ", said.detail, faint)
+}
+
+// writePassed counts what passed, and lists it if it was asked for.
+func (r *report) writePassed(p *page) {
+	passed := r.with(crossprem.Passed)
+	if len(passed) == 0 {
+		return
+	}
+	groups := alike(passed)
+	if !p.all {
+		p.heading("passed", fmt.Sprintf("%d, by %s; -all lists them", len(passed), plural(len(groups), "rule")))
+		return
+	}
+	p.heading("passed", fmt.Sprint(len(passed)))
+	for _, group := range groups {
+		p.wrapped(" "+p.paint(green, "✓")+" ", "   ", group[0].Title+" ("+short(subjectsOf(group), 3)+"): "+group[0].Detail, "")
 	}
 }
 
@@ -301,22 +384,27 @@ func writeSignIns(p *page, s *signins.Summary) {
 func (r *report) writeTLS(p *page) {
 	p.heading("tls", plural(len(r.TLS), "server"))
 	rows := [][]string{{"server", "SSL 3.0", "1.0", "1.1", "1.2", "1.3", "certificate"}}
-	marks := [...]string{tlsprobe.Unknown: "?", tlsprobe.Accepted: "yes", tlsprobe.Refused: "no", tlsprobe.Contradictory: "both"}
 	for _, result := range r.TLS {
-		row := []string{result.Target}
-		for _, version := range []tlsprobe.Version{tlsprobe.SSL30, tlsprobe.TLS10, tlsprobe.TLS11, tlsprobe.TLS12, tlsprobe.TLS13} {
-			row = append(row, marks[result.Versions[version].Support])
-		}
-		chain := "not seen"
-		switch {
-		case len(result.Chain) > 0 && result.Trusted:
-			chain = "trusted until " + result.Chain[0].NotAfter.Format(time.DateOnly)
-		case len(result.Chain) > 0:
-			chain = "not trusted"
-		}
-		rows = append(rows, append(row, chain))
+		rows = append(rows, tlsRow(result))
 	}
 	p.table(rows)
+}
+
+// tlsRow is one server's row: its name, a word for each version, and what is
+// known of its certificate.
+func tlsRow(result *tlsprobe.Result) []string {
+	words := [...]string{tlsprobe.Unknown: "?", tlsprobe.Accepted: "yes", tlsprobe.Refused: "no", tlsprobe.Contradictory: "both"}
+	row := []string{printable(result.Target)}
+	for _, version := range tlsVersions {
+		row = append(row, words[result.Versions[version].Support])
+	}
+	switch {
+	case len(result.Chain) > 0 && result.Trusted:
+		return append(row, "trusted until "+result.Chain[0].NotAfter.Format(time.DateOnly))
+	case len(result.Chain) > 0:
+		return append(row, "not trusted")
+	}
+	return append(row, "not seen")
 }
 
 func (r *report) writeEndpoints(p *page) {

@@ -29,7 +29,7 @@ type CA struct {
 type Leaf struct {
 	CommonName string        // if empty, the first of Names, or "localhost"
 	Names      []string      // host names and IP addresses; if nil: localhost, 127.0.0.1, ::1
-	NotBefore  time.Time     // if zero, an hour ago
+	NotBefore  time.Time     // if zero, 90 days ago: judgements for a day in the past are tried too
 	NotAfter   time.Time     // if zero, 90 days from now: long enough not to be found expiring
 	Key        crypto.Signer // if nil, a new P-256 key
 	Client     bool          // for client authentication in place of server authentication
@@ -46,7 +46,7 @@ func New(commonName string) *CA {
 	template := &x509.Certificate{
 		SerialNumber:          serial(),
 		Subject:               pkix.Name{CommonName: commonName, Organization: []string{"crossprem"}},
-		NotBefore:             now.Add(-24 * time.Hour),
+		NotBefore:             now.AddDate(-5, 0, 0),
 		NotAfter:              now.Add(10 * 365 * 24 * time.Hour),
 		IsCA:                  true,
 		BasicConstraintsValid: true,
@@ -81,7 +81,7 @@ func (ca *CA) Issue(leaf Leaf) tls.Certificate {
 		leaf.NotAfter = now.Add(90 * 24 * time.Hour)
 	}
 	if leaf.NotBefore.IsZero() {
-		leaf.NotBefore = now.Add(-time.Hour)
+		leaf.NotBefore = now.AddDate(0, 0, -90)
 		if !leaf.NotBefore.Before(leaf.NotAfter) {
 			leaf.NotBefore = leaf.NotAfter.Add(-time.Hour)
 		}
