@@ -19,14 +19,14 @@ func TestDeclareRefusesWhatCannotKeepThePromises(t *testing.T) {
 	good := crossprem.Rule{ID: "key-old", Title: "The key is old", PassedTitle: "The key is new", Sources: []string{"RFC 1"}}
 	assert.Nil(t, declare(good))
 	for name, change := range map[string]func(*crossprem.Rule){
-		"no id":         func(r *crossprem.Rule) { r.ID = "" },
-		"an id in caps": func(r *crossprem.Rule) { r.ID = "Key" },
-		"no title":      func(r *crossprem.Rule) { r.Title = "" },
-		"one title":     func(r *crossprem.Rule) { r.PassedTitle = r.Title },
-		"no source":     func(r *crossprem.Rule) { r.Sources = nil },
-		"an empty one":  func(r *crossprem.Rule) { r.Sources = []string{""} },
-		"days":          func(r *crossprem.Rule) { r.Title = "The key ends within 60 days" },
-		"a day":         func(r *crossprem.Rule) { r.PassedTitle = "The key lasts beyond 2027-04-01" },
+		"no id":          func(r *crossprem.Rule) { r.ID = "" },
+		"an id in words": func(r *crossprem.Rule) { r.ID = "old key" },
+		"no title":       func(r *crossprem.Rule) { r.Title = "" },
+		"one title":      func(r *crossprem.Rule) { r.PassedTitle = r.Title },
+		"no source":      func(r *crossprem.Rule) { r.Sources = nil },
+		"an empty one":   func(r *crossprem.Rule) { r.Sources = []string{""} },
+		"days":           func(r *crossprem.Rule) { r.Title = "The key ends within 60 days" },
+		"a day":          func(r *crossprem.Rule) { r.PassedTitle = "The key lasts beyond 2027-04-01" },
 	} {
 		r := good
 		change(&r)

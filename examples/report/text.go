@@ -279,7 +279,9 @@ func (r *report) writeUnknown(p *page) {
 	p.heading("not known", fmt.Sprintf("%d; -all says why", len(unknown)))
 	for _, group := range alike(unknown) {
 		text := group[0].Title + " (" + short(subjectsOf(group), 2) + ")"
-		if group[0].Detail != "" && p.all {
+		if !p.all {
+			text = shorten(text, p.width-4)
+		} else if group[0].Detail != "" {
 			text += ": " + group[0].Detail
 		}
 		p.wrapped(" "+p.paint(yellow, "?")+" ", "   ", text, "")
