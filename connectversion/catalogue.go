@@ -12,6 +12,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/enum"
 )
 
 //go:generate go run ./update -data data -pages $CONNECTVERSION_PAGES
@@ -63,7 +66,7 @@ type Release struct {
 	// AutoUpgradeImplied marks a "no" that is read from a status line which
 	// says "download" and nothing more. From and Until, if known, bound the
 	// days on which it was offered.
-	AutoUpgrade        Answer
+	AutoUpgrade        crossprem.Answer
 	AutoUpgradeImplied bool
 	AutoUpgradeFrom    time.Time
 	AutoUpgradeUntil   time.Time
@@ -95,24 +98,18 @@ const (
 	NeverReleased                      // numbered, but never shipped
 )
 
-// An Answer is yes, no, or not known.
-type Answer uint8
+var releaseStatusTexts = enum.Of[ReleaseStatus]("connectversion: release status", "released", "recalled", "never-released")
 
-const (
-	NotKnown Answer = iota // not asked, or not told
-	Yes
-	No
-)
+// String returns "released", "recalled" or "never-released".
+func (s ReleaseStatus) String() string { return releaseStatusTexts.String(s) }
 
-// String returns "unknown", "yes" or "no".
-func (a Answer) String() string {
-	switch a {
-	case Yes:
-		return "yes"
-	case No:
-		return "no"
-	}
-	return "unknown"
+// MarshalText returns what String does, and an error for a value that is none
+// of the constants.
+func (s ReleaseStatus) MarshalText() ([]byte, error) { return releaseStatusTexts.Marshal(s) }
+
+// UnmarshalText accepts what MarshalText gives.
+func (s *ReleaseStatus) UnmarshalText(text []byte) error {
+	return releaseStatusTexts.Unmarshal(s, text)
 }
 
 // A Kind tells how a [Policy] is applied.
@@ -132,10 +129,12 @@ const (
 	Recommendation     Kind = "recommendation"      // advice without an effect of its own
 	Servicing          Kind = "servicing"           // the lifecycle policy that the product follows
 	Distribution       Kind = "distribution"        // where the installer can be had
+	Fault              Kind = "fault"               // a range of versions has a fault that bites under a condition
+	Announcement       Kind = "announcement"        // what is to come, on a day that each tenant is told; never a reason for a verdict
 )
 
 var kinds = []Kind{HardCutoff, Retirement, RollingRetirement, RollingDeprecation, Recall, Hold, AutoUpgradePolicy,
-	Prerequisite, FeatureMinimum, FeatureChange, Recommendation, Servicing, Distribution}
+	Prerequisite, FeatureMinimum, FeatureChange, Recommendation, Servicing, Distribution, Fault, Announcement}
 
 // The effects of hard cut-offs. They differ, and a failing wizard must not be
 // reported as a stopped synchronisation.
@@ -182,9 +181,17 @@ type Policy struct {
 	SupersededBy string // the ID of the rule that took its place
 	Replaces     string // the ID of the rule whose announcement it replaced
 	Text         string // the rule in one or two sentences
-	Conflict     string // where documents disagree
-	Sources      []string
-	SourceDate   time.Time // when the document was last changed, or zero
+
+	// Title and PassedTitle are those of findings: what it means that the
+	// rule hits, and that it does not. A catalogue that was loaded without
+	// them gets some that are made of the kind and the ID.
+	Title, PassedTitle string
+
+	Conflict   string // where documents disagree
+	Sources    []string
+	SourceDate time.Time // when the document was last changed, or zero
+
+	rule crossprem.Rule // of its findings; zero if it is not judged
 }
 
 // A Range is a set of versions: the listed ones, or those that every bound
@@ -193,40 +200,33 @@ type Range struct {
 	Min, Max Version // both inclusive
 	Below    Version // exclusive
 
-	// BelowOtherClouds takes the place of Below outside the commercial cloud.
+	// BelowOtherClouds takes the place of Below in every cloud but worldwide.
 	BelowOtherClouds Version
 
 	Versions []Version
 }
 
-// Contains tells whether v is in r for a server in the given cloud. If the
-// cloud is not known and makes the difference, the answer is NotKnown.
-func (r Range) Contains(v Version, cloud Cloud) Answer {
+// Contains reports whether v is in r for a server in the given cloud. If the
+// cloud is not known and makes the difference, the answer is unknown.
+func (r Range) Contains(v Version, cloud crossprem.Cloud) crossprem.Answer {
 	if len(r.Versions) > 0 {
-		return answer(slices.Contains(r.Versions, v))
+		return crossprem.AnswerOf(slices.Contains(r.Versions, v))
 	}
 	if !r.Min.IsZero() && v.Less(r.Min) || !r.Max.IsZero() && r.Max.Less(v) {
-		return No
+		return crossprem.No
 	}
 	in, inOther := r.Below.IsZero() || v.Less(r.Below), r.BelowOtherClouds.IsZero() || v.Less(r.BelowOtherClouds)
 	switch {
-	case r.BelowOtherClouds.IsZero() || cloud == Commercial || in == inOther:
-		return answer(in)
-	case cloud == OtherCloud:
-		return answer(inOther)
+	case r.BelowOtherClouds.IsZero() || cloud == crossprem.Worldwide || in == inOther:
+		return crossprem.AnswerOf(in)
+	case cloud == crossprem.CloudUnknown:
+		return crossprem.AnswerUnknown
 	}
-	return NotKnown
-}
-
-func answer(yes bool) Answer {
-	if yes {
-		return Yes
-	}
-	return No
+	return crossprem.AnswerOf(inOther)
 }
 
 // Requirements are what a [Prerequisite] or a [HardCutoff] asks for besides
-// the version, and what an [AutoUpgradePolicy] asks of a server that is to be
+// the version, the condition under which a [Fault] bites, and what an [AutoUpgradePolicy] asks of a server that is to be
 // upgraded to a version in the range. Zero fields ask for nothing.
 type Requirements struct {
 	DotNetRelease             uint32 // the Release value of .NET Framework 4, at least
@@ -300,7 +300,9 @@ func LoadCatalogue(fsys fs.FS) (*Catalogue, error) {
 			return nil, fmt.Errorf("connectversion: policies.json: %.60q: not sorted, or twice", row.ID)
 		}
 		c.policies = append(c.policies, p)
-		c.byProduct[p.Product] = append(c.byProduct[p.Product], p)
+	}
+	if err := c.entitle(); err != nil {
+		return nil, err
 	}
 	for _, p := range c.policies {
 		for _, other := range []string{p.SupersededBy, p.Replaces} {
@@ -459,9 +461,9 @@ func (raw *releaseJSON) release(t *productTable) (Release, error) {
 	r.Released, r.MonthOnly = d.dayOrMonth(raw.Released)
 	switch raw.AutoUpgrade {
 	case "yes":
-		r.AutoUpgrade = Yes
+		r.AutoUpgrade = crossprem.Yes
 	case "no":
-		r.AutoUpgrade = No
+		r.AutoUpgrade = crossprem.No
 	case "":
 	default:
 		return r, fmt.Errorf("autoUpgrade is %.20q", raw.AutoUpgrade)
@@ -491,7 +493,7 @@ func (raw *releaseJSON) release(t *productTable) (Release, error) {
 		return r, errors.New("retires before it is released")
 	case r.Retired.IsZero() != (basisTexts[r.RetiredBasis] == ""):
 		return r, fmt.Errorf("retires without a basis, or has basis %.40q", r.RetiredBasis)
-	case r.AutoUpgrade != Yes && !(r.AutoUpgradeFrom.IsZero() && r.AutoUpgradeUntil.IsZero()):
+	case r.AutoUpgrade != crossprem.Yes && !(r.AutoUpgradeFrom.IsZero() && r.AutoUpgradeUntil.IsZero()):
 		return r, errors.New("has days of an automatic upgrade that was not offered")
 	case !r.AutoUpgradeFrom.IsZero() && r.AutoUpgradeFrom.Before(r.Released),
 		!r.AutoUpgradeUntil.IsZero() && !r.AutoUpgradeFrom.Before(r.AutoUpgradeUntil):
@@ -530,6 +532,8 @@ type policyJSON struct {
 	SupersededBy     string           `json:"supersededBy"`
 	Replaces         string           `json:"replaces"`
 	Rule             string           `json:"rule"`
+	Title            string           `json:"title"`
+	PassedTitle      string           `json:"passedTitle"`
 	Conflict         string           `json:"conflict"`
 	Sources          []string         `json:"sources"`
 	SourceDate       string           `json:"sourceDate"`
@@ -561,7 +565,7 @@ func (raw *policyJSON) policy() (Policy, error) {
 		AppliesTo: Range(raw.AppliesTo), Component: raw.Component, Effect: raw.Effect,
 		Requires: Requirements(raw.Requires), WindowMonths: raw.WindowMonths,
 		SupersededBy: raw.SupersededBy, Replaces: raw.Replaces,
-		Text: raw.Rule, Conflict: raw.Conflict, Sources: raw.Sources, SourceDate: d.day(raw.SourceDate),
+		Text: raw.Rule, Title: raw.Title, PassedTitle: raw.PassedTitle, Conflict: raw.Conflict, Sources: raw.Sources, SourceDate: d.day(raw.SourceDate),
 	}
 	p.Effective, _ = d.dayOrMonth(raw.Effective)
 	bounds := p.AppliesTo
@@ -570,8 +574,12 @@ func (raw *policyJSON) policy() (Policy, error) {
 		return p, d.err
 	case p.ID == "" || p.Product == UnknownProduct || p.Text == "" || len(p.Sources) == 0:
 		return p, errors.New("lacks an id, a product, a rule or a source")
-	case ownRules[p.ID].Title != "":
+	case ownAxes[p.ID] != UnknownAxis:
 		return p, errors.New("has the id of a rule of the package's own")
+	case !policyID.MatchString(p.ID):
+		return p, errors.New("has an id that is not made of letters and digits in words joined by hyphens or points")
+	case (p.Title == "") != (p.PassedTitle == ""):
+		return p, errors.New("has a title for one outcome alone")
 	case !slices.Contains(components, p.Component):
 		return p, fmt.Errorf("component is %.20q", p.Component)
 	case p.Requires.TLS != "" && p.Requires.TLS != "1.2":

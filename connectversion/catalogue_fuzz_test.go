@@ -62,7 +62,7 @@ func FuzzLoadCatalogue(f *testing.F) {
 			assert.False(t, rules[r.ID], r.ID)
 			rules[r.ID] = true
 		}
-		judge := connectversion.Judge{Catalogue: c}
+		judge := connectversion.Assessor{Catalogue: c}
 		day := c.Policies(connectversion.ConnectSync)[0].Effective
 		for _, r := range c.Releases(connectversion.ConnectSync) {
 			for _, at := range []time.Time{time.Unix(second, 0), day, day.AddDate(0, 0, -1)} {

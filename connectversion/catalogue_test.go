@@ -159,7 +159,7 @@ func TestHealthAgentsHaveDaysByRole(t *testing.T) {
 	assert.Nil(t, c.find(HealthAgent, version("3.1.7.0"), "nonsense"))
 	w := judge(t, HealthAgent, "3.0.129.0", "2020-07-01", Facts{HealthRole: "adfs"})
 	assert.Equal(t, Unlisted, w.Support, "an agent for Sync had that number")
-	assert.Contains(t, w.find(ruleUnlisted).Title, "other roles")
+	assert.Contains(t, w.find(ruleUnlisted.ID).Detail, "other roles")
 	assert.Equal(t, Outdated, judge(t, HealthAgent, "3.0.129.0", "2020-07-01", Facts{HealthRole: "sync"}).Support)
 	assert.NotNil(t, c.find(ConnectSync, version("2.6.3.0"), "sync"), "only Health agents have roles")
 }
@@ -247,13 +247,13 @@ func TestNewerDataAtRunTime(t *testing.T) {
 	require.NoError(t, os.WriteFile(name, []byte(newer), 0o644))
 	c, err := LoadCatalogue(os.DirFS(folder))
 	require.NoError(t, err)
-	judge := Judge{Catalogue: c}
+	judge := Assessor{Catalogue: c}
 	a := judge.Assess(ConnectSync, version("2.6.92.0"), date("2026-11-22"), Facts{})
 	assert.Equal(t, Outdated, a.Support)
 	assert.Equal(t, "2027-11-20", a.SupportUntil.Format(time.DateOnly))
 	assert.Equal(t, []Version{{2, 7, 1, 0}}, a.MissingSecurityFixes)
 	for _, f := range a.Findings {
-		assert.NotEqual(t, ruleStale, f.Rule)
+		assert.NotEqual(t, ruleStale.ID, f.Rule)
 	}
 }
 
@@ -272,8 +272,8 @@ func TestRules(t *testing.T) {
 	for _, p := range Products() {
 		for _, r := range Embedded().Releases(p) {
 			for _, at := range []string{"2020-07-01", "2023-10-01", "2026-11-22", "2028-01-01"} {
-				for _, facts := range []Facts{{}, {AutoUpgrade: AutoUpgradeSuspended, ImportAPI: 1, ExportAPI: 1, Authentication: ServiceAccount, DotNetRelease: 1, WindowsBuild: 1, TLS12: No, TLS12Explicit: No, EditedConfig: Yes, Component: "dc-agent"},
-					{AutoUpgrade: AutoUpgradeDisabled, SchedulerStopped: Yes, Staging: Yes, Component: "proxy"}} {
+				for _, facts := range []Facts{{}, {AutoUpgrade: AutoUpgradeSuspended, ImportAPI: 1, ExportAPI: 1, Authentication: ServiceAccount, DotNetRelease: 1, WindowsBuild: 1, TLS12: crossprem.No, TLS12Explicit: crossprem.No, EditedConfig: crossprem.Yes, Component: "dc-agent"},
+					{AutoUpgrade: AutoUpgradeDisabled, SchedulerStopped: crossprem.Yes, Staging: crossprem.Yes, Component: "proxy"}} {
 					for _, f := range Assess(p, r.Version, date(at), facts).Findings {
 						rule, ok := ids[f.Rule]
 						if assert.True(t, ok, f.Rule) {

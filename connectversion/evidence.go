@@ -35,43 +35,44 @@ func (o Origin) rank() int {
 	return len(trust)
 }
 
-// Evidence is one version, seen somewhere. It is a plain value.
+// Evidence is one version, seen somewhere. It is a plain value, and goes into
+// JSON and comes back equal.
 type Evidence struct {
-	Product   Product
-	Component string // as in [Facts], if the product has several
-	Origin    Origin
+	Product   Product `json:"product"`
+	Component string  `json:"component,omitempty"` // as in [Facts], if the product has several
+	Origin    Origin  `json:"origin"`
 
-	Version Version // zero if what was there could not be read
-	Text    string  // as it was written there
-	Where   string  // the file, the registry key or the request
+	Version Version `json:"version,omitzero"` // zero if what was there could not be read
+	Text    string  `json:"text,omitempty"`   // as it was written there
+	Where   string  `json:"where,omitempty"`  // the file, the registry key or the request
 
 	// Server is the machine that the version is of. If empty, it is that of
 	// the other evidence: a folder of evidence is of one server.
-	Server string
+	Server string `json:"server,omitempty"`
 
 	// At is when the place was last written, if that is known: the day of a
 	// trace, or of the tenant's last synchronisation.
-	At time.Time
+	At time.Time `json:"at,omitzero"`
 
-	// SyncEnabled and Staging are told by some places only. A tenant in which
-	// synchronisation is not enabled still answers with an old version.
-	SyncEnabled Answer
-	Staging     Answer
+	// SyncEnabled and Staging are known from some places only. A tenant in
+	// which synchronisation is not enabled still answers with an old version.
+	SyncEnabled crossprem.Answer `json:"syncEnabled,omitzero"`
+	Staging     crossprem.Answer `json:"staging,omitzero"`
 }
 
 // Installed is one installation that evidence speaks of.
 type Installed struct {
-	Product   Product
-	Component string
-	Version   Version
-	Server    string
-	Evidence  []Evidence // what it rests on, the most trusted first
+	Product   Product    `json:"product"`
+	Component string     `json:"component,omitempty"`
+	Version   Version    `json:"version,omitzero"` // zero if it is installed in a version that is not known
+	Server    string     `json:"server,omitempty"`
+	Evidence  []Evidence `json:"evidence,omitempty"` // what it rests on, the most trusted first
 }
 
 // A Reconciliation is what several pieces of evidence come to.
 type Reconciliation struct {
-	Installed []Installed         // by product, component and server
-	Findings  []crossprem.Finding // contradictions and gaps, worst first
+	Installed []Installed         `json:"installed"` // by product, component and server
+	Findings  []crossprem.Finding `json:"findings"`  // contradictions and gaps, worst first
 }
 
 // staleSync is how long ago the last synchronisation may be before the
@@ -81,18 +82,15 @@ const staleSync = 72 * time.Hour
 // Reconcile compares evidence of any number of installations, as of the day
 // at. Several local places with different versions are a half-finished
 // upgrade; a tenant's value without a recent synchronisation is history; and
-// the tenant never sees a staging server.
+// the tenant never sees a staging server. An installation of which no place
+// names a readable version, such as a DC agent older than those that report
+// one, is listed with a zero Version.
 func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 	r := Reconciliation{}
 	groups := map[string][]Evidence{}
 	var order []string
 	server, name := theServer(evidence), serverNames(evidence)
 	for _, e := range evidence {
-		if e.Version.IsZero() && e.SyncEnabled != No {
-			r.add(ruleEvidenceCut, crossprem.Unknown, crossprem.Info, cmp.Or(e.Server, server, e.Product.Title()),
-				"A version could not be read", fmt.Sprintf("%s in %s: %.80q is no version of four numbers, or was cut.", e.Origin, e.Where, e.Text), "")
-			continue
-		}
 		if e.Origin != FromTenant {
 			e.Server = cmp.Or(e.Server, server)
 		}
@@ -110,40 +108,81 @@ func Reconcile(at time.Time, evidence ...Evidence) Reconciliation {
 	for _, key := range order {
 		group := groups[key]
 		slices.SortStableFunc(group, func(a, b Evidence) int {
-			return cmp.Or(cmp.Compare(a.Origin.rank(), b.Origin.rank()), b.At.Compare(a.At))
+			unread := func(e Evidence) int {
+				if e.Version.IsZero() {
+					return 1
+				}
+				return 0
+			}
+			return cmp.Or(cmp.Compare(unread(a), unread(b)), cmp.Compare(a.Origin.rank(), b.Origin.rank()), b.At.Compare(a.At))
 		})
-		if group[0].Origin == FromTenant {
-			tenant = append(tenant, group[0])
+		r.unread(group)
+		best := group[0]
+		if best.Origin == FromTenant {
+			if !best.Version.IsZero() || best.SyncEnabled == crossprem.No {
+				tenant = append(tenant, best)
+			}
 			continue
 		}
-		local = append(local, group[0])
-		r.Installed = append(r.Installed, Installed{group[0].Product, group[0].Component, group[0].Version, group[0].Server, group})
+		r.Installed = append(r.Installed, Installed{best.Product, best.Component, best.Version, best.Server, group})
+		if slices.ContainsFunc(group, func(e Evidence) bool { return e.Staging == crossprem.Yes }) {
+			r.add(ruleStagingUnseen.Failed(subjectOf(best)).WithPart(partOf(best.Product, best.Component)).
+				Explain("A staging server does not export, and the tenant knows only who exported last. What the server itself says is all there is."))
+		}
+		if best.Version.IsZero() {
+			continue
+		}
+		local = append(local, best)
 		r.halfUpgraded(group)
-		if best := group[0]; best.Origin == FromTrace {
-			day := "a day that is not known"
-			if !best.At.IsZero() {
-				day = best.At.Format(time.DateOnly)
+		if best.Origin == FromTrace {
+			f := ruleTraceOnly.Unknown(subjectOf(best), "").WithPart(partOf(best.Product, best.Component))
+			if best.At.IsZero() {
+				f = f.Explain("The wizard of {version} ran on a day that is not known.", crossprem.Val("version", best.Version))
+			} else {
+				f = f.Explain("The wizard of {version} ran on {ran}.", crossprem.Val("version", best.Version), crossprem.Val("ran", best.At.UTC().Format(time.DateOnly)))
 			}
-			r.add(ruleTraceOnly, crossprem.Unknown, crossprem.Info, cmp.Or(best.Server, best.Product.Title()), "Only a log of the wizard names the version",
-				fmt.Sprintf("The wizard of %s ran on %s; whether that is still what is installed is not known.", best.Version, day), "")
+			r.add(f.Explain("Whether that is still what is installed is not known."))
 		}
 	}
 	for _, e := range tenant {
 		r.tenant(at, e, local)
 	}
-	for _, key := range order {
-		if group := groups[key]; group[0].Origin != FromTenant && slices.ContainsFunc(group, func(e Evidence) bool { return e.Staging == Yes }) {
-			r.add(ruleStagingUnseen, crossprem.Failed, crossprem.Info, group[0].Server, "The tenant cannot see this server: it is in staging mode",
-				"A staging server does not export, and the tenant knows only who exported last. What the server itself says is all there is.", "")
-		}
-	}
-	slices.SortStableFunc(r.Findings, worstFirst)
+	slices.SortStableFunc(r.Findings, crossprem.WorstFirst)
 	return r
 }
 
-func (r *Reconciliation) add(rule string, status crossprem.Status, severity crossprem.Severity, subject, title, detail, remedy string) {
-	r.Findings = append(r.Findings, crossprem.Finding{Rule: rule, Status: status, Severity: severity, Subject: cmp.Or(subject, "Entra Connect"),
-		Title: title, Detail: detail, Remedy: remedy, Sources: slices.Clone(ownRules[rule].Sources)})
+func (r *Reconciliation) add(f crossprem.Finding) { r.Findings = append(r.Findings, f) }
+
+// subjectOf names the machine that e is of.
+func subjectOf(e Evidence) string { return cmp.Or(e.Server, e.Product.Title()) }
+
+// unread adds what of one installation could not be read.
+func (r *Reconciliation) unread(group []Evidence) {
+	var places []string
+	for _, e := range group {
+		if e.Version.IsZero() && e.SyncEnabled != crossprem.No {
+			places = append(places, unreadPlace(e))
+		}
+	}
+	if len(places) == 0 {
+		return
+	}
+	best := group[0]
+	part := partOf(best.Product, best.Component)
+	if best.Origin == FromTenant {
+		part += "/tenant"
+	}
+	slices.Sort(places)
+	f := ruleEvidenceCut.Unknown(subjectOf(best), strings.Join(slices.Compact(places), " ")).WithPart(part)
+	f.Values = []crossprem.Value{crossprem.Val("places", len(places))}
+	r.add(f)
+}
+
+func unreadPlace(e Evidence) string {
+	if e.Text == "" {
+		return fmt.Sprintf("%s in %s names no version.", e.Origin, e.Where)
+	}
+	return fmt.Sprintf("%s in %s: %.80q is no version of four numbers, or was cut.", e.Origin, e.Where, e.Text)
 }
 
 // theServer returns the name of the one server that local evidence names, or
@@ -196,48 +235,51 @@ func shortName(server string) string {
 }
 
 func (r *Reconciliation) halfUpgraded(group []Evidence) {
-	var said []string
+	var seen []string
 	differ := false
 	for _, e := range group {
-		if e.Origin == FromTrace {
-			continue // of its own time
+		if e.Origin == FromTrace || e.Version.IsZero() {
+			continue // of its own time, or not read
 		}
-		said = append(said, fmt.Sprintf("%s says %s", e.Origin, e.Version))
+		seen = append(seen, fmt.Sprintf("%s says %s", e.Origin, e.Version))
 		differ = differ || e.Version != group[0].Version
 	}
-	if differ {
-		r.add(ruleHalfUpgraded, crossprem.Failed, crossprem.Warning, cmp.Or(group[0].Server, group[0].Product.Title()),
-			"The places that name the version do not agree", strings.Join(said, "; ")+".",
-			"Start the wizard, or the installer of the higher version, and let it finish. Check SchedulerSuspended in Get-ADSyncScheduler.")
+	if differ && group[0].Origin != FromTrace {
+		f := ruleHalfUpgraded.Failed(subjectOf(group[0])).WithPart(partOf(group[0].Product, group[0].Component))
+		f.Detail = strings.Join(seen, "; ") + "."
+		f.Values = []crossprem.Value{crossprem.Val("places", seen)}
+		r.add(f)
 	}
 }
 
 // tenant judges what the tenant says against what the servers say.
 func (r *Reconciliation) tenant(at time.Time, e Evidence, local []Evidence) {
-	subject := cmp.Or(e.Server, "the tenant")
-	said := fmt.Sprintf("The tenant names %s", e.Version)
-	if e.Server != "" {
-		said += " on " + e.Server
+	subject, part := cmp.Or(e.Server, "the tenant"), partOf(e.Product, e.Component)
+	explain := func(f crossprem.Finding) crossprem.Finding {
+		if e.Server == "" {
+			return f.Explain("The tenant names {version}.", crossprem.Val("version", e.Version))
+		}
+		return f.Explain("The tenant names {version} on {server}.", crossprem.Val("version", e.Version), crossprem.Val("server", e.Server))
+	}
+	synced := func(f crossprem.Finding) crossprem.Finding {
+		return explain(f.WithPart(part)).Explain("It last synchronised on {lastSync}.", crossprem.Val("lastSync", e.At.UTC().Format(time.DateOnly)))
 	}
 	stale := false
 	switch {
-	case e.SyncEnabled == No:
+	case e.SyncEnabled == crossprem.No:
 		stale = true
-		r.add(ruleStaleEvidence, crossprem.Failed, crossprem.Warning, subject, "Synchronisation is not enabled in the tenant",
-			"onPremisesSyncEnabled is not true. The tenant answers for Entra Connect all the same; a version that it names is history.", "")
+		r.add(ruleStaleEvidence.Failed(subject).WithPart(part).Explain("onPremisesSyncEnabled is not true: synchronisation is not enabled in the tenant. " +
+			"The tenant answers for Entra Connect all the same; a version that it names is history."))
 	case e.At.IsZero():
-		r.add(ruleStaleEvidence, crossprem.Unknown, crossprem.Warning, subject, "How old the tenant's value is, is not known",
-			said+", but when it last synchronised is not known; see onPremisesLastSyncDateTime.", "")
+		r.add(explain(ruleStaleEvidence.Unknown(subject, "").WithPart(part)).
+			Explain("When it last synchronised is not known; see onPremisesLastSyncDateTime."))
 	case e.At.Sub(at) > staleSync:
-		r.add(ruleStaleEvidence, crossprem.Unknown, crossprem.Warning, subject, "The tenant's value is of a later day",
-			fmt.Sprintf("%s, and last synchronised on %s. What it ran on %s is not known.", said, e.At.UTC().Format(time.DateOnly), at.Format(time.DateOnly)), "")
+		r.add(synced(ruleStaleEvidence.Unknown(subject, "")).Explain("That is after {day}; what it ran on that day is not known.", crossprem.Val("day", at.Format(time.DateOnly))))
 	case at.Sub(e.At) > staleSync:
 		stale = true
-		r.add(ruleStaleEvidence, crossprem.Failed, crossprem.Warning, subject, "The tenant's value is history",
-			fmt.Sprintf("%s, and last synchronised on %s, %d days earlier.", said, e.At.UTC().Format(time.DateOnly), int(at.Sub(e.At).Hours()/24)), "")
+		r.add(synced(ruleStaleEvidence.Failed(subject)).DueOn(e.At.Add(staleSync), at))
 	default:
-		r.add(ruleStaleEvidence, crossprem.Passed, crossprem.Warning, subject, "The tenant synchronised within three days",
-			fmt.Sprintf("%s, and last synchronised on %s.", said, e.At.UTC().Format(time.DateOnly)), "")
+		r.add(synced(ruleStaleEvidence.Passed(subject)))
 	}
 	known := false
 	for _, l := range local {
@@ -247,12 +289,11 @@ func (r *Reconciliation) tenant(at time.Time, e Evidence, local []Evidence) {
 		known = true
 		switch {
 		case e.Server != "" && l.Server != "" && !sameServer(e.Server, l.Server):
-			r.add(ruleOtherServer, crossprem.Failed, crossprem.Info, subject, "The tenant speaks of another server",
-				fmt.Sprintf("%s; %s has %s. The tenant knows only who exported last: the other may be a staging server.", said, l.Server, l.Version), "")
+			r.add(explain(ruleOtherServer.Failed(l.Server).WithPart(part)).
+				Explain("{here} has {installed}. The tenant knows only who exported last: the other may be a staging server.", crossprem.Val("here", l.Server), crossprem.Val("installed", l.Version)))
 		case l.Version != e.Version:
-			r.add(ruleTenantDiffers, crossprem.Failed, crossprem.Warning, subject, "The tenant names another version than the server",
-				fmt.Sprintf("%s; %s says %s. The value is refreshed with an export; 1.3.21.0 left the old one in place.", said, l.Origin, l.Version),
-				"Wait for an export, or run Set-ADSyncDirSyncConfiguration on the server.")
+			r.add(explain(ruleTenantDiffers.Failed(subjectOf(l)).WithPart(part)).
+				Explain("{origin} says {installed}. The tenant's value is refreshed with an export; 1.3.21.0 left the old one in place.", crossprem.Val("origin", l.Origin), crossprem.Val("installed", l.Version)))
 		}
 	}
 	if !known && !stale && !e.Version.IsZero() {

@@ -81,7 +81,7 @@ func TestGatherAndReconcile(t *testing.T) {
 	assert.Equal(t, connectversion.Facts{
 		Server: "SYNC01", Authentication: connectversion.ServiceAccount,
 		AutoUpgrade: connectversion.AutoUpgradeSuspended, AutoUpgradeDetail: "UpgradeNotSupportedNonLocalDbInstall",
-		Staging: connectversion.Yes, SchedulerStopped: connectversion.Yes, DotNetRelease: 528040, WindowsBuild: 17763, ImportAPI: 2, ExportAPI: 1,
+		Staging: crossprem.Yes, SchedulerStopped: crossprem.Yes, DotNetRelease: 528040, WindowsBuild: 17763, ImportAPI: 2, ExportAPI: 1,
 	}, m.Facts)
 
 	r := connectversion.Reconcile(at("2026-11-22"), m.Evidence...)
@@ -173,10 +173,12 @@ func TestGatherTellsWhatItCouldNotRead(t *testing.T) {
 	for _, f := range r.Findings {
 		if f.Rule == "evidence-unreadable" {
 			assert.Equal(t, crossprem.Unknown, f.Status)
+			assert.Contains(t, f.Detail, "a/miiserver.exe")
+			assert.Contains(t, f.Detail, "trace-2.log")
 			unreadable++
 		}
 	}
-	assert.Equal(t, 2, unreadable, "the damaged program, and the odd build number")
+	assert.Equal(t, 1, unreadable, "one finding names the damaged program, and the odd build number")
 }
 
 // Two files that contradict each other leave the matter unknown, and say so.
@@ -199,7 +201,7 @@ func TestGatherContradictions(t *testing.T) {
 	require.Error(t, err)
 	assert.Equal(t, "connectversion: 2.reg: tells another server than 1.reg, another build of Windows than 1.reg; neither is taken\n"+
 		"connectversion: old/Get-ADSyncAutoUpgrade.txt: tells another state of automatic upgrade than new/Get-ADSyncAutoUpgrade.txt; neither is taken", err.Error())
-	assert.Equal(t, connectversion.Facts{Staging: connectversion.Yes}, m.Facts)
+	assert.Equal(t, connectversion.Facts{Staging: crossprem.Yes}, m.Facts)
 	r := connectversion.Reconcile(at("2026-11-22"), m.Evidence...)
 	require.Len(t, r.Installed, 2, "each server has its own")
 	assert.Equal(t, "SYNC02", r.Installed[1].Server)
@@ -223,7 +225,7 @@ func TestGatherTLSFromSeveralExports(t *testing.T) {
 	}
 	m, err := connectversion.Gather(files)
 	require.NoError(t, err)
-	assert.Equal(t, connectversion.Facts{TLS12: connectversion.Yes, TLS12Explicit: connectversion.Yes}, m.Facts)
+	assert.Equal(t, connectversion.Facts{TLS12: crossprem.Yes, TLS12Explicit: crossprem.Yes}, m.Facts)
 	delete(files, "net32.reg")
 	m, err = connectversion.Gather(files)
 	require.NoError(t, err)
@@ -286,7 +288,7 @@ func TestOddEvidence(t *testing.T) {
 	}
 	// A tenant's value of today tells nothing of 2020.
 	r := reconcile("2020-07-01", connectversion.FromTenant)
-	assert.Equal(t, "The tenant's value is of a later day", r.Findings[0].Title)
+	assert.Contains(t, r.Findings[0].Detail, "That is after 2020-07-01")
 	assert.Equal(t, crossprem.Unknown, r.Findings[0].Status)
 	// An origin of the caller's own is not trusted before the programs.
 	engine := connectversion.Evidence{Product: connectversion.ConnectSync, Version: version(t, "2.6.92.0"), Server: "SYNC01", Origin: connectversion.FromEngineFile}
@@ -301,13 +303,13 @@ func TestOddEvidence(t *testing.T) {
 
 // What is known of one server says nothing of another.
 func TestFactsOf(t *testing.T) {
-	m := connectversion.Machine{Facts: connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial, DotNetRelease: 528040,
+	m := connectversion.Machine{Facts: connectversion.Facts{Server: "SYNC01", Cloud: crossprem.Worldwide, DotNetRelease: 528040,
 		AutoUpgrade: connectversion.AutoUpgradeEnabled, Authentication: connectversion.Application}}
 	assert.Equal(t, m.Facts, m.FactsOf(connectversion.Installed{Product: connectversion.ConnectSync, Server: "sync01.contoso.test"}))
 	assert.Equal(t, m.Facts, m.FactsOf(connectversion.Installed{Product: connectversion.ConnectSync}))
-	assert.Equal(t, connectversion.Facts{Server: "dc1", Cloud: connectversion.Commercial, Component: "dc-agent"},
+	assert.Equal(t, connectversion.Facts{Server: "dc1", Cloud: crossprem.Worldwide, Component: "dc-agent"},
 		m.FactsOf(connectversion.Installed{Product: connectversion.PasswordProtection, Component: "dc-agent", Server: "dc1"}))
-	assert.Equal(t, connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial, DotNetRelease: 528040, HealthRole: "sync"},
+	assert.Equal(t, connectversion.Facts{Server: "SYNC01", Cloud: crossprem.Worldwide, DotNetRelease: 528040, HealthRole: "sync"},
 		m.FactsOf(connectversion.Installed{Product: connectversion.HealthAgent, Component: "sync"}))
 }
 
@@ -316,7 +318,7 @@ func TestTheTenantAgainstTheServer(t *testing.T) {
 	local := evidence{Product: connectversion.ConnectSync, Origin: connectversion.FromEngineFile, Version: version(t, "2.6.92.0"), Server: "sync01"}
 	tenant := func(change func(*evidence)) evidence {
 		e := evidence{Product: connectversion.ConnectSync, Origin: connectversion.FromTenant, Version: version(t, "2.6.92.0"),
-			Server: "SYNC01.contoso.test", At: day.Add(-time.Hour), SyncEnabled: connectversion.Yes}
+			Server: "SYNC01.contoso.test", At: day.Add(-time.Hour), SyncEnabled: crossprem.Yes}
 		change(&e)
 		return e
 	}
@@ -338,14 +340,14 @@ func TestTheTenantAgainstTheServer(t *testing.T) {
 	assert.Equal(t, "failed", status("evidence-stale", old))
 	assert.Empty(t, connectversion.Reconcile(day, old).Installed, "history is not an installation")
 	assert.Len(t, connectversion.Reconcile(day, same).Installed, 1)
-	assert.Equal(t, "failed", status("evidence-stale", tenant(func(e *evidence) { e.SyncEnabled = connectversion.No })))
+	assert.Equal(t, "failed", status("evidence-stale", tenant(func(e *evidence) { e.SyncEnabled = crossprem.No })))
 	assert.Equal(t, "unknown", status("evidence-stale", tenant(func(e *evidence) { e.At = time.Time{} })))
 
 	assert.Equal(t, "failed", status("evidence-tenant-differs", tenant(func(e *evidence) { e.Version = version(t, "2.6.3.0") }), local))
 	other := tenant(func(e *evidence) { e.Server = "SYNC02" })
 	assert.Equal(t, "failed", status("evidence-other-server", other, local))
 	assert.Equal(t, "none", status("evidence-tenant-differs", other, local))
-	local.Staging = connectversion.Yes
+	local.Staging = crossprem.Yes
 	assert.Equal(t, "failed", status("evidence-staging-unseen", other, local))
 }
 
@@ -359,7 +361,7 @@ func TestRegistryTLS12(t *testing.T) {
 			schannel + `\Server`:               {"enabled": uint32(1), "DisabledByDefault": uint32(0)},
 		}
 	}
-	check := func(usable, explicit connectversion.Answer, change func(keys)) {
+	check := func(usable, explicit crossprem.Answer, change func(keys)) {
 		t.Helper()
 		r := good()
 		change(r)
@@ -367,7 +369,7 @@ func TestRegistryTLS12(t *testing.T) {
 		assert.Equal(t, usable, u)
 		assert.Equal(t, explicit, e)
 	}
-	const yes, no, unknown = connectversion.Yes, connectversion.No, connectversion.NotKnown
+	const yes, no, unknown = crossprem.Yes, crossprem.No, crossprem.AnswerUnknown
 	check(yes, yes, func(keys) {})
 	check(no, no, func(k keys) { k[schannel+`\Client`]["Enabled"] = uint32(0) })
 	check(no, no, func(k keys) { k[schannel+`\Server`]["DisabledByDefault"] = uint32(1) })

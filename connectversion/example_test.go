@@ -26,9 +26,9 @@ func Example() {
 	}
 	// Output:
 	// 2.6.3.0 is outdated until 2027-07-07
-	// warning From 2027-04-07 (136 days left): synchronisation stops
-	// warning Automatic upgrade leaves the server on 2.6.3.0
-	// warning Security fixes are missing: 2.6.84.0, 2.6.91.0, 2.6.92.0
+	// warning Later releases fix weaknesses that this version has
+	// warning Synchronisation stops without application-based authentication on a release that supports it
+	// warning Automatic upgrade does not get far enough
 }
 
 // The question of a summer day in 2020: 1.4.38.0 was installed half a year
@@ -43,7 +43,7 @@ func ExampleAssess() {
 	}
 	// Output:
 	// outdated - the newest release is 1.5.30.0
-	// 2021-06-09 connect-18-month-deprecation
+	// 2021-07-20 connect-18-month-deprecation
 	// 2023-10-01 v1-sync-stop
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/internal/psobject"
 	"github.com/crossprem/crossprem/internal/wintext"
 )
@@ -313,10 +314,10 @@ func (g *gathering) object(command, where string, o psobject.Object) {
 		}
 	}
 	if yes, state := o.Bool("StagingModeEnabled"); state == psobject.Present {
-		g.Facts.Staging = answer(yes)
+		g.Facts.Staging = crossprem.AnswerOf(yes)
 	}
 	if yes, state := o.Bool("SchedulerSuspended"); state == psobject.Present {
-		g.Facts.SchedulerStopped = answer(yes)
+		g.Facts.SchedulerStopped = crossprem.AnswerOf(yes)
 	}
 	if value, state := o.String("AutoUpgradeState"); state == psobject.Present && value != "" {
 		g.autoUpgrade(value)
@@ -341,7 +342,7 @@ func (g *gathering) setting(where, name, value string) {
 		}
 	case "Microsoft.Synchronize.SchedulerSuspended":
 		if stopped, err := strconv.ParseBool(strings.ToLower(value)); err == nil {
-			g.Facts.SchedulerStopped = answer(stopped)
+			g.Facts.SchedulerStopped = crossprem.AnswerOf(stopped)
 		}
 	}
 }

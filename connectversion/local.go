@@ -2,6 +2,8 @@ package connectversion
 
 import (
 	"errors"
+
+	"github.com/crossprem/crossprem"
 )
 
 // ErrNotWindows reports that Local was called on another system.
@@ -22,8 +24,8 @@ func (m Machine) FactsOf(i Installed) Facts {
 		f = Facts{Server: i.Server, Cloud: m.Facts.Cloud}
 	}
 	if i.Product != ConnectSync { // what its cmdlets said is not about the others
-		f.AutoUpgrade, f.AutoUpgradeDetail, f.SchedulerStopped, f.EditedConfig = UnknownAutoUpgrade, "", NotKnown, NotKnown
-		f.Authentication, f.Staging, f.ImportAPI, f.ExportAPI = UnknownAuthentication, NotKnown, 0, 0
+		f.AutoUpgrade, f.AutoUpgradeDetail, f.SchedulerStopped, f.EditedConfig = UnknownAutoUpgrade, "", crossprem.AnswerUnknown, crossprem.AnswerUnknown
+		f.Authentication, f.Staging, f.ImportAPI, f.ExportAPI = UnknownAuthentication, crossprem.AnswerUnknown, 0, 0
 	}
 	switch i.Product {
 	case HealthAgent:

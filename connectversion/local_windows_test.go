@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/windows/registry"
+
+	"github.com/crossprem/crossprem"
 )
 
 // What TestUnderWine tells.
@@ -62,7 +64,7 @@ func TestWindowsLocal(t *testing.T) {
 
 	m, err := Local()
 	require.NoError(t, err)
-	assert.Equal(t, Facts{Server: before.Facts.Server, DotNetRelease: 461808, WindowsBuild: 20348, TLS12: Yes, TLS12Explicit: Yes}, m.Facts)
+	assert.Equal(t, Facts{Server: before.Facts.Server, DotNetRelease: 461808, WindowsBuild: 20348, TLS12: crossprem.Yes, TLS12Explicit: crossprem.Yes}, m.Facts)
 	got := map[Origin][]string{}
 	for _, e := range m.Evidence {
 		assert.Equal(t, ConnectSync, e.Product)
@@ -75,5 +77,5 @@ func TestWindowsLocal(t *testing.T) {
 	write(t, protocols+"Client", map[string]any{"Enabled": uint32(0)})
 	m, err = Local()
 	require.NoError(t, err)
-	assert.Equal(t, No, m.Facts.TLS12)
+	assert.Equal(t, crossprem.No, m.Facts.TLS12)
 }

@@ -17,16 +17,16 @@ func TestPlan(t *testing.T) {
 	p := plan("2.6.3.0", "2026-11-22", "2027-12-31", Facts{AutoUpgrade: AutoUpgradeEnabled})
 	assert.Equal(t, version("2.6.92.0"), p.Target, "2.6.84.0 would do for April, but lacks security fixes")
 	assert.Equal(t, []Deadline{
-		{ruleSecurity, date("2026-11-22"), "3 security fixes are missing"},
+		{ruleSecurity.ID, date("2026-11-22"), "3 security fixes are missing"},
 		{"app-auth-2027-04-07", date("2027-04-07"), "synchronisation stops"},
-		{ruleRetired, date("2027-07-07"), "support ends"},
+		{ruleRetired.ID, date("2027-07-07"), "support ends"},
 	}, p.Deadlines)
 	assert.Equal(t, crossprem.Failed, p.Automation)
 	assert.Contains(t, p.Why, "2.6.3.0")
 	assert.Contains(t, strings.Join(p.Besides, "\n"), "application-based authentication")
 
 	// Nothing to do, as far as anybody knows.
-	all := Facts{Authentication: Application, DotNetRelease: 528040, WindowsBuild: 20348, TLS12: Yes, AutoUpgrade: AutoUpgradeEnabled}
+	all := Facts{Authentication: Application, DotNetRelease: 528040, WindowsBuild: 20348, TLS12: crossprem.Yes, AutoUpgrade: AutoUpgradeEnabled}
 	p = plan("2.6.92.0", "2026-11-22", "2027-04-30", all)
 	assert.Equal(t, version("2.6.92.0"), p.Target)
 	assert.Equal(t, crossprem.Passed, p.Automation)
@@ -42,10 +42,16 @@ func TestPlan(t *testing.T) {
 }
 
 func TestPlanOfThePast(t *testing.T) {
-	// In July 2020 nothing had to be done for a year.
-	p := plan("1.4.38.0", "2020-07-01", "2021-06-30", Facts{})
+	// In July 2020 nothing had to be done for eleven months; from then on any
+	// release would deprecate 1.4.38.0.
+	p := plan("1.4.38.0", "2020-07-01", "2021-06-08", Facts{})
 	assert.Equal(t, version("1.4.38.0"), p.Target)
-	assert.Equal(t, []Deadline{{"connect-18-month-deprecation", date("2021-06-09"), "1.4.38.0 becomes deprecated with the first release after 2021-06-09 (343 days left)"}}, p.Deadlines)
+	assert.Equal(t, []Step{{From: date("2020-07-01"), Until: date("2021-06-08"), Version: version("1.4.38.0")}}, p.Steps)
+	p = plan("1.4.38.0", "2020-07-01", "2021-06-30", Facts{})
+	assert.Equal(t, []Step{{From: date("2020-07-01"), Until: date("2021-06-08"), Version: version("1.4.38.0")},
+		{From: date("2021-06-09"), Until: date("2021-06-30"), Version: version("1.5.18.0"), Why: []string{"connect-18-month-deprecation"}}}, p.Steps)
+	assert.Equal(t, version("1.5.18.0"), p.Target)
+	assert.Equal(t, []Deadline{{"connect-18-month-deprecation", date("2021-06-09"), "deprecated with the first release after that day"}}, p.Deadlines)
 	// For the day after all 1.x retired, no release of that day would do.
 	p = plan("1.4.38.0", "2020-07-01", "2022-09-01", Facts{})
 	assert.Zero(t, p.Target)
@@ -53,15 +59,15 @@ func TestPlanOfThePast(t *testing.T) {
 	assert.Equal(t, crossprem.Failed, p.Automation)
 
 	// While 2.4.131.0 was pushed, automation got there.
-	p = plan("2.4.27.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeEnabled, Cloud: Commercial})
+	p = plan("2.4.27.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeEnabled, Cloud: crossprem.Worldwide})
 	assert.Equal(t, version("2.4.27.0"), p.Target)
-	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeEnabled, Cloud: Commercial})
+	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeEnabled, Cloud: crossprem.Worldwide})
 	assert.Equal(t, version("2.4.18.0"), p.Target)
 	assert.Equal(t, crossprem.Passed, p.Automation)
-	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeSuspended, Cloud: Commercial})
+	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{AutoUpgrade: AutoUpgradeSuspended, Cloud: crossprem.Worldwide})
 	assert.Equal(t, crossprem.Failed, p.Automation)
 	assert.Equal(t, "Automatic upgrade is suspended.", p.Why)
-	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{Cloud: Commercial})
+	p = plan("2.3.20.0", "2025-04-01", "2025-05-01", Facts{Cloud: crossprem.Worldwide})
 	assert.Equal(t, crossprem.Unknown, p.Automation)
 
 	// A horizon before the day is the day.

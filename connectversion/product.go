@@ -1,6 +1,10 @@
 package connectversion
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/crossprem/crossprem/internal/enum"
+)
 
 // A Product is one of the six that the catalogue knows. Version numbers
 // collide between them (1.5.402.0 is a pass-through agent and a connector),
@@ -19,15 +23,8 @@ const (
 	products // how many
 )
 
-var productNames = [products]string{
-	UnknownProduct:          "unknown",
-	ConnectSync:             "connect-sync",
-	CloudSync:               "cloud-sync",
-	HealthAgent:             "health-agent",
-	PrivateNetworkConnector: "private-network-connector",
-	PasswordProtection:      "password-protection",
-	PassThroughAgent:        "pass-through-agent",
-}
+var productTexts = enum.Of[Product]("connectversion: product", "unknown", "connect-sync", "cloud-sync", "health-agent",
+	"private-network-connector", "password-protection", "pass-through-agent")
 
 var productTitles = [products]string{
 	UnknownProduct:          "unknown product",
@@ -49,12 +46,7 @@ func Products() []Product {
 }
 
 // String returns the name that ParseProduct reads, such as "connect-sync".
-func (p Product) String() string {
-	if p < products {
-		return productNames[p]
-	}
-	return fmt.Sprintf("Product(%d)", uint8(p))
-}
+func (p Product) String() string { return productTexts.String(p) }
 
 // Title returns a name for people, such as "Entra Connect Sync".
 func (p Product) Title() string {
@@ -66,23 +58,10 @@ func (p Product) Title() string {
 
 // MarshalText returns what String does, and an error for a value that is none
 // of the constants.
-func (p Product) MarshalText() ([]byte, error) {
-	if p >= products {
-		return nil, fmt.Errorf("connectversion: no such product: %d", uint8(p))
-	}
-	return []byte(productNames[p]), nil
-}
+func (p Product) MarshalText() ([]byte, error) { return productTexts.Marshal(p) }
 
 // UnmarshalText accepts what MarshalText gives.
-func (p *Product) UnmarshalText(text []byte) error {
-	for i, name := range productNames {
-		if string(text) == name {
-			*p = Product(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("connectversion: no such product: %.40q", text)
-}
+func (p *Product) UnmarshalText(text []byte) error { return productTexts.Unmarshal(p, text) }
 
 // ParseProduct reads one of the names that Products have, such as "connect-sync".
 func ParseProduct(name string) (Product, error) {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/internal/registry"
 )
 
@@ -102,13 +103,13 @@ var tlsValues = []tlsValue{
 // explicitly wrong makes both No. Without any, Windows Server 2016 and newer
 // use TLS 1.2; older systems, and parts of the registry that nobody looked at,
 // are not known. (reference-connect-tls-enforcement)
-func (r Registry) TLS12() (usable, explicit Answer) {
+func (r Registry) TLS12() (usable, explicit crossprem.Answer) {
 	set, absent := 0, 0
 	for _, v := range tlsValues {
 		n, ok := r.number(v.key, v.name)
 		switch {
 		case ok && (n != 0) != (v.want != 0):
-			return No, No
+			return crossprem.No, crossprem.No
 		case ok:
 			set++
 		case registry.Registry(r).Looked(v.key):
@@ -118,13 +119,13 @@ func (r Registry) TLS12() (usable, explicit Answer) {
 	build, _ := strconv.ParseUint(r.text(keyWindows, "CurrentBuildNumber"), 10, 32)
 	switch {
 	case set == len(tlsValues):
-		return Yes, Yes
+		return crossprem.Yes, crossprem.Yes
 	case set+absent < len(tlsValues):
-		return NotKnown, NotKnown
+		return crossprem.AnswerUnknown, crossprem.AnswerUnknown
 	case build >= firstServer2016:
-		return Yes, No
+		return crossprem.Yes, crossprem.No
 	}
-	return NotKnown, No
+	return crossprem.AnswerUnknown, crossprem.No
 }
 
 // Evidence returns what the uninstall keys list of the known products, under

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/crossprem/crossprem"
 )
 
 // An AutoUpgradeExplanation tells what Get-ADSyncAutoUpgrade means.
@@ -23,7 +25,7 @@ type AutoUpgradeExplanation struct {
 
 	// Temporary is Yes if the upgrade is tried again and can succeed by itself,
 	// and No if somebody must act.
-	Temporary Answer
+	Temporary crossprem.Answer
 
 	Meaning string
 	Remedy  string // "" where nothing needs to be done
@@ -85,7 +87,7 @@ var resultCodes = []resultCode{
 // and kept as it is. Either may be empty.
 func ExplainAutoUpgrade(state, detail string) AutoUpgradeExplanation {
 	x := AutoUpgradeExplanation{Detail: detail}
-	for i, name := range autoUpgradeNames {
+	for i, name := range autoUpgradeTexts.All() {
 		if i > 0 && strings.EqualFold(strings.TrimSpace(state), name) {
 			x.State = AutoUpgradeState(i)
 		}
@@ -95,7 +97,7 @@ func ExplainAutoUpgrade(state, detail string) AutoUpgradeExplanation {
 	case AutoUpgradeEnabled:
 		x.Meaning = sentence("Automatic upgrade is on; the day of an upgrade is random.", x.Meaning)
 	case AutoUpgradeDisabled:
-		x.Temporary = No
+		x.Temporary = crossprem.No
 		x.Meaning = sentence("Automatic upgrade is off.", x.Meaning)
 		x.Remedy = "Set-ADSyncAutoUpgrade -AutoUpgradeState Enabled"
 	case AutoUpgradeSuspended:
@@ -112,15 +114,15 @@ func ExplainAutoUpgrade(state, detail string) AutoUpgradeExplanation {
 // An overview is what the beginning of a result code tells.
 type overview struct {
 	prefix    string
-	temporary Answer
+	temporary crossprem.Answer
 	meaning   string
 }
 
 var overviews = []overview{
-	{"Success", NotKnown, "The last upgrade succeeded."},
-	{"UpgradeAborted", Yes, "A passing condition stopped the upgrade; it is tried again."},
-	{"UpgradeNotSupported", No, "The configuration keeps the server from being upgraded automatically; expect to upgrade by hand."},
-	{"UpgradeFailed", NotKnown, "An upgrade was begun and failed."},
+	{"Success", crossprem.AnswerUnknown, "The last upgrade succeeded."},
+	{"UpgradeAborted", crossprem.Yes, "A passing condition stopped the upgrade; it is tried again."},
+	{"UpgradeNotSupported", crossprem.No, "The configuration keeps the server from being upgraded automatically; expect to upgrade by hand."},
+	{"UpgradeFailed", crossprem.AnswerUnknown, "An upgrade was begun and failed."},
 }
 
 // maxDetail is how much of a detail is taken apart; real ones are one word.
@@ -158,7 +160,7 @@ func (x *AutoUpgradeExplanation) explainCodes(detail string) {
 	if !x.Known {
 		x.Meaning = sentence(x.Meaning, fmt.Sprintf("The vendor's pages do not list %.80q; its name is all there is to go by.", detail))
 	}
-	if x.Remedy == "" && x.Temporary == No {
+	if x.Remedy == "" && x.Temporary == crossprem.No {
 		x.Remedy = "Upgrade by hand."
 	}
 }
@@ -179,9 +181,9 @@ func IsAutoUpgradeEvent(source string, id int) bool {
 // V2EndpointExplanation tells whether Connect Sync talks to the V2 endpoint of
 // the sync service.
 type V2EndpointExplanation struct {
-	On      Answer // Yes if both import and export use it
-	Can     Answer // whether this version has it at all
-	Only    bool   // this version no longer has the V1 interface
+	On      crossprem.Answer // Yes if both import and export use it
+	Can     crossprem.Answer // whether this version has it at all
+	Only    bool             // this version no longer has the V1 interface
 	Title   string
 	Meaning string
 	Remedy  string // the commands to switch, or what to install
@@ -207,24 +209,24 @@ var (
 // Get-ADSyncAADConnectorImportApiVersion and …ExportApiVersion print: 1 or 2,
 // or 0 if they were not asked. The endpoint is not offered in the German cloud.
 func ExplainV2Endpoint(version Version, importAPI, exportAPI int) V2EndpointExplanation {
-	x := V2EndpointExplanation{Can: answer(!version.Less(v2OptIn)), Only: !version.Less(v2Only)}
+	x := V2EndpointExplanation{Can: crossprem.AnswerOf(!version.Less(v2OptIn)), Only: !version.Less(v2Only)}
 	if version.IsZero() {
-		x.Can, x.Only = NotKnown, false
+		x.Can, x.Only = crossprem.AnswerUnknown, false
 	}
 	switch {
 	case importAPI == 2 && exportAPI == 2:
-		x.On = Yes
+		x.On = crossprem.Yes
 	case importAPI == 1 || exportAPI == 1:
-		x.On = No
+		x.On = crossprem.No
 	}
 	x.Meaning = fmt.Sprintf("Import uses API version %s, export %s.", orUnknown(uint32(max(importAPI, 0))), orUnknown(uint32(max(exportAPI, 0))))
 	switch {
-	case x.On == Yes:
+	case x.On == crossprem.Yes:
 		x.Title = "The V2 endpoint is in use"
-	case x.Can == No:
+	case x.Can == crossprem.No:
 		x.Title = "This version does not have the V2 endpoint"
 		x.Remedy = fmt.Sprintf("Upgrade to %s or newer.", v2Default)
-	case x.On == No:
+	case x.On == crossprem.No:
 		x.Title = "The V2 endpoint is not in use"
 		x.Remedy = SwitchToV2
 		if x.Only {

@@ -111,7 +111,7 @@ type Sync struct {
 	// Enabled is onPremisesSyncEnabled. It is No if the tenant was never
 	// synchronised and if it no longer is; the rest is then not asked for,
 	// and would be history.
-	Enabled connectversion.Answer
+	Enabled crossprem.Answer
 
 	// LastSync is onPremisesLastSyncDateTime in UTC, zero if it was not told.
 	LastSync time.Time
@@ -137,15 +137,7 @@ func (s *Sync) Evidence() connectversion.Evidence {
 // Facts returns what s tells besides the version: the server and the cloud.
 // How Connect signs in is not told for certain, and left unknown.
 func (s *Sync) Facts() connectversion.Facts {
-	facts := connectversion.Facts{Server: s.Machine}
-	switch s.Cloud {
-	case crossprem.CloudUnknown:
-	case crossprem.Worldwide:
-		facts.Cloud = connectversion.Commercial
-	default:
-		facts.Cloud = connectversion.OtherCloud
-	}
-	return facts
+	return connectversion.Facts{Server: s.Machine, Cloud: s.Cloud}
 }
 
 const (
@@ -175,7 +167,7 @@ func (t *Tenant) Sync(ctx context.Context) (*Sync, error) {
 	if err := t.organization(ctx, s); err != nil {
 		return nil, err
 	}
-	if s.Enabled != connectversion.Yes {
+	if s.Enabled != crossprem.Yes {
 		return s, nil
 	}
 	return s, t.synchronization(ctx, s)
@@ -201,9 +193,9 @@ func (t *Tenant) organization(ctx context.Context, s *Sync) error {
 	s.TenantID, s.TenantName = o.ID, o.DisplayName
 	switch string(o.Enabled) {
 	case "true":
-		s.Enabled = connectversion.Yes
+		s.Enabled = crossprem.Yes
 	case "false", "null": // no longer, or never
-		s.Enabled = connectversion.No
+		s.Enabled = crossprem.No
 	}
 	if o.LastSync != nil {
 		s.LastSync = o.LastSync.UTC()

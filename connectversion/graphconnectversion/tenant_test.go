@@ -74,11 +74,11 @@ func TestSynchronisedTenant(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, &graphconnectversion.Sync{
 			TenantID: "12cce4b4-4ab8-40b7-be4d-f5d7742ec185", TenantName: "Contoso", Cloud: crossprem.Worldwide,
-			Enabled: connectversion.Yes, LastSync: time.Date(2026, 11, 22, 18, 40, 3, 0, time.UTC),
+			Enabled: crossprem.Yes, LastSync: time.Date(2026, 11, 22, 18, 40, 3, 0, time.UTC),
 			Text: "2.5.190.0", Version: mustParse(t, "2.5.190.0"), Machine: "SYNC01",
 			Account: "Sync_SYNC01_1a2b@contoso.onmicrosoft.com", ApplicationID: "1651564e-7ce4-4d99-88be-0a65050d8dc3",
 		}, s)
-		assert.Equal(t, connectversion.Facts{Server: "SYNC01", Cloud: connectversion.Commercial}, s.Facts())
+		assert.Equal(t, connectversion.Facts{Server: "SYNC01", Cloud: crossprem.Worldwide}, s.Facts())
 
 		day := time.Date(2026, 11, 22, 19, 0, 0, 0, time.UTC)
 		r := connectversion.Reconcile(day, s.Evidence())
@@ -108,7 +108,7 @@ func TestTenantThatIsNotSynchronised(t *testing.T) {
 		organizationIs(t, mock, properties)
 		s, err := asked.Sync(t.Context())
 		require.NoError(t, err)
-		assert.Equal(t, connectversion.No, s.Enabled)
+		assert.Equal(t, crossprem.No, s.Enabled)
 		assert.Equal(t, 1, mock.GetTotalCallCount())
 		r := connectversion.Reconcile(time.Now(), s.Evidence())
 		assert.Empty(t, r.Installed)
@@ -117,7 +117,7 @@ func TestTenantThatIsNotSynchronised(t *testing.T) {
 	organizationIs(t, mock, "")
 	s, err := asked.Sync(t.Context())
 	require.NoError(t, err)
-	assert.Equal(t, connectversion.NotKnown, s.Enabled, "a property that is not there is not a no")
+	assert.Equal(t, crossprem.AnswerUnknown, s.Enabled, "a property that is not there is not a no")
 }
 
 func TestRefusalsAreExplained(t *testing.T) {
@@ -140,7 +140,7 @@ func TestRefusalsAreExplained(t *testing.T) {
 	require.ErrorAs(t, err, &answer)
 	assert.Equal(t, "Authorization_RequestDenied", answer.Code)
 	require.NotNil(t, s, "what the first request told is not lost")
-	assert.Equal(t, connectversion.Yes, s.Enabled)
+	assert.Equal(t, crossprem.Yes, s.Enabled)
 	assert.True(t, s.Version.IsZero())
 
 	mock.RegisterResponder("GET", connectors, refusal(403, "Forbidden", "no"))
@@ -208,9 +208,9 @@ func TestConnectors(t *testing.T) {
 
 // A tenant is asked through the request adapter that an embedder has already.
 func TestThroughAnAdapter(t *testing.T) {
-	for base, cloud := range map[string]connectversion.Cloud{
-		"https://graph.microsoft.com": connectversion.Commercial, "https://graph.microsoft.us": connectversion.OtherCloud,
-		"https://gateway.contoso.test/graph": connectversion.UnknownCloud,
+	for base, cloud := range map[string]crossprem.Cloud{
+		"https://graph.microsoft.com": crossprem.Worldwide, "https://graph.microsoft.us": crossprem.GCCHigh,
+		"https://gateway.contoso.test/graph": crossprem.CloudUnknown,
 	} {
 		mock := httpmock.NewMockTransport()
 		adapter, err := kiotahttp.NewNetHttpRequestAdapterWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 )
 
@@ -192,8 +193,8 @@ func render(p connectversion.Product, which string) string {
 		case r.MonthOnly:
 			b.WriteString("Released: " + r.Released.Format("January 2006") + "\n")
 		default:
-			b.WriteString(r.Released.Format("1/2/2006") + ": " + map[connectversion.Answer]string{
-				connectversion.Yes: "Released for download and auto upgrade", connectversion.No: "Released for download only", connectversion.NotKnown: "Released",
+			b.WriteString(r.Released.Format("1/2/2006") + ": " + map[crossprem.Answer]string{
+				crossprem.Yes: "Released for download and auto upgrade", crossprem.No: "Released for download only", crossprem.AnswerUnknown: "Released",
 			}[r.AutoUpgrade] + "\n")
 		}
 	}

@@ -141,9 +141,9 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	switch err := a.tenant.cloud.UnmarshalText([]byte(cloud)); {
 	case cloud == "":
 	case cloud == "commercial", err == nil && a.tenant.cloud == crossprem.Worldwide:
-		a.facts.Cloud = connectversion.Commercial
+		a.facts.Cloud = crossprem.Worldwide
 	case cloud == "other" && a.tenant.tenant == "", err == nil && a.tenant.cloud != crossprem.CloudUnknown:
-		a.facts.Cloud = connectversion.OtherCloud
+		a.facts.Cloud = crossprem.GCCHigh
 	default:
 		return a, fmt.Errorf("no such cloud: %q", cloud)
 	}
