@@ -282,17 +282,21 @@ func (r *Reconciliation) tenant(at time.Time, e Evidence, local []Evidence) {
 		r.add(synced(ruleStaleEvidence.Passed(subject)))
 	}
 	known := false
+	pair := part // a server may be compared with what several tenants say
+	if e.Server != "" {
+		pair += "/" + e.Server
+	}
 	for _, l := range local {
-		if l.Product != e.Product || e.Version.IsZero() {
+		if l.Product != e.Product || l.Component != e.Component || e.Version.IsZero() {
 			continue
 		}
 		known = true
 		switch {
 		case e.Server != "" && l.Server != "" && !sameServer(e.Server, l.Server):
-			r.add(explain(ruleOtherServer.Failed(l.Server).WithPart(part)).
+			r.add(explain(ruleOtherServer.Failed(l.Server).WithPart(pair)).
 				Explain("{here} has {installed}. The tenant knows only who exported last: the other may be a staging server.", crossprem.Val("here", l.Server), crossprem.Val("installed", l.Version)))
 		case l.Version != e.Version:
-			r.add(explain(ruleTenantDiffers.Failed(subjectOf(l)).WithPart(part)).
+			r.add(explain(ruleTenantDiffers.Failed(subjectOf(l)).WithPart(pair)).
 				Explain("{origin} says {installed}. The tenant's value is refreshed with an export; 1.3.21.0 left the old one in place.", crossprem.Val("origin", l.Origin), crossprem.Val("installed", l.Version)))
 		}
 	}

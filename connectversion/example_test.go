@@ -27,7 +27,7 @@ func Example() {
 	// Output:
 	// 2.6.3.0 is outdated until 2027-07-07
 	// warning Later releases fix weaknesses that this version has
-	// warning Synchronisation stops without application-based authentication on a release that supports it
+	// warning Synchronisation stops without application-based authentication
 	// warning Automatic upgrade does not get far enough
 }
 

@@ -11,8 +11,18 @@ var ErrNotWindows = errors.New("connectversion: only a Windows machine can be as
 
 // A Machine is what one machine, or a folder of evidence from it, shows.
 type Machine struct {
-	Evidence []Evidence
-	Facts    Facts
+	Evidence []Evidence `json:"evidence"`
+	Facts    Facts      `json:"facts"`
+
+	// NotUnderstood lists the files of a folder from which nothing was taken,
+	// or not everything, sorted by name.
+	NotUnderstood []Unread `json:"notUnderstood,omitempty"`
+}
+
+// Unread is a file of which something was not understood.
+type Unread struct {
+	File string `json:"file"`
+	Why  string `json:"why"` // one line
 }
 
 // FactsOf returns what m tells of one installation. Of a server other than the

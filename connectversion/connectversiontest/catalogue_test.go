@@ -34,7 +34,7 @@ func TestFrozen(t *testing.T) {
 		require.NoError(t, err)
 		sum.Write(b)
 	}
-	assert.Equal(t, "89ccc4b80958a2b953dd2332e1af53e7463da41e89788e5b28d18ff47b32077e", hex.EncodeToString(sum.Sum(nil)))
+	assert.Equal(t, "9289f2539e4dbad4d2ef3d20d48b2a62a64afb9df7b0f8af762eeb2ea199a0f6", hex.EncodeToString(sum.Sum(nil)))
 	assert.Equal(t, connectversiontest.AsOf, connectversiontest.Catalogue().AsOf(connectversion.ConnectSync).Format(time.DateOnly))
 }
 

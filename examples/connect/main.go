@@ -140,10 +140,12 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	a.tenant.at, a.tenant.json = a.at, a.json
 	switch err := a.tenant.cloud.UnmarshalText([]byte(cloud)); {
 	case cloud == "":
-	case cloud == "commercial", err == nil && a.tenant.cloud == crossprem.Worldwide:
+	case cloud == "commercial":
 		a.facts.Cloud = crossprem.Worldwide
-	case cloud == "other" && a.tenant.tenant == "", err == nil && a.tenant.cloud != crossprem.CloudUnknown:
-		a.facts.Cloud = crossprem.GCCHigh
+	case cloud == "other" && a.tenant.tenant == "":
+		a.facts.Cloud = crossprem.GCCHigh // the rules are those of every cloud but worldwide
+	case err == nil && a.tenant.cloud != crossprem.CloudUnknown:
+		a.facts.Cloud = a.tenant.cloud
 	default:
 		return a, fmt.Errorf("no such cloud: %q", cloud)
 	}
@@ -213,25 +215,64 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	var plans []connectversion.UpgradePlan
+	for _, i := range found.Installed {
+		plans = append(plans, connectversion.Plan(i, machine.FactsOf(i), a.at, a.until))
+	}
 	if a.json {
-		out := json.NewEncoder(stdout)
-		out.SetIndent("", "  ")
-		out.SetEscapeHTML(false)
-		if evidence {
-			return out.Encode(struct {
-				Installed []connectversion.Assessment `json:"installed"`
-				Findings  []crossprem.Finding         `json:"findings"` // on the evidence itself
-			}{all, append([]crossprem.Finding{}, found.Findings...)})
+		if !evidence {
+			return printJSON(stdout, installation{Assessment: all[0], Plan: plans[0].Steps})
 		}
-		return out.Encode(all[0])
+		printed := make([]installation, len(all))
+		for n, i := range found.Installed {
+			printed[n] = installation{&i.Server, i.Component, all[n], plans[n].Steps}
+		}
+		return printJSON(stdout, struct {
+			Installed     []installation          `json:"installed"`
+			Findings      []crossprem.Finding     `json:"findings"` // on the evidence itself
+			NotUnderstood []connectversion.Unread `json:"notUnderstood"`
+		}{printed, append([]crossprem.Finding{}, found.Findings...), append([]connectversion.Unread{}, machine.NotUnderstood...)})
 	}
 	s := screen{out: stdout}
 	for n, i := range found.Installed {
 		s.assessment(i, all[n])
-		s.plan(i, all[n], connectversion.Plan(i, machine.FactsOf(i), a.at, a.until))
+		s.plan(i, all[n], plans[n])
 	}
 	s.evidence(found)
 	return s.err
+}
+
+// An installation is an assessment as JSON, with the server of which it is,
+// and with the plan beside it.
+type installation struct {
+	Server    *string // nil: a version that was asked for
+	Component string
+	connectversion.Assessment
+	Plan []connectversion.Step
+}
+
+// MarshalJSON adds server, component and plan to the members of an assessment.
+func (i installation) MarshalJSON() ([]byte, error) {
+	b, err := json.Marshal(i.Assessment)
+	if err != nil {
+		return nil, err
+	}
+	more, err := json.Marshal(struct {
+		Server    *string               `json:"server,omitempty"`
+		Component string                `json:"component,omitempty"`
+		Plan      []connectversion.Step `json:"plan"`
+	}{i.Server, i.Component, append([]connectversion.Step{}, i.Plan...)})
+	if err != nil {
+		return nil, err
+	}
+	return append(append(b[:len(b)-1], ','), more[1:]...), nil
+}
+
+func printJSON(to io.Writer, v any) error {
+	out := json.NewEncoder(to)
+	out.SetIndent("", "  ")
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
 }
 
 // machine reads the evidence of a folder, or of the machine this runs on.

@@ -38,7 +38,7 @@ func TestOneScreen(t *testing.T) {
 	require.Equal(t, 0, code, errs)
 	assert.Empty(t, errs)
 	for _, want := range []string{"Entra Connect Sync 2.6.3.0 on 2026-11-22", "outdated, last day 2027-07-07 (printed)", "newest   2.6.92.0, as of 2026-09-28",
-		"!  From 2027-04-07 (136 days left): synchronisation stops", "2.6.92.0 is the lowest release that is good"} {
+		"!  From 2027-04-07 (136 days left): Synchronisation stops", "2026-11-22 to 2027-09-28: run 2.6.92.0 (security-fixes-missing)", "2027-09-29 to 2027-11-22: no release that is known on 2026-11-22 would surely do"} {
 		assert.Contains(t, out, want)
 	}
 	_, worst, _ := connect("2.3.8.0", "-at", "2026-11-22")
@@ -55,8 +55,8 @@ func TestTheQuestionOf2020(t *testing.T) {
 	code, out, _ := connect("-at", "2020-07-01", "1.4.38.0")
 	require.Equal(t, 0, code)
 	assert.Contains(t, out, "newest   1.5.30.0\n")
-	assert.Contains(t, out, "becomes deprecated with the first release after 2021-06-09 (343 days left)")
-	assert.Contains(t, out, "Until 2021-07-01: 1.4.38.0 can stay.")
+	assert.Contains(t, out, "From 2021-07-20 (384 days left): The version is deprecated by its age")
+	assert.Contains(t, out, "2020-07-01 to 2021-06-08: 1.4.38.0 can stay.\n2021-06-09 to 2021-07-01: run 1.5.18.0 (connect-18-month-deprecation).\n")
 	assert.NotContains(t, out, "!")
 }
 
@@ -68,7 +68,9 @@ func TestJSON(t *testing.T) {
 	assert.Equal(t, "cloud-sync", got["product"])
 	assert.Equal(t, "outdated", got["support"])
 	assert.Nil(t, got["supportUntil"])
-	assert.Len(t, got, 9)
+	require.Len(t, got["plan"], 1)
+	step := got["plan"].([]any)[0].(map[string]any)
+	assert.Equal(t, map[string]any{"from": "2026-11-22", "until": "2027-11-22", "version": "1.1.2334.0", "why": []any{}}, step)
 }
 
 func folder(t *testing.T) string {

@@ -36,7 +36,7 @@ type screen struct {
 	out io.Writer
 	err error
 
-	said map[string]bool // of one assessment: what need not be said again
+	seen map[string]bool // of one assessment: what need not be printed again
 }
 
 func (s *screen) printf(format string, args ...any) {
@@ -97,23 +97,23 @@ func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessm
 	s.printf("\n")
 
 	passed, lacks := 0, 0
-	var notKnown []string
-	s.said = make(map[string]bool)
+	var notKnown []crossprem.Finding
+	s.seen = make(map[string]bool)
 	for _, f := range a.Findings {
 		switch f.Status {
 		case crossprem.Failed:
-			if f.Severity == crossprem.Info && connectversion.AxisOf(f.Rule) == connectversion.FeatureAxis {
+			if f.Severity == crossprem.Info && a.Axes[f.Rule] == connectversion.FeatureAxis {
 				lacks++
 				continue
 			}
 			mark := map[crossprem.Severity]string{crossprem.Critical: "!! ", crossprem.Warning: "!  ", crossprem.Info: "-  "}[f.Severity]
-			s.line(mark, f.Title)
-			if f.Severity > crossprem.Info && f.Remedy != "" && !s.said[f.Remedy] {
+			s.line(mark, when(a, f)+f.Title)
+			if f.Severity > crossprem.Info && f.Remedy != "" && !s.seen[f.Remedy] {
 				s.line("     ", f.Remedy)
-				s.said[f.Remedy] = true
+				s.seen[f.Remedy] = true
 			}
 		case crossprem.Unknown:
-			notKnown = append(notKnown, strings.TrimSuffix(f.Title, "."))
+			notKnown = append(notKnown, f)
 		default:
 			passed++
 		}
@@ -121,35 +121,61 @@ func (s *screen) assessment(i connectversion.Installed, a connectversion.Assessm
 	if lacks > 0 {
 		s.printf("-  %d notes on what later versions do differently; -json lists them\n", lacks)
 	}
-	for _, title := range notKnown {
-		s.line("?  ", title)
-		s.said["Check: "+title+"."] = true
+	for _, f := range notKnown {
+		s.line("?  ", when(a, f)+strings.TrimSuffix(f.Title, "."))
+		s.seen[strings.TrimSuffix(f.Title, ".")+"."] = true
 	}
 	if passed > 0 {
 		s.printf("ok other rules that hold: %d\n", passed)
 	}
 }
 
-func (s *screen) plan(i connectversion.Installed, a connectversion.Assessment, p connectversion.UpgradePlan) {
-	s.printf("\nUntil %s: ", p.Horizon.Format(time.DateOnly))
-	switch {
-	case p.Target.IsZero() && p.Newest.Less(i.Version):
-		s.printf("nothing is known of what to do.")
-	case p.Target.IsZero():
-		s.printf("no release that is known on %s would do.", p.At.Format(time.DateOnly))
-	case p.Target == i.Version && a.Support == connectversion.Outdated && a.SupportUntil.IsZero():
-		s.printf("%s can stay, as far as any document tells.", p.Target)
-	case p.Target == i.Version:
-		s.printf("%s can stay.", p.Target)
-	default:
-		s.printf("%s is the lowest release that is good.", p.Target)
+// when puts the day of a finding, and how far it is, before its title.
+func when(a connectversion.Assessment, f crossprem.Finding) string {
+	if f.Due.IsZero() || a.Axes[f.Rule] == connectversion.SecurityAxis {
+		return ""
 	}
+	day := f.Due.Format(time.DateOnly)
+	switch n := a.DaysLeft(f.Due); {
+	case n == 0:
+		return "From " + day + " (today): "
+	case n == 1:
+		return "From " + day + " (1 day left): "
+	case n > 0:
+		return fmt.Sprintf("From %s (%d days left): ", day, n)
+	}
+	return "Since " + day + ": "
+}
+
+func (s *screen) plan(i connectversion.Installed, a connectversion.Assessment, p connectversion.UpgradePlan) {
 	s.printf("\n")
+	for _, step := range p.Steps {
+		days := fmt.Sprintf("%s to %s: ", step.From.Format(time.DateOnly), step.Until.Format(time.DateOnly))
+		why := ""
+		switch n := len(step.Why); {
+		case n > 2:
+			why = fmt.Sprintf(" (%s and %d more)", step.Why[0], n-1)
+		case n > 0:
+			why = " (" + strings.Join(step.Why, ", ") + ")"
+		}
+		switch {
+		case step.Version.IsZero() && i.Version.IsZero():
+			s.line(days, "nothing is known of what to do.")
+		case step.Version.IsZero():
+			s.line(days, fmt.Sprintf("no release that is known on %s would surely do%s.", p.At.Format(time.DateOnly), why))
+		case step.Version == i.Version && a.Support == connectversion.Outdated && a.SupportUntil.IsZero():
+			s.line(days, fmt.Sprintf("%s can stay, as far as any document tells.", step.Version))
+		case step.Version == i.Version:
+			s.line(days, fmt.Sprintf("%s can stay.", step.Version))
+		default:
+			s.line(days, fmt.Sprintf("run %s%s.", step.Version, why))
+		}
+	}
 	if p.Automation != crossprem.Passed {
 		s.line("   ", "Automation does not get there by itself, or it is not known to. "+p.Why)
 	}
 	for _, b := range p.Besides {
-		if !s.said[b] {
+		if !s.seen[b] {
 			s.line(" + ", b)
 		}
 	}

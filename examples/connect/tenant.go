@@ -51,6 +51,8 @@ type result struct {
 	Installed []connectversion.Assessment `json:"installed"`
 	Findings  []crossprem.Finding         `json:"findings"` // on the evidence itself
 	Missing   []string                    `json:"missing"`  // what could not be asked, and why
+
+	at time.Time
 }
 
 // answer asks the tenant and prints what it knows. What could not be asked is
@@ -61,7 +63,7 @@ func (q question) answer(ctx context.Context, tenant *graphconnectversion.Tenant
 		return failed
 	}
 	r := result{Tenant: sync.TenantID, Name: sync.TenantName, Enabled: sync.Enabled.String(), LastSync: sync.LastSync,
-		Installed: []connectversion.Assessment{}, Findings: []crossprem.Finding{}, Missing: []string{}}
+		Installed: []connectversion.Assessment{}, Findings: []crossprem.Finding{}, Missing: []string{}, at: q.at}
 	if failed == nil {
 		found := connectversion.Reconcile(q.at, sync.Evidence())
 		facts := sync.Facts()
@@ -112,10 +114,10 @@ func (r result) text() string {
 			fmt.Fprintf(&s, ", last day %s", a.SupportUntil.Format(time.DateOnly))
 		}
 		s.WriteString("\n")
-		writeFailed(&s, a.Findings)
+		writeFailed(&s, a, a.Findings)
 	}
 	s.WriteString("\n")
-	writeFailed(&s, r.Findings)
+	writeFailed(&s, connectversion.Assessment{At: r.at}, r.Findings)
 	for _, m := range r.Missing {
 		fmt.Fprintf(&s, "?  %s\n", m)
 	}
@@ -123,13 +125,13 @@ func (r result) text() string {
 }
 
 // writeFailed writes the findings that failed or are not known, a line each.
-func writeFailed(s *strings.Builder, findings []crossprem.Finding) {
+func writeFailed(s *strings.Builder, a connectversion.Assessment, findings []crossprem.Finding) {
 	for _, f := range findings {
 		switch {
 		case f.Status == crossprem.Unknown:
 			fmt.Fprintf(s, "?  %s\n", f.Title)
 		case f.Status == crossprem.Failed:
-			fmt.Fprintf(s, "%s %s: %s\n", map[crossprem.Severity]string{crossprem.Critical: "!!", crossprem.Warning: "! ", crossprem.Info: "- "}[f.Severity], f.Subject, f.Title)
+			fmt.Fprintf(s, "%s %s: %s\n", map[crossprem.Severity]string{crossprem.Critical: "!!", crossprem.Warning: "! ", crossprem.Info: "- "}[f.Severity], f.Subject, when(a, f)+f.Title)
 		}
 	}
 }

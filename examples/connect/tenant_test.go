@@ -44,7 +44,7 @@ func TestTenantAsText(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, question{at: testDay, connectors: true}.answer(t.Context(), contoso(t, 200), &out))
 	for _, want := range []string{"Contoso (12cce4b4-4ab8-40b7-be4d-f5d7742ec185)", "synchronised: yes, last on 2026-11-22 18:40 UTC",
-		"Entra Connect Sync 2.6.3.0: outdated, last day 2027-07-07", "SYNC01: From 2027-04-07", "Entra private network connector 1.5.4522.0"} {
+		"Entra Connect Sync 2.6.3.0: outdated, last day 2027-07-07", "SYNC01: From 2027-04-07 (136 days left): Synchronisation stops", "Entra private network connector 1.5.4522.0"} {
 		assert.Contains(t, out.String(), want)
 	}
 }

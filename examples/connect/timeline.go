@@ -124,19 +124,19 @@ func (d *drawing) collect() {
 		if f.Status == crossprem.Passed {
 			continue
 		}
-		effect := f.Title
-		if _, after, ok := strings.Cut(f.Title, ": "); ok {
-			effect = after
+		effect, stops := f.Title, false
+		for _, v := range f.Values {
+			if v.Name == "effect" {
+				effect, stops = v.Text, strings.Contains(v.Text, "stops")
+			}
 		}
 		effect, _, _ = strings.Cut(effect, ";")
 		b := bar{from: f.Due, colour: colourHampers, label: f.Due.Format(time.DateOnly) + "  " + effect}
 		switch {
 		case f.Status == crossprem.Unknown:
 			b.colour, b.label = colourPerhaps, b.label+"?"
-		case strings.Contains(effect, "stop"):
+		case stops:
 			b.colour = colourStops
-		case f.Rule == "connect-18-month-deprecation":
-			b.label = f.Due.Format(time.DateOnly) + "  deprecated from the next release on"
 		}
 		d.reach(f.Due)
 		d.bars = append(d.bars, b)
