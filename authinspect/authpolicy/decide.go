@@ -269,7 +269,8 @@ func (e *evaluation) online() (basic, modern, windows Method) {
 		})
 	}
 	if e.p == EWS {
-		e.ewsApps(&b, &m)
+		e.ewsAgent(&b, &m)
+		e.ewsAppIDs(&m)
 	}
 
 	// What there is no sign-in for.
@@ -414,8 +415,6 @@ func (e *evaluation) protocolSwitches() (found []Method) {
 		case mailbox == True:
 			off("mailbox", "SmtpClientAuthenticationDisabled of the mailbox is True: SMTP AUTH is off, for tokens too.", change, pageCAS)
 		case mailbox == False:
-		case mailbox == SwitchUnknown && org != False && org != NotSet:
-			unknown("mailbox", "SmtpClientAuthenticationDisabled of the mailbox is not known, and it beats the organization's.", pageCAS)
 		case mailbox == SwitchUnknown:
 			unknown("mailbox", "SmtpClientAuthenticationDisabled of the mailbox is not known, and it beats the organization's.", pageCAS)
 		case org == True:
@@ -468,24 +467,64 @@ func (e *evaluation) ewsSwitches(within int) (found []Method) {
 	return found
 }
 
-// ewsApps applies the lists of applications: agents for every method, and
-// EwsAllowedAppIDs for tokens.
-func (e *evaluation) ewsApps(b, m *steps) {
-	if access := e.EWSAccess; access != "" {
-		listed := slices.ContainsFunc(e.EWSAgents, func(pattern string) bool { return e.UserAgent != "" && matches(pattern, e.UserAgent) })
-		step := Method{Reason: AppNotAllowed, Decider: "tenant", Sources: []string{pageOrg}, WithinMinutes: cloudDelay,
-			Detail: "EwsApplicationAccessPolicy is " + access + ", and the agent of the application decides."}
-		switch {
-		case e.UserAgent == "":
-			step.WithinMinutes, step.Detail = 0, "EwsApplicationAccessPolicy is "+access+", and the agent of the application is not known."
-			b.notKnown(step)
-			m.notKnown(step)
-		case strings.EqualFold(access, "EnforceAllowList") && !listed, strings.EqualFold(access, "EnforceBlockList") && listed:
-			step.Change = "Set-OrganizationConfig -EwsAllowList @{Add='AGENT*'}"
-			b.block(step)
-			m.block(step)
+// ewsAgentSwitches are the switches for Microsoft's own clients, which the lists
+// of agents do not concern, with what their agents hold in lower case. Source:
+// Set-OrganizationConfig (learn.microsoft.com).
+var ewsAgentSwitches = []struct {
+	name   string
+	agents []string
+}{
+	{"EwsAllowMacOutlook", []string{"macoutlook"}},
+	{"EwsAllowEntourage", []string{"entourage"}},
+	{"EwsAllowOutlook", []string{"microsoft outlook", "microsoft office/"}},
+}
+
+// ewsAgent applies the switches for Microsoft's own clients, and to others the
+// list of agents.
+func (e *evaluation) ewsAgent(to ...*steps) {
+	add := func(m Method) {
+		m.Reason, m.Decider, m.Sources = AppNotAllowed, "tenant", []string{pageOrg}
+		for _, s := range to {
+			s.add(m)
 		}
 	}
+	agent := strings.ToLower(e.UserAgent)
+	for _, own := range ewsAgentSwitches {
+		if !slices.ContainsFunc(own.agents, func(a string) bool { return strings.Contains(agent, a) }) {
+			continue
+		}
+		switch e.OrgSwitches[own.name] {
+		case False:
+			add(Method{Verdict: Blocked, Detail: own.name + " of the organization is False.", Change: "Set-OrganizationConfig -" + own.name + " $true", WithinMinutes: cloudDelay})
+		case SwitchUnknown:
+			add(Method{Detail: own.name + " of the organization is not known."})
+		}
+		return
+	}
+	access := e.EWSAccess
+	if access == "" {
+		return
+	}
+	listed := slices.ContainsFunc(e.EWSAgents, func(pattern string) bool { return e.UserAgent != "" && matches(pattern, e.UserAgent) })
+	allow, block := strings.EqualFold(access, "EnforceAllowList"), strings.EqualFold(access, "EnforceBlockList")
+	switch {
+	case e.UserAgent == "":
+		add(Method{Detail: "EwsApplicationAccessPolicy is " + access + ", and the agent of the application is not known."})
+	case !listed && e.EWSAgentsKnown != crossprem.Yes:
+		add(Method{Detail: "EwsApplicationAccessPolicy is " + access + ", and the list was not seen whole."})
+	case allow && !listed:
+		add(Method{Verdict: Blocked, Detail: "EwsApplicationAccessPolicy is " + access + ", and EwsAllowList does not hold the agent of the application.",
+			Change: "Set-OrganizationConfig -EwsAllowList @{Add='AGENT*'}", WithinMinutes: cloudDelay})
+	case block && listed:
+		add(Method{Verdict: Blocked, Detail: "EwsApplicationAccessPolicy is " + access + ", and EwsBlockList holds the agent of the application.",
+			Change: "Set-OrganizationConfig -EwsBlockList @{Remove='AGENT*'}", WithinMinutes: cloudDelay})
+	case !allow && !block:
+		add(Method{Detail: "EwsApplicationAccessPolicy has a value that is not known."})
+	}
+}
+
+// ewsAppIDs applies EwsAllowedAppIDs, which concerns tokens alone.
+func (e *evaluation) ewsAppIDs(m *steps) {
 	if e.Hosting != ExchangeOnline || e.OrgSwitches["EwsEnabled"] != True {
 		return // the list has no effect
 	}
@@ -522,10 +561,7 @@ func (e *evaluation) onPremises() (basic, modern, windows Method) {
 		}
 	}
 	if e.p == EWS {
-		e.ewsApps(&b, &m)
-		if len(b.blocked) > len(m.blocked) || e.EWSAccess != "" {
-			e.ewsApps(&w, &steps{})
-		}
+		e.ewsAgent(all...)
 	}
 	e.offered(&b, e.OffersBasic, "Basic")
 	e.offered(&w, e.OffersWindows, "Windows authentication")

@@ -176,8 +176,9 @@ type Facts struct {
 	// EWSAccess is EwsApplicationAccessPolicy: "EnforceAllowList",
 	// "EnforceBlockList", or "" for none; EWSAgents are the agents of its list,
 	// with "*" for anything.
-	EWSAccess string   `json:"ewsAccess,omitempty"`
-	EWSAgents []string `json:"ewsAgents,omitempty"`
+	EWSAccess      string           `json:"ewsAccess,omitempty"`
+	EWSAgents      []string         `json:"ewsAgents,omitempty"`
+	EWSAgentsKnown crossprem.Answer `json:"ewsAgentsKnown"` // Yes: EWSAgents are all of them
 
 	SecurityDefaults        crossprem.Answer `json:"securityDefaults"`
 	ConditionalAccessBlocks crossprem.Answer `json:"conditionalAccessBlocks"` // an enabled policy stops legacy clients of this user

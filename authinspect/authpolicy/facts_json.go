@@ -87,7 +87,7 @@ func ParseQuestion(text []byte) (Question, error) {
 	*f = Facts{
 		User: raw.User, Hosting: raw.Hosting, AppID: raw.AppID, UserAgent: raw.UserAgent, Server: raw.Server, AuthServer: raw.AuthServer,
 		SecurityDefaults: crossprem.AnswerOf(raw.SecurityDefaults), ConditionalAccessBlocks: crossprem.AnswerOf(raw.CABlocksLegacy),
-		SMTPBasicReenabled: crossprem.No, EWSAppIDsKnown: crossprem.Yes, ActiveSync16: crossprem.Yes,
+		SMTPBasicReenabled: crossprem.No, EWSAppIDsKnown: crossprem.Yes, EWSAgentsKnown: crossprem.Yes, ActiveSync16: crossprem.Yes,
 		OrgSwitches: map[string]Switch{}, MailboxSwitches: map[string]Switch{},
 	}
 	if f.AuthServer == AuthServerUnknown {
@@ -100,6 +100,9 @@ func ParseQuestion(text []byte) (Question, error) {
 	}
 	for _, name := range []string{"SmtpClientAuthenticationDisabled", "MapiHttpEnabled", "MAPIBlockOutlookRpcHttp"} {
 		f.MailboxSwitches[name] = NotSet
+	}
+	for _, own := range ewsAgentSwitches {
+		f.OrgSwitches[own.name] = NotSet
 	}
 	f.OrgSwitches["EwsEnabled"], f.OrgSwitches["MapiHttpEnabled"], f.OrgSwitches["OAuth2ClientProfileEnabled"] = NotSet, NotSet, True
 
@@ -114,6 +117,9 @@ func ParseQuestion(text []byte) (Question, error) {
 		return Question{}, err
 	}
 	for name, value := range raw.Mailbox {
+		if name, err = switchName("mailbox", name, modelSwitches); err != nil {
+			return Question{}, err
+		}
 		if f.MailboxSwitches[name], err = switchValue("mailbox", name, value); err != nil {
 			return Question{}, err
 		}
@@ -125,7 +131,7 @@ func ParseQuestion(text []byte) (Question, error) {
 		}
 	}
 	for name, offers := range raw.Vdir {
-		switch name {
+		switch canonical(name, []string{"Basic", "Windows", "OAuth"}) {
 		case "Basic":
 			f.OffersBasic = crossprem.AnswerOf(offers)
 		case "Windows":
@@ -136,8 +142,12 @@ func ParseQuestion(text []byte) (Question, error) {
 			return Question{}, fmt.Errorf("authpolicy: the facts: vdir: %.40q is none of Basic, Windows and OAuth", name)
 		}
 	}
-	if raw.Vdir != nil && f.OffersOAuth == crossprem.AnswerUnknown {
-		f.OffersOAuth = crossprem.No // a directory that was described without it does not have it
+	if raw.Vdir != nil { // a directory that was described without a method does not have it
+		for _, offers := range []*crossprem.Answer{&f.OffersBasic, &f.OffersWindows, &f.OffersOAuth} {
+			if *offers == crossprem.AnswerUnknown {
+				*offers = crossprem.No
+			}
+		}
 	}
 	return q, nil
 }
@@ -145,6 +155,9 @@ func ParseQuestion(text []byte) (Question, error) {
 // takeOrg takes the settings of the organization.
 func (f *Facts) takeOrg(org map[string]json.RawMessage) (err error) {
 	for name, value := range org {
+		if name, err = switchName("org", name, modelSwitches); err != nil {
+			return err
+		}
 		switch name {
 		case "smtpBasicReenabled":
 			s, err := switchValue("org", name, value)
@@ -181,9 +194,13 @@ func assigned(where string, switches map[string]json.RawMessage) (Assignment, er
 	}
 	p := Policy{Switches: make(map[string]Switch, len(switches))}
 	for name, value := range switches {
-		if name == "Name" || name == "Identity" {
+		if strings.EqualFold(name, "Name") || strings.EqualFold(name, "Identity") {
 			_ = json.Unmarshal(value, &p.Name)
 			continue
+		}
+		name, err := switchName(where, name, modelParameters())
+		if err != nil {
+			return Assignment{}, err
 		}
 		s, err := switchValue(where, name, value)
 		if err != nil {
@@ -192,6 +209,44 @@ func assigned(where string, switches map[string]json.RawMessage) (Assignment, er
 		p.Switches[name] = s
 	}
 	return Assign(p), nil
+}
+
+// canonical returns the one of names that name is but for letter case, which
+// PowerShell does not mind, and "" if it is none.
+func canonical(name string, names []string) string {
+	if i := slices.IndexFunc(names, func(n string) bool { return strings.EqualFold(n, name) }); i >= 0 {
+		return names[i]
+	}
+	return ""
+}
+
+// switchName returns the name of a setting as it is documented. A name that is
+// none is an error: taken for a setting that decides nothing, a slip of the pen
+// would turn the answer.
+func switchName(where, name string, names []string) (string, error) {
+	if known := canonical(name, names); known != "" {
+		return known, nil
+	}
+	return "", fmt.Errorf("authpolicy: the facts: %s: %.60q is no setting that is known", where, name)
+}
+
+// modelSwitches are the settings of organization, transport and mailbox that
+// facts may name, whether they decide anything or not.
+var modelSwitches = append([]string{"MapiHttpEnabled", "MAPIBlockOutlookRpcHttp", "MAPIBlockOutlookExternalConnectivity", "MAPIBlockOutlookVersions",
+	"AllowLegacyTLSClients", "smtpBasicReenabled", "EwsAllowedAppIDs", "EwsApplicationAccessPolicy", "EwsAllowList", "EwsBlockList", "EwsAllowOutlook",
+	"EwsAllowMacOutlook", "EwsAllowEntourage", "ECPEnabled", "MacOutlookEnabled", "OneWinNativeOutlookEnabled", "OutlookMobileEnabled", "OWAEnabled",
+	"OWAforDevicesEnabled", "UniversalOutlookEnabled", "LoginType", "EnableGSSAPIAndNTLMAuth", "ExtendedProtectionPolicy", "BasicAuthentication", "DigestAuthentication",
+	"WindowsAuthentication", "OAuthAuthentication", "WSSecurityAuthentication", "ExtendedProtectionTokenChecking", "IISAuthenticationMethods",
+	"Name", "Identity", "DefaultAuthenticationPolicy", "AuthenticationPolicy"}, decidingSwitches...)
+
+// modelParameters are the parameters and output properties of authentication
+// policies.
+func modelParameters() []string {
+	names := []string{"AllowBasicAuthRest", "AllowLegacyExchangeTokens", "BlockLegacyExchangeTokens", "TenantId"}
+	for _, p := range Protocols() {
+		names = append(names, p.AllowBasic(), p.BlockLegacy(), p.BlockModern())
+	}
+	return names
 }
 
 func switchValue(where, name string, value json.RawMessage) (Switch, error) {
@@ -212,7 +267,7 @@ func switchValue(where, name string, value json.RawMessage) (Switch, error) {
 
 // decidingSwitches are the switches of organization and mailbox that decide.
 var decidingSwitches = []string{"EwsEnabled", "OAuth2ClientProfileEnabled", "MapiHttpEnabled", "SmtpClientAuthenticationDisabled", "MAPIBlockOutlookRpcHttp",
-	"ActiveSyncEnabled", "ImapEnabled", "PopEnabled", "MAPIEnabled", "EXOModuleEnabled", "RemotePowerShellEnabled"}
+	"EwsAllowOutlook", "EwsAllowMacOutlook", "EwsAllowEntourage", "smtpBasicReenabled", "ActiveSyncEnabled", "ImapEnabled", "PopEnabled", "MAPIEnabled", "EXOModuleEnabled", "RemotePowerShellEnabled"}
 
 func listValue(where, name string, value json.RawMessage) ([]string, error) {
 	var list []string

@@ -2,11 +2,13 @@ package authpolicy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"regexp"
 	"slices"
@@ -48,17 +50,20 @@ type side struct {
 	policies   []namedPolicy
 	listed     bool // Get-AuthenticationPolicy was there
 	deflt      *reference
+	disputed   bool // two exports name different defaults
 	org        map[string]Switch
 	ewsAppIDs  []string
 	appIDsSeen bool
 	ewsAccess  string
 	ewsAgents  []string
-	users      []person
-	mailboxes  []person
-	devices    []device
-	offers     map[Protocol]*offer
-	auth       AuthServer
-	servers    []Server
+	// ewsAgentsKnown says that the list was printed whole.
+	ewsAgentsKnown bool
+	users          []person
+	mailboxes      []person
+	devices        []device
+	offers         map[Protocol]*offer
+	authServers    []AuthServer // what each says: none, if it is not the one for clients
+	servers        []Server
 }
 
 type namedPolicy struct {
@@ -73,7 +78,9 @@ type reference string
 type person struct {
 	names    []string
 	kind     string // RecipientTypeDetails
+	objectID string // ExternalDirectoryObjectId, the id in Entra ID, in lower case; "" if not known
 	policy   *reference
+	disputed bool // two exports name different policies
 	switches map[string]Switch
 }
 
@@ -173,10 +180,66 @@ func sideOf(name string) Hosting {
 	return HostingUnknown
 }
 
+// typedByHand puts together what are the properties of one object. A list whose
+// colons do not stand in one column was typed or edited by hand, and was read
+// as several objects; but objects that one command prints have the same
+// properties, and these have none in common.
+func typedByHand(objects []psobject.Object) []psobject.Object {
+	var out []psobject.Object
+	for _, o := range objects {
+		if n := len(out); n > 0 && len(o.Types) == 0 && len(out[n-1].Types) == 0 && len(out[n-1].Properties) > 0 && len(out[n-1].Properties) < 512 &&
+			!slices.ContainsFunc(o.Properties, func(p psobject.Property) bool { return out[n-1].Has(p.Name) }) {
+			out[n-1].Properties = slices.Concat(out[n-1].Properties, o.Properties)
+			continue
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// A part is the text below a command line.
+type part struct{ command, identity, text string }
+
+// maxCommandLine bounds what is looked at for a command, in bytes.
+const maxCommandLine = 4096
+
+// split cuts text at its command lines. What stands above the first belongs to
+// the command first.
+func split(first, text string) []part {
+	parts := []part{{command: first}}
+	start, at := 0, 0
+	for line := range strings.Lines(text) {
+		begin := at
+		at += len(line)
+		if len(line) > maxCommandLine || !strings.Contains(line, "-") {
+			continue
+		}
+		m := commandLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		if m == nil {
+			continue
+		}
+		parts[len(parts)-1].text = text[start:begin]
+		start = at
+		p := part{command: strings.ToLower(m[1])}
+		if id := identityArgument.FindStringSubmatch(m[2]); id != nil {
+			p.identity = strings.Trim(id[1], `"'`)
+		}
+		// Of commands in a row the last one prints.
+		for _, stage := range strings.Split(m[2], "|")[1:] {
+			if next := commandLine.FindStringSubmatch(stage); next != nil {
+				p.command = strings.ToLower(next[1])
+			}
+		}
+		parts = append(parts, p)
+	}
+	parts[len(parts)-1].text = text[start:]
+	return parts
+}
+
 // commandLine finds a command that was typed, with a prompt or without.
 var commandLine = regexp.MustCompile(`(?i)^\s*(?:>\s*)*(?:(?:\[PS\]|PS)[^>\n]*>+\s*)?(?:\$\w+\s*=\s*)?(Get-[A-Za-z]+)\b(.*)$`)
 
-var identityArgument = regexp.MustCompile(`(?i)^\s+(?:-(?:Identity|Mailbox|User)(?::|\s+))?("[^"]*"|'[^']*'|[^\s|"'{(-][^\s|]*)`)
+var identityArgument = regexp.MustCompile(`(?i)^\s+(?:-(?:Identity|Mailbox|User)(?::|\s+))?("[^"]*"|'[^']*'|[^\s|"'{($-][^\s|]*)`)
 
 // file splits a text at its command lines, so that each part is known by the
 // command above it, and parses the parts.
@@ -193,27 +256,9 @@ func (r *reading) file(name string, raw []byte) {
 		r.refuse(name, "it is empty")
 		return
 	}
-	if trimmed[0] == '{' || trimmed[0] == '[' {
-		if r.graph([]byte(trimmed)) {
-			return
-		}
-	}
-	type part struct{ command, identity, text string }
-	parts := []part{{command: commandOf(path.Base(name))}}
+	parts := []part{{command: commandOf(path.Base(name)), text: text}}
 	if trimmed[0] != '{' && trimmed[0] != '[' && trimmed[0] != '<' {
-		for line := range strings.Lines(text) {
-			if m := commandLine.FindStringSubmatch(strings.TrimRight(line, "\r\n")); m != nil {
-				p := part{command: strings.ToLower(m[1])}
-				if id := identityArgument.FindStringSubmatch(m[2]); id != nil {
-					p.identity = strings.Trim(id[1], `"'`)
-				}
-				parts = append(parts, p)
-				continue
-			}
-			parts[len(parts)-1].text += line
-		}
-	} else {
-		parts[0].text = text
+		parts = split(parts[0].command, text)
 	}
 	for _, p := range parts {
 		if strings.TrimSpace(p.text) == "" {
@@ -222,9 +267,15 @@ func (r *reading) file(name string, raw []byte) {
 			}
 			continue
 		}
+		took := false
+		if json := strings.TrimSpace(p.text); json[0] == '{' || json[0] == '[' {
+			took = r.graph([]byte(json))
+		}
 		outputs, err := psobject.Parse([]byte(p.text))
 		if err != nil {
-			r.refuse(name, strings.TrimPrefix(err.Error(), "psobject: "))
+			if !took {
+				r.refuse(name, strings.TrimPrefix(err.Error(), "psobject: "))
+			}
 			continue
 		}
 		n := 0
@@ -233,12 +284,20 @@ func (r *reading) file(name string, raw []byte) {
 			if out.Command != "" {
 				command = strings.ToLower(out.Command)
 			}
-			for _, o := range out.Objects {
+			objects := out.Objects
+			if command != "" {
+				objects = typedByHand(objects)
+			}
+			for _, o := range objects {
 				n++
-				r.found = append(r.found, found{name, command, p.identity, o, where})
+				f := found{name, command, p.identity, o, where}
+				if took && kindOf(&f) == "" || r.graphObject(o) {
+					continue
+				}
+				r.found = append(r.found, f)
 			}
 		}
-		if n == 0 {
+		if n == 0 && !took {
 			r.refuse(name, "no object was found in it")
 		}
 	}
@@ -277,6 +336,9 @@ func surely(f *found) Hosting {
 	if f.side != HostingUnknown {
 		return f.side
 	}
+	if strings.HasPrefix(f.command, "get-exo") {
+		return ExchangeOnline
+	}
 	hasPrefix := func(prefixes ...string) bool {
 		return slices.ContainsFunc(o.Properties, func(p psobject.Property) bool {
 			return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(strings.ToLower(p.Name), prefix) })
@@ -306,6 +368,24 @@ func surely(f *found) Hosting {
 	case "virtualdirectory", "imapsettings", "popsettings", "authserver", "exchangeserver":
 		return OnPremises
 	}
+	return directorySide(o)
+}
+
+// directorySide tells by the directory that an object was read from: that of
+// Exchange Online lies below outlook.com, and in the clouds of nations below
+// partner.outlook.cn and office365.us.
+func directorySide(o psobject.Object) Hosting {
+	name, _ := o.String("DistinguishedName")
+	server, _ := o.String("OriginatingServer")
+	text := strings.ToLower(name + " " + server)
+	components := strings.Contains(text, ",dc=")
+	switch {
+	case strings.Contains(text, "outlook.com"), strings.Contains(text, "outlook.cn"), strings.Contains(text, "office365.us"), strings.Contains(text, ".onmicrosoft."),
+		strings.Contains(text, "dc=outlook,"), strings.Contains(text, "dc=prod"), strings.Contains(text, "dc=office365,"):
+		return ExchangeOnline
+	case components && server != "":
+		return OnPremises
+	}
 	return HostingUnknown
 }
 
@@ -313,7 +393,10 @@ func surely(f *found) Hosting {
 func kindOf(f *found) string {
 	o := f.object
 	if name, ok := strings.CutPrefix(f.command, "get-"); ok {
+		name = strings.TrimPrefix(name, "exo")
 		switch {
+		case strings.HasSuffix(name, "plan"), name == "partnerapplication":
+			return ""
 		case strings.HasSuffix(name, "virtualdirectory"), name == "outlookanywhere":
 			return "virtualdirectory"
 		case slices.Contains([]string{"authenticationpolicy", "organizationconfig", "user", "casmailbox", "transportconfig", "imapsettings", "popsettings", "authserver", "exchangeserver", "mobiledevice", "mailbox"}, name):
@@ -334,7 +417,7 @@ func kindOf(f *found) string {
 		return "casmailbox"
 	case o.Has("AdminDisplayVersion") && o.Has("ServerRole"):
 		return "exchangeserver"
-	case o.Has("IsDefaultAuthorizationEndpoint"), o.Has("AuthMetadataUrl"):
+	case o.Has("IsDefaultAuthorizationEndpoint"):
 		return "authserver"
 	case o.Has("AllowLegacyTLSClients"), o.Has("SmtpClientAuthenticationDisabled") && o.Has("MaxReceiveSize"):
 		return "transportconfig"
@@ -354,6 +437,9 @@ func (r *reading) settle() {
 	cloud, here := r.accessKnown || r.securityDefaults != crossprem.AnswerUnknown, false
 	for i := range r.found {
 		f := &r.found[i]
+		if kindOf(f) == "" {
+			continue
+		}
 		f.side = surely(f)
 		cloud, here = cloud || f.side == ExchangeOnline, here || f.side == OnPremises
 	}
@@ -401,8 +487,11 @@ func (r *reading) take(s *side, f *found, kind string) {
 			s.policies = append(s.policies, policyOf(o))
 		}
 	case "organizationconfig":
-		takeSwitches(s.org, o, "EwsEnabled", "OAuth2ClientProfileEnabled", "MapiHttpEnabled")
+		takeSwitches(s.org, o, "EwsEnabled", "OAuth2ClientProfileEnabled", "MapiHttpEnabled", "EwsAllowOutlook", "EwsAllowMacOutlook", "EwsAllowEntourage")
 		if ref, ok := referenceOf(o, "DefaultAuthenticationPolicy"); ok {
+			if s.deflt != nil && *s.deflt != ref {
+				s.disputed = true
+			}
 			s.deflt = &ref
 		}
 		// Without the switch -RetrieveEwsOperationAccessPolicy the property is
@@ -413,13 +502,14 @@ func (r *reading) take(s *side, f *found, kind string) {
 				s.ewsAppIDs = append(s.ewsAppIDs, splitList(id)...)
 			}
 		}
-		if access, state := o.String("EwsApplicationAccessPolicy"); state == psobject.Present && !strings.EqualFold(access, "") {
+		if access, state := o.String("EwsApplicationAccessPolicy"); state == psobject.Present && access != "" {
 			s.ewsAccess = access
 			list := "EwsAllowList"
 			if strings.EqualFold(access, "EnforceBlockList") {
 				list = "EwsBlockList"
 			}
-			s.ewsAgents, _ = o.Strings(list)
+			agents, state := o.Strings(list)
+			s.ewsAgents, s.ewsAgentsKnown = agents, state == psobject.Present
 		}
 	case "transportconfig":
 		takeSwitches(s.org, o, "SmtpClientAuthenticationDisabled")
@@ -457,7 +547,10 @@ func (r *reading) take(s *side, f *found, kind string) {
 	case "authserver":
 		s.takeAuthServer(o)
 	case "exchangeserver":
-		if version, state := o.String("AdminDisplayVersion"); state == psobject.Present {
+		if role, state := o.String("ServerRole"); state == psobject.Present && strings.EqualFold(role, "Edge") {
+			return // nobody signs in there
+		}
+		if version, ok := versionText(o.Get("AdminDisplayVersion")); ok {
 			s.servers = append(s.servers, serverOf(version))
 		}
 	case "mobiledevice":
@@ -475,16 +568,60 @@ func (r *reading) take(s *side, f *found, kind string) {
 	}
 }
 
-// takeSwitches takes the switches that were printed whole.
+// takeSwitches takes the switches that were printed whole. One that was printed
+// twice with different values is not known: nothing tells which is the newer.
 func takeSwitches(into map[string]Switch, o psobject.Object, names ...string) {
 	for _, name := range names {
+		value := SwitchUnknown
 		switch on, state := o.Bool(name); state {
 		case psobject.Present:
-			into[name] = SwitchOf(on)
+			value = SwitchOf(on)
 		case psobject.Blank:
-			into[name] = NotSet
+			value = NotSet
+		default:
+			continue
+		}
+		if have, ok := into[name]; ok && have != value {
+			value = SwitchUnknown
+		}
+		into[name] = value
+	}
+}
+
+// versionText returns a version as text; JSON has it as an object.
+func versionText(v psobject.Value) (string, bool) {
+	if text, state := v.AsString(); state == psobject.Present {
+		return text, text != ""
+	}
+	if v.Object == nil {
+		return "", false
+	}
+	var parts []string
+	for _, name := range []string{"Major", "Minor", "Build"} {
+		n, state := v.Object.Int(name)
+		if state != psobject.Present {
+			return "", false
+		}
+		parts = append(parts, fmt.Sprint(n))
+	}
+	return strings.Join(parts, "."), true
+}
+
+// identityTexts returns the names in a property: its text, or of an identity
+// that an export wrote as an object its names.
+func identityTexts(v psobject.Value) (names []string, state psobject.State) {
+	text, state := v.AsString()
+	if state == psobject.Present && text != "" {
+		names = append(names, text)
+	}
+	if v.Object != nil {
+		for _, part := range []string{"DistinguishedName", "Name", "ObjectGuid"} {
+			if text, s := v.Object.String(part); s == psobject.Present && text != "" {
+				names, state = append(names, text), psobject.Present
+			}
 		}
 	}
+	return names, state
 }
 
 func policyOf(o psobject.Object) namedPolicy {
@@ -498,7 +635,8 @@ func policyOf(o psobject.Object) namedPolicy {
 	// A switch that was not printed is not known.
 	p.Partial = true
 	for _, name := range []string{"Name", "Identity", "DistinguishedName", "Guid", "Id", "ExchangeObjectId"} {
-		if text, state := o.String(name); state == psobject.Present {
+		texts, _ := identityTexts(o.Get(name))
+		for _, text := range texts {
 			p.names = append(p.names, strings.ToLower(text), strings.ToLower(commonName(text)))
 			if p.Name == "" {
 				p.Name = commonName(text)
@@ -521,10 +659,10 @@ func commonName(s string) string {
 // referenceOf returns the policy that a property names, and false if it was
 // not printed whole.
 func referenceOf(o psobject.Object, property string) (reference, bool) {
-	switch text, state := o.String(property); state {
-	case psobject.Present:
-		return reference(strings.ToLower(text)), true
-	case psobject.Blank:
+	switch names, state := identityTexts(o.Get(property)); {
+	case state == psobject.Present && len(names) > 0:
+		return reference(strings.ToLower(names[0])), true
+	case state == psobject.Present, state == psobject.Blank:
 		return "", true
 	}
 	return "", false
@@ -534,7 +672,8 @@ func personOf(f *found) person {
 	p := person{switches: map[string]Switch{}}
 	names := []string{f.identity}
 	for _, property := range []string{"UserPrincipalName", "Identity", "PrimarySmtpAddress", "WindowsEmailAddress", "Alias", "SamAccountName", "Name", "DisplayName", "DistinguishedName", "Guid", "ExternalDirectoryObjectId"} {
-		if text, state := f.object.String(property); state == psobject.Present {
+		texts, _ := identityTexts(f.object.Get(property))
+		for _, text := range texts {
 			names = append(names, text, commonName(text))
 			if i := strings.LastIndexByte(text, '/'); i >= 0 {
 				names = append(names, text[i+1:])
@@ -547,6 +686,8 @@ func personOf(f *found) person {
 		}
 	}
 	p.kind, _ = f.object.String("RecipientTypeDetails")
+	id, _ := f.object.String("ExternalDirectoryObjectId")
+	p.objectID = strings.ToLower(id)
 	return p
 }
 
@@ -618,23 +759,44 @@ func (s *side) offer(p Protocol, one offer) {
 	}
 }
 
+// takeAuthServer takes one authorization server. The one for clients is the
+// enabled one that is the default; where more than one is, or where it cannot
+// be told of each whether it is, it is not known which.
 func (s *side) takeAuthServer(o psobject.Object) {
 	enabled, enabledState := o.Bool("Enabled")
 	deflt, state := o.Bool("IsDefaultAuthorizationEndpoint")
-	kind, _ := o.String("Type")
-	if s.auth == AuthServerUnknown && state == psobject.Present {
-		s.auth = NoAuthServer
-	}
-	if state == psobject.Present && deflt && !(enabledState == psobject.Present && !enabled) {
+	switch {
+	case state != psobject.Present:
+		s.authServers = append(s.authServers, AuthServerUnknown)
+	case !deflt, enabledState == psobject.Present && !enabled:
+		s.authServers = append(s.authServers, NoAuthServer)
+	default:
+		kind, _ := o.String("Type")
 		switch strings.ToLower(kind) {
-		case "azuread", "microsoftonline":
-			s.auth = Entra
-		case "adfs":
-			s.auth = ADFS
+		case "azuread", "microsoftonline", "4": // numbers are what ConvertTo-Json writes
+			s.authServers = append(s.authServers, Entra)
+		case "adfs", "5":
+			s.authServers = append(s.authServers, ADFS)
 		default:
-			s.auth = AuthServerUnknown
+			s.authServers = append(s.authServers, AuthServerUnknown)
 		}
 	}
+}
+
+// authServer returns what the authorization servers together say.
+func (s *side) authServer() AuthServer {
+	chosen := AuthServerUnknown
+	for i, one := range s.authServers {
+		switch {
+		case one == AuthServerUnknown:
+			return AuthServerUnknown
+		case i == 0, chosen == NoAuthServer:
+			chosen = one
+		case one != NoAuthServer && one != chosen:
+			return AuthServerUnknown
+		}
+	}
+	return chosen
 }
 
 var buildNumber = regexp.MustCompile(`(\d+)\.0*(\d+)(?:\.| \(Build )0*(\d+)`)
@@ -675,9 +837,10 @@ type accessPolicy struct {
 	name    string
 	types   []string // client app types; nil if the export does not name them
 	users   []string // includeUsers and the rest, in lower case
-	exclude bool     // there are exclusions, or conditions that are not judged
-	groups  bool     // groups or roles are included
-	apps    bool     // Exchange Online is covered
+	without []string // excludeUsers, in lower case
+	exclude bool     // there are other exclusions, or conditions that are not judged
+	groups  bool     // groups, roles or guests are included
+	unseen  bool     // users, applications or controls were not printed
 }
 
 // graph takes Conditional Access policies and security defaults of a JSON
@@ -706,7 +869,7 @@ func (r *reading) graph(text []byte) bool {
 			for k, e := range v {
 				object[strings.ToLower(k)] = e
 			}
-			_, hasConditions := object["conditions"].(map[string]any)
+			_, hasConditions := object["conditions"]
 			state, hasState := object["state"]
 			enabled, isSwitch := object["isenabled"].(bool)
 			name, _ := object["displayname"].(string)
@@ -714,13 +877,9 @@ func (r *reading) graph(text []byte) bool {
 			context, _ := object["@odata.context"].(string)
 			switch {
 			case hasConditions && hasState:
-				took, r.accessKnown = true, true
-				if s := strings.ToLower(fmt.Sprint(state)); s == "enabled" {
-					if p, counts := accessOf(name, object); counts {
-						r.access = append(r.access, p)
-					}
-				}
-			case isSwitch && (strings.EqualFold(name, "Security Defaults") || id == "00000000-0000-0000-0000-000000000005" || strings.Contains(strings.ToLower(context), "identitysecuritydefaults")):
+				took = true
+				r.takeAccess(name, fmt.Sprint(state), object)
+			case isSwitch && (strings.EqualFold(name, "Security Defaults") || id == securityDefaultsID || strings.Contains(strings.ToLower(context), "identitysecuritydefaults")):
 				took, r.securityDefaults = true, crossprem.AnswerOf(enabled)
 			default:
 				for _, e := range v {
@@ -732,6 +891,72 @@ func (r *reading) graph(text []byte) bool {
 	walk(whole, 0)
 	return took
 }
+
+// takeAccess takes a Conditional Access policy whose members are by their names
+// in lower case.
+func (r *reading) takeAccess(name, state string, object map[string]any) {
+	r.accessKnown = true
+	switch strings.ToLower(state) {
+	case "enabled":
+		if p, counts := accessOf(name, object); counts {
+			r.access = append(r.access, p)
+		}
+	case "disabled", "enabledforreportingbutnotenforced":
+	default: // a number, or a text that is not known
+		r.access = append(r.access, accessPolicy{name: name, unseen: true})
+	}
+}
+
+// graphObject takes a Conditional Access policy or the security defaults as
+// another export than JSON holds them, and returns whether o is one.
+func (r *reading) graphObject(o psobject.Object) bool {
+	name, _ := o.String("DisplayName")
+	switch state, known := o.String("State"); {
+	case o.Has("Conditions", "GrantControls"), o.Has("Conditions", "State", "DisplayName"):
+		if known != psobject.Present {
+			state = ""
+		}
+		object, _ := plain(psobject.Value{State: psobject.Present, Object: &o}, 0).(map[string]any)
+		r.takeAccess(name, state, object)
+		return true
+	}
+	id, _ := o.String("Id")
+	if on, known := o.Bool("IsEnabled"); known == psobject.Present && (strings.EqualFold(name, "Security Defaults") || id == securityDefaultsID) {
+		r.securityDefaults = crossprem.AnswerOf(on)
+		return true
+	}
+	return false
+}
+
+// plain returns v as encoding/json would have read it, with members by their
+// names in lower case. What was not printed whole is a text that no list and no
+// object is.
+func plain(v psobject.Value, depth int) any {
+	switch {
+	case depth > 16 || v.State != psobject.Present && v.State != psobject.Blank:
+		return unseen
+	case v.List != nil:
+		list := make([]any, 0, len(v.List))
+		for _, e := range v.List {
+			list = append(list, plain(e, depth+1))
+		}
+		return list
+	case v.Object != nil:
+		object := make(map[string]any, len(v.Object.Properties))
+		for _, p := range v.Object.Properties {
+			object[strings.ToLower(p.Name)] = plain(p.Value, depth+1)
+		}
+		return object
+	case v.State == psobject.Blank:
+		return nil
+	}
+	return v.Text
+}
+
+const (
+	unseen             = "\x00"
+	securityDefaultsID = "00000000-0000-0000-0000-000000000005"
+)
 
 const exchangeOnlineApp = "00000002-0000-0ff1-ce00-000000000000"
 
@@ -759,69 +984,120 @@ func accessOf(name string, object map[string]any) (p accessPolicy, counts bool) 
 		return list
 	}
 	conditions := lower(object["conditions"])
-	p.types = texts(conditions["clientapptypes"])
-	users, apps := lower(conditions["users"]), lower(conditions["applications"])
-	p.users = texts(users["includeusers"])
-	p.groups = len(texts(users["includegroups"])) > 0 || len(texts(users["includeroles"])) > 0
-	for _, name := range []string{"excludeusers", "excludegroups", "excluderoles"} {
-		p.exclude = p.exclude || len(texts(users[name])) > 0
+	users, apps, grants := lower(conditions["users"]), lower(conditions["applications"]), lower(object["grantcontrols"])
+	// Of a policy that was printed to a small depth, or as a list, the inner
+	// objects are the names of their types.
+	_, hasUsers := conditions["users"].(map[string]any)
+	_, hasApps := conditions["applications"].(map[string]any)
+	if _, isText := object["grantcontrols"].(string); isText || !hasUsers || !hasApps {
+		p.unseen = true
+		return p, true
 	}
+	p.types = texts(conditions["clientapptypes"])
+	p.users, p.without = texts(users["includeusers"]), texts(users["excludeusers"])
+	p.groups = len(texts(users["includegroups"])) > 0 || len(texts(users["includeroles"])) > 0 || holds(users["includeguestsorexternalusers"])
+	p.exclude = len(texts(users["excludegroups"])) > 0 || len(texts(users["excluderoles"])) > 0
 	for name, condition := range conditions {
 		switch name {
 		case "clientapptypes", "users", "applications", "@odata.type", "additionalproperties":
-		case "userrisklevels", "signinrisklevels", "serviceprincipalrisklevels", "insiderrisklevels", "clientapplications":
-			p.exclude = p.exclude || len(texts(condition)) > 0
-		default: // platforms, locations, devices and what may come
-			if condition != nil && len(lower(condition)) > 0 && slices.ContainsFunc(mapsValues(lower(condition)), func(v any) bool { return v != nil && fmt.Sprint(v) != "[]" && fmt.Sprint(v) != "" }) {
+		case "locations", "platforms":
+			// All of them, without one excluded, is no restriction.
+			place := lower(condition)
+			included := slices.Concat(texts(place["includelocations"]), texts(place["includeplatforms"]))
+			if excluded := slices.Concat(texts(place["excludelocations"]), texts(place["excludeplatforms"])); len(excluded) > 0 || len(included) > 0 && !slices.Contains(included, "all") {
 				p.exclude = true
 			}
+			if _, isText := condition.(string); isText {
+				p.exclude = true
+			}
+		default: // risks, devices and what may come
+			p.exclude = p.exclude || holds(condition)
 		}
 	}
 	included, excluded := texts(apps["includeapplications"]), texts(apps["excludeapplications"])
 	has := func(list []string, words ...string) bool {
 		return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(words, s) })
 	}
-	p.apps = has(included, "all", "office365", exchangeOnlineApp) && !has(excluded, "office365", exchangeOnlineApp)
-	// Whatever a policy grants access for, a legacy client has no way to show it.
-	grants := lower(object["grantcontrols"])
-	controls := len(texts(grants["builtincontrols"])) > 0 || len(texts(grants["termsofuse"])) > 0 || len(texts(grants["customauthenticationfactors"])) > 0 || grants["authenticationstrength"] != nil
-	return p, p.apps && controls
-}
-
-func mapsValues(m map[string]any) (values []any) {
-	for _, v := range m {
-		values = append(values, v)
+	covered := has(included, "all", "office365", exchangeOnlineApp) && !has(excluded, "office365", exchangeOnlineApp)
+	if filter := apps["applicationfilter"]; holds(filter) {
+		covered, p.exclude = true, true
 	}
-	return values
+	// Whatever a policy grants access for, a legacy client has no way to show it.
+	controls := len(texts(grants["builtincontrols"])) > 0 || len(texts(grants["termsofuse"])) > 0 || len(texts(grants["customauthenticationfactors"])) > 0 || holds(grants["authenticationstrength"])
+	return p, covered && controls
 }
 
-// blocks says whether an enabled policy stops a legacy client of the user.
-func (p *accessPolicy) blocks(names []string, protocol Protocol) crossprem.Answer {
+// holds reports whether a value of JSON has anything in it: of the objects that
+// Graph PowerShell prints for what is not there, every member is empty.
+func holds(v any) bool {
+	switch v := v.(type) {
+	case nil:
+		return false
+	case string:
+		return strings.TrimSpace(v) != ""
+	case []any:
+		return slices.ContainsFunc(v, holds)
+	case map[string]any:
+		for name, e := range v {
+			if !strings.EqualFold(name, "@odata.type") && holds(e) {
+				return true
+			}
+		}
+		return false
+	}
+	return true
+}
+
+var objectID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// blocks says whether an enabled policy stops a legacy client of the user, who
+// has these names; id is the object id in Entra ID, or "" if it is not known.
+func (p *accessPolicy) blocks(names []string, id string, protocol Protocol) crossprem.Answer {
 	kind := "other"
 	if protocol == ActiveSync {
 		kind = "exchangeactivesync"
 	}
-	if p.types == nil {
+	if p.unseen || p.types == nil {
 		return crossprem.AnswerUnknown
 	}
 	if !slices.Contains(p.types, kind) && !slices.Contains(p.types, "all") {
 		return crossprem.No
 	}
-	switch in := slices.Contains(p.users, "all") || slices.ContainsFunc(p.users, func(u string) bool { return slices.Contains(names, u) }); {
-	case in && !p.exclude:
-		return crossprem.Yes
-	case in, p.groups:
-		return crossprem.AnswerUnknown
-	case len(p.users) > 0 && !slices.Contains(p.users, "none"):
-		return crossprem.AnswerUnknown // by object id, which the exports may not tell
+	among := func(list []string) crossprem.Answer {
+		answer := crossprem.No
+		for _, u := range list {
+			switch {
+			case u == "all", u != "" && (u == id || slices.Contains(names, u)):
+				return crossprem.Yes
+			case u == "none", objectID.MatchString(u) && id != "":
+			default:
+				answer = crossprem.AnswerUnknown // by an object id that is nobody's here, or guests
+			}
+		}
+		return answer
 	}
-	return crossprem.No
+	in, out := among(p.users), among(p.without)
+	if in == crossprem.No && p.groups {
+		in = crossprem.AnswerUnknown
+	}
+	switch {
+	case in == crossprem.No, out == crossprem.Yes:
+		return crossprem.No
+	case in == crossprem.Yes && out == crossprem.No && !p.exclude:
+		return crossprem.Yes
+	}
+	return crossprem.AnswerUnknown
 }
 
 // Effective answers for one user, by any of its names, one protocol and the
 // day at.
 func (p *Policies) Effective(user string, protocol Protocol, at time.Time) Decision {
-	return p.Facts(user, protocol).Decide(protocol, at)
+	f := p.Facts(user, protocol)
+	d := f.Decide(protocol, at)
+	if p != nil && f.Hosting != HostingUnknown && p.cloud.knows(user) == "" && p.onPremises.knows(user) == "" {
+		d.Notes = append(d.Notes, "No export names the user: that the mailbox is where the other objects are is an assumption.")
+	}
+	return d
 }
 
 // Facts returns what the exports tell of one user and one protocol. A nil
@@ -852,13 +1128,17 @@ func (p *Policies) Facts(user string, protocol Protocol) Facts {
 	if who != nil && who.policy != nil {
 		f.UserPolicy = s.assignment(*who.policy)
 	}
-	if s.deflt != nil {
+	if s.deflt != nil && !s.disputed {
 		f.DefaultPolicy = s.assignment(*s.deflt)
 	}
 	if f.Hosting == OnPremises && s.listed && len(s.policies) == 0 {
 		f.UserPolicy, f.DefaultPolicy = NoPolicy(), NoPolicy()
 	}
 	f.EWSAccess, f.EWSAgents = s.ewsAccess, slices.Clone(s.ewsAgents)
+	f.EWSAgentsKnown = crossprem.AnswerOf(s.ewsAgentsKnown)
+	if !s.ewsAgentsKnown {
+		f.EWSAgentsKnown = crossprem.AnswerUnknown
+	}
 	if s.appIDsSeen {
 		f.EWSAppIDs, f.EWSAppIDsKnown = slices.Clone(s.ewsAppIDs), crossprem.Yes
 	}
@@ -866,7 +1146,7 @@ func (p *Policies) Facts(user string, protocol Protocol) Facts {
 	if o := s.offers[protocol]; o != nil {
 		f.OffersBasic, f.OffersWindows, f.OffersOAuth = o.basic, o.windows, o.oauth
 	}
-	f.AuthServer = s.auth
+	f.AuthServer = s.authServer()
 	for i, server := range s.servers {
 		if i == 0 {
 			f.Server = server
@@ -876,14 +1156,20 @@ func (p *Policies) Facts(user string, protocol Protocol) Facts {
 		}
 	}
 	f.SecurityDefaults = p.securityDefaults
-	f.ConditionalAccessBlocks = p.conditionalAccess(append(names, strings.ToLower(user)), protocol)
+	id := ""
+	for _, one := range []*person{who, box} {
+		if one != nil && one.objectID != "" {
+			id = one.objectID
+		}
+	}
+	f.ConditionalAccessBlocks = p.conditionalAccess(append(names, strings.ToLower(user)), id, protocol)
 	if f.SecurityDefaults == crossprem.AnswerUnknown && len(p.access) > 0 {
 		f.SecurityDefaults = crossprem.No // the two cannot be used together
 	}
 	return f
 }
 
-func (p *Policies) conditionalAccess(names []string, protocol Protocol) crossprem.Answer {
+func (p *Policies) conditionalAccess(names []string, id string, protocol Protocol) crossprem.Answer {
 	answer := crossprem.No
 	if !p.accessKnown {
 		answer = crossprem.AnswerUnknown
@@ -892,7 +1178,7 @@ func (p *Policies) conditionalAccess(names []string, protocol Protocol) crosspre
 		}
 	}
 	for i := range p.access {
-		switch p.access[i].blocks(names, protocol) {
+		switch p.access[i].blocks(names, id, protocol) {
 		case crossprem.Yes:
 			return crossprem.Yes
 		case crossprem.AnswerUnknown:
@@ -902,22 +1188,60 @@ func (p *Policies) conditionalAccess(names []string, protocol Protocol) crosspre
 	return answer
 }
 
-// person returns who has the name, and all names of it; nil if nobody or more
-// than one has.
+// person returns who has the name, and all names of it; nil if nobody has, or
+// several persons. One person may have been printed more than once, by other
+// commands or with other properties: two objects are of one person if they share
+// a name that is one person's alone, such as an address or an object id.
 func (s *side) person(list []person, name string) (*person, []string) {
 	var match *person
 	for i := range list {
-		if slices.Contains(list[i].names, strings.ToLower(name)) {
-			if match != nil && !slices.Equal(match.names, list[i].names) {
-				return nil, nil
-			}
-			match = &list[i]
+		if !slices.Contains(list[i].names, strings.ToLower(name)) {
+			continue
 		}
+		if match == nil {
+			one := list[i]
+			one.names, one.switches = slices.Clone(one.names), maps.Clone(one.switches)
+			match = &one
+			continue
+		}
+		if !slices.Equal(match.names, list[i].names) && !slices.ContainsFunc(list[i].names, func(n string) bool { return unique(n) && slices.Contains(match.names, n) }) {
+			return nil, nil
+		}
+		match.merge(&list[i])
 	}
 	if match == nil {
 		return nil, nil
 	}
-	return match, slices.Clone(match.names)
+	return match, match.names
+}
+
+// unique reports whether a name can be only one person's.
+func unique(name string) bool {
+	return strings.Contains(name, "@") || strings.HasPrefix(name, "cn=") || objectID.MatchString(name)
+}
+
+// merge adds to p what another object tells of the same person. Where the two
+// contradict each other, it is not known.
+func (p *person) merge(other *person) {
+	for _, n := range other.names {
+		if !slices.Contains(p.names, n) {
+			p.names = append(p.names, n)
+		}
+	}
+	for name, value := range other.switches {
+		if have, ok := p.switches[name]; ok && have != value {
+			value = SwitchUnknown
+		}
+		p.switches[name] = value
+	}
+	p.kind, p.objectID = cmp.Or(p.kind, other.kind), cmp.Or(p.objectID, other.objectID)
+	switch {
+	case other.policy == nil:
+	case p.policy == nil && !p.disputed:
+		p.policy = other.policy
+	case p.policy != nil && *p.policy != *other.policy:
+		p.policy, p.disputed = nil, true
+	}
 }
 
 // assignment returns the policy that a reference names.
@@ -928,8 +1252,19 @@ func (s *side) assignment(ref reference) Assignment {
 	a := Assignment{Assigned: crossprem.Yes, Name: commonName(string(ref))}
 	for i := range s.policies {
 		if slices.Contains(s.policies[i].names, string(ref)) || slices.Contains(s.policies[i].names, strings.ToLower(commonName(string(ref)))) {
-			a.Policy, a.Name = &s.policies[i].Policy, s.policies[i].Name
-			break
+			if a.Policy == nil {
+				a.Policy, a.Name = &s.policies[i].Policy, s.policies[i].Name
+				continue
+			}
+			// The policy was printed twice: what the two do not agree on is not known.
+			both := Policy{Name: a.Name, Switches: maps.Clone(a.Policy.Switches), Partial: true}
+			for name, value := range s.policies[i].Switches {
+				if have, ok := both.Switches[name]; ok && have != value {
+					value = SwitchUnknown
+				}
+				both.Switches[name] = value
+			}
+			a.Policy = &both
 		}
 	}
 	return a
