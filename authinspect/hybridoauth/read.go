@@ -332,6 +332,9 @@ func value(kind Kind, name string, v psobject.Value) Value {
 		}
 		return cut
 	case v.State == psobject.Cut:
+		if dense, ok := v.Dense(); ok && isDense(dense) {
+			return String(dense)
+		}
 		return Value{why: "cut", text: v.Text}
 	case v.State == psobject.Unreadable:
 		return Unreadable(v.Text)
@@ -380,11 +383,18 @@ func joined(text string) string {
 	if !strings.ContainsAny(text, " \t\r\n") {
 		return text
 	}
-	dense := strings.Join(strings.Fields(text), "")
-	if low := strings.ToLower(dense); strings.HasPrefix(low, "https://") || strings.HasPrefix(low, "http://") || guidForm.MatchString(dense) || len(dense) == 40 && hexOnly.MatchString(dense) {
+	if dense := strings.Join(strings.Fields(text), ""); isDense(dense) {
 		return dense
 	}
 	return text
+}
+
+// isDense reports whether a text without blanks is what never holds any: an
+// address, an identifier or a thumbprint.
+func isDense(text string) bool {
+	low := strings.ToLower(text)
+	isAddress := strings.HasPrefix(low, "https://") || strings.HasPrefix(low, "http://")
+	return isAddress && strings.Count(low, "://") == 1 || guidForm.MatchString(text) || len(text) == 40 && hexOnly.MatchString(text)
 }
 
 var hexOnly = regexp.MustCompile(`^[0-9A-Fa-f]+$`)

@@ -279,7 +279,7 @@ func (r *consoleReader) read(lines []numbered) error {
 			if r.object == nil {
 				r.object = &listed{colon: colon, follows: r.ended == i}
 			}
-			r.object.add(listedProperty{name, []string{value}, colon, false})
+			r.object.add(listedProperty{name: name, value: []string{value}, colon: colon})
 			r.longest = max(r.longest, cells(line))
 			continue
 		}

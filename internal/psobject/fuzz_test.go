@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -133,9 +134,12 @@ func FuzzFormatList(f *testing.F) {
 		}
 		a, b = clean(a), clean(b)
 		columns := 100 + int(width)
-		// Without a line that is full, the width can only be guessed: one
-		// word that is longer than the console is what tells it.
-		full := strings.Repeat("x", columns+7)
+		// Without two lines that are full, the width can only be guessed: one
+		// word that is longer than two of the console's lines is what tells it.
+		full := ""
+		for i := 0; len(full) < 2*columns+7; i++ {
+			full += strconv.Itoa(i)
+		}
 		text := formatList([]string{"First", "Second", "TheLongestName"}, []string{a, b, full}, columns)
 		texts := []string{text}
 		// Without the blanks at the ends, some line ends around long words and

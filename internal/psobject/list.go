@@ -159,7 +159,7 @@ func (l *listed) finish(w wrap, p *parser) (Object, error) {
 		text, sure := w.join(property.value, room)
 		v := displayed(text)
 		if !sure || len(property.value) > 1 && (l.loose || property.torn) || property.torn {
-			v = Value{State: Cut, Text: text}
+			v = Value{State: Cut, Text: text, lettered: !property.torn}
 		}
 		if err := p.count(len(v.List)); err != nil {
 			return Object{}, err

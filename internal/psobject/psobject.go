@@ -12,7 +12,7 @@
 // Display formats lose information, and this package says so rather than
 // guess: a value that PowerShell cut is [Cut], not absent, and so is a value
 // of several lines of which only the width of an unknown console tells where
-// they end, and a table cell whose column cannot be told. What the output does
+// they end or whether a blank stood between them (see [Value.Dense]), and a table cell whose column cannot be told. What the output does
 // not hold is [Absent], which is not the same as not being there: both the
 // default view and tables leave properties out.
 //
@@ -111,6 +111,8 @@ type Value struct {
 
 	order  dateOrder // what other dates of the same input say
 	joined joining   // it may be a list of which a text was made
+
+	lettered bool // it is Cut only because the white space between its lines is not known
 }
 
 // A joining tells how a text was made of a list, if it is one.
@@ -283,6 +285,19 @@ func (v Value) AsTime() (time.Time, State) {
 		return time.Time{}, Unreadable
 	}
 	return t, Present
+}
+
+// Dense returns the value as a text without white space, and whether it is
+// known so far. It is known of a value that is [Cut] only because nothing
+// tells whether a blank stood where a console broke its line: then what holds
+// no blanks, such as an address, is known all the same.
+func (v Value) Dense() (string, bool) {
+	s, known := v.Text, v.lettered || v.State == Present && v.Text != ""
+	if !known {
+		text, state := v.AsString()
+		s, known = text, state == Present
+	}
+	return strings.Join(strings.Fields(s), ""), known
 }
 
 // scalar returns the trimmed text of a scalar or of a list of one.

@@ -20,6 +20,9 @@ type wrap struct {
 	anywhere bool // lines break within words that would fit into the next
 	doubtful int  // columns; lines that a console so narrow would have broken are not known
 	gone     bool // empty lines are, and so perhaps some of the values
+
+	// others are as likely: what they join otherwise is not known.
+	others []wrap
 }
 
 // The narrowest console that is believed without or with doubt. Below it,
@@ -59,8 +62,11 @@ func wrapOf(lists []*listed, longest int) wrap {
 			}
 		}
 	}
-	if len(seams) == 0 || longest < narrow {
+	if len(seams) == 0 {
 		return wrap{}
+	}
+	if longest < narrow {
+		return wrap{doubtful: longest}
 	}
 	w := wrap{width: longest, kept: kept > 0}
 	var (
@@ -88,20 +94,68 @@ func wrapOf(lists []*listed, longest int) wrap {
 	w.anywhere = len(within) > 1 && kept == 0 && len(within) > blanks
 	filled := len(long) + len(within)
 	switch {
-	case len(long) > 1 && (len(values) > 1 || !mimeWidth(seams, longest)), w.anywhere, kept > 1, kept > 0 && longest >= narrowest:
+	case len(long) > 1 && (len(values) > 1 || !mimeWidth(seams, longest)), w.anywhere && len(within) > 4, kept > 1, kept > 0 && longest >= narrowest:
 		return w
-	case longest < narrowest:
+	case longest < narrowest && !w.anywhere:
 		// Two lines that are ended, or one that is broken.
 		return wrap{doubtful: longest}
-	case filled > 0 && slices.Contains(usualWidths, longest):
-		return w
+	case len(long) > 0 && slices.Contains(usualWidths, longest):
+		return w // a console one wider whose line ended just so is far less likely
 	}
-	// At most one line fills its width, perhaps because it is the longest.
+	return w.guessed(seams, filled)
+}
+
+// farthest is how much wider than its longest line a console is believed to
+// have been.
+const farthest = 80
+
+// guessed returns w with what is likely of a width that no two lines prove:
+// the longest line may fill its width, or be as long as it happens to be.
+func (w wrap) guessed(seams []seam, filled int) wrap {
+	seams = seams[:min(len(seams), 256)]
+	longest, best := w.width, 0
+	var scores [farthest + 1]int
+	for i := range scores {
+		scores[i] = w.explained(seams, longest+i)
+		best = max(best, scores[i])
+	}
+	if best*4 < len(seams) {
+		return w // no console breaks so: the value ends its lines itself
+	}
+	likely := func(width int) bool {
+		i := width - longest
+		return i >= 0 && i <= farthest && scores[i]*8 >= best*7
+	}
+	first, last := -1, -1
+	for i := range scores {
+		if likely(longest + i) {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	isUsual := false
 	for _, usual := range usualWidths {
-		if longest <= usual && usual-longest <= 40 && explained(seams, usual)*8 >= explained(seams, longest)*7 {
-			w.width = usual
+		if likely(usual) {
+			w.width, isUsual = usual, true
 			break
 		}
+	}
+	if !isUsual {
+		w.width = longest + first
+	}
+	for _, width := range []int{longest, longest + 1, longest + first, longest + last} {
+		if likely(width) && width != w.width {
+			w.others = append(w.others, wrap{width: width, kept: w.kept})
+		}
+	}
+	if w.anywhere {
+		w.others = append(w.others, wrap{width: longest + 1})
+		w.width = longest
+	}
+	if best < 3 && !isUsual && !(w.kept && filled > 0) {
+		w.others = append(w.others, wrap{}) // lines that the value ends itself
 	}
 	return w
 }
@@ -122,10 +176,10 @@ func mimeWidth(seams []seam, longest int) bool {
 
 // explained returns how many lines a console of that width would have broken
 // where they are broken.
-func explained(seams []seam, width int) int {
+func (w wrap) explained(seams []seam, width int) int {
 	n := 0
 	for _, s := range seams {
-		if (wrap{width: width}).joint(s.line, s.next, width-s.l.column(), false, true) != "\n" {
+		if (wrap{width: width, kept: w.kept}).joint(s.line, s.next, width-s.l.column(), false, true) != "\n" {
 			n++
 		}
 	}
@@ -138,6 +192,19 @@ func explained(seams []seam, width int) int {
 func (w wrap) join(lines []string, room int) (text string, sure bool) {
 	if len(lines) == 1 {
 		return strings.TrimRight(lines[0], " "), true
+	}
+	if len(w.others) > 0 {
+		alone := w
+		alone.others = nil
+		text, sure = alone.join(lines, room)
+		for _, other := range w.others {
+			if !sure || len(lines) > maxCompared {
+				return text, false
+			}
+			otherwise, _ := other.join(lines, room+other.width-w.width)
+			sure = otherwise == text
+		}
+		return text, sure
 	}
 	sure = true
 	joints := make([]string, len(lines)-1) // what stands between the lines
@@ -154,9 +221,11 @@ func (w wrap) join(lines []string, room int) (text string, sure bool) {
 		if joints[i] == "\n" && !blank(line) && !blank(next) {
 			ended++
 			if w.width == 0 && w.doubtful > 0 && room+w.doubtful > 0 {
-				d := wrap{width: w.doubtful, kept: strings.HasSuffix(line, " ")}
-				if d.joint(line, next, room+w.doubtful, lost, i+2 == len(lines)) != "\n" {
-					sure = false
+				for _, width := range []int{w.doubtful, w.doubtful + 1} {
+					d := wrap{width: width, kept: strings.HasSuffix(line, " ")}
+					if d.joint(line, next, room+width, lost, i+2 == len(lines)) != "\n" {
+						sure = false
+					}
 				}
 			}
 		}
@@ -180,6 +249,9 @@ func (w wrap) join(lines []string, room int) (text string, sure bool) {
 	}
 	return strings.TrimRight(s.String(), " \n"), sure
 }
+
+// maxCompared bounds the lines of a value that is joined in several ways.
+const maxCompared = 4096
 
 // joint returns what stood between two lines of a value: a line end, a blank
 // that was lost, or nothing.
