@@ -105,8 +105,16 @@ type pageOf struct {
 func (p *pageOf) member(key string, raw []byte) {
 	switch key {
 	case "@odata.nextLink":
-		if err := json.Unmarshal(raw, &p.next); err != nil {
+		// The last page has no such member; null and "" are a known fault of
+		// the service, and not the end.
+		var next *string
+		switch err := json.Unmarshal(raw, &next); {
+		case err != nil:
 			p.failed = fmt.Errorf("signins: %w: its @odata.nextLink is no text", ErrNotPage)
+		case next == nil || *next == "":
+			p.failed = fmt.Errorf("signins: %w: its @odata.nextLink is null or empty", ErrNotPage)
+		default:
+			p.next = *next
 		}
 	case "error":
 		failed := new(GraphError)

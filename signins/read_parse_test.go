@@ -163,6 +163,8 @@ func TestReadPageFails(t *testing.T) {
 	check(`{"value":null}`, `signins: not a whole page of sign-ins: it begins with "{\"value\":null}"`)
 	check(`{"value":[]}{"value":[]}`, `signins: not a whole page of sign-ins: something follows it`)
 	check(`{"value":[],"@odata.nextLink":5}`, `signins: not a whole page of sign-ins: its @odata.nextLink is no text`)
+	check(`{"value":[],"@odata.nextLink":null}`, `signins: not a whole page of sign-ins: its @odata.nextLink is null or empty`)
+	check(`{"value":[],"@odata.nextLink":""}`, `signins: not a whole page of sign-ins: its @odata.nextLink is null or empty`)
 	check(`{"error":{"code":"UnknownError","message":"Too many\nrequests"}}`, `signins: Microsoft Graph: "UnknownError": "Too many\nrequests"`)
 	_, err := ReadPage(io.MultiReader(strings.NewReader(`{"value":[`), iotest.ErrReader(errors.New("reset by peer"))))
 	assert.EqualError(t, err, "signins: reset by peer")
