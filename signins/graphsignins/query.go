@@ -140,15 +140,20 @@ func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'
 // path returns the path of the collection.
 func (q *query) path() string { return "/" + q.version.String() + "/auditLogs/signIns" }
 
-// address returns the request for the first page of [start, end). It asks for
+// address returns the request for the first page of a slice, which begins with
+// its oldest or newest records. It asks for
 // a second more on both sides with the comparisons that are documented, ge and
 // le, so that a service that rounds loses nothing; what is outside is dropped.
-func (q *query) address(s Slice) string {
+func (q *query) address(s Slice, newest bool) string {
+	order := "createdDateTime asc"
+	if newest {
+		order = "createdDateTime desc"
+	}
 	terms := append([]string{
 		"createdDateTime ge " + s.Start.Add(-time.Second).UTC().Format(time.RFC3339),
 		"createdDateTime le " + s.End.Add(time.Second).UTC().Format(time.RFC3339),
 	}, q.terms()...)
-	return q.path() + "?$filter=" + escape(strings.Join(terms, " and ")) + "&$orderby=" + escape("createdDateTime asc") + "&$top=" + strconv.Itoa(q.pageSize)
+	return q.path() + "?$filter=" + escape(strings.Join(terms, " and ")) + "&$orderby=" + escape(order) + "&$top=" + strconv.Itoa(q.pageSize)
 }
 
 func escape(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") }

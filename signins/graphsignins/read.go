@@ -26,9 +26,9 @@ const (
 	slicePages  = 5              // a slice ends when it has so many
 	piecePages  = 10             // and what is asked for at once is cut short when it has so many
 	endless     = 10_000         // pages that cannot be cut, all of one second
-	maxReadings = 8
+	maxReadings = 12
 	maxStuck    = 6  // pieces in a row that broke off without any progress
-	maxDenied   = 3  // tokens that were not accepted
+	maxDenied   = 5  // tokens that were not accepted
 	maxFailures = 25 // requests in a row that failed
 	longestWait = 24 * time.Hour
 )
@@ -66,21 +66,24 @@ type reader struct {
 }
 
 // read reads a slice that begins at s.Start. Unless it is fixed, it ends where
-// enough was read, at s.End at the latest. It is read again until agree readings
-// had every record that any of them had, and every one in known; then, or
-// after the third reading, it ends where that much agreement does.
+// enough was read, at s.End at the latest. It is read so many times as have to
+// agree, and what they do not agree about is read again until they do. known
+// are IDs that were seen in it before; one of them that is gone makes for two
+// more readings.
 //
 // Row counts of one closed time differ between runs, and a listing may end
 // without a next link in the middle (microsoft-graph-docs#16188,
-// msgraph-sdk-powershell#1167): one reading proves nothing.
+// msgraph-sdk-powershell#1167): one reading proves nothing. Every second one
+// begins with the newest records, so that two that end early at the same place
+// do not agree.
 func (r *reader) read(ctx context.Context, s Slice, fixed bool, agree int, known map[string]string) (*found, error) {
 	r.slice = s
 	f := &found{Slice: s, records: make(map[string]record)}
 	var readings []map[string]bool
-	for n := 1; n <= maxReadings; n++ {
+	for n, span, full := 1, s, agree; n <= maxReadings; n++ {
 		one := make(map[string]bool)
 		bad := []*signins.RecordError(nil)
-		end, err := r.once(ctx, f.Slice, n == 1 && !fixed, func(id string, rec record) {
+		end, err := r.once(ctx, span, n == 1 && !fixed, n%2 == 0, func(id string, rec record) {
 			one[id] = true
 			f.records[id] = rec // the last copy wins
 		}, &bad)
@@ -88,26 +91,25 @@ func (r *reader) read(ctx context.Context, s Slice, fixed bool, agree int, known
 			return nil, err
 		}
 		if n == 1 {
-			f.cut(end)
-			r.slice = f.Slice
+			f.End = end
+			maps.DeleteFunc(f.records, func(_ string, rec record) bool { return !f.Contains(rec.signIn.Time) })
+			r.slice, span = f.Slice, f.Slice
 		}
 		readings = append(readings, one)
 		if len(bad) > len(f.errors) {
 			f.errors = bad
 		}
-		// What was there before and is gone in many readings is gone.
-		if n > maxReadings/2 {
-			known = nil
+		if n < full {
+			continue
 		}
-		agreed := f.agreed(readings, agree, known).Truncate(time.Second)
-		switch {
-		case !agreed.Before(f.End):
-			return f, nil
-		case fixed, !agreed.After(f.Start), n < agree:
-		case n > agree, 3*f.before(agreed) >= len(f.records):
-			f.cut(agreed)
+		var doubtful bool
+		if span, doubtful = f.doubt(readings, agree); doubtful {
+			continue
+		}
+		if full > agree || f.hasAll(known) {
 			return f, nil
 		}
+		span, full = f.Slice, n+2
 	}
 	counts := make([]int, len(readings))
 	for i, one := range readings {
@@ -116,78 +118,86 @@ func (r *reader) read(ctx context.Context, s Slice, fixed bool, agree int, known
 	return nil, &IncompleteError{Slice: f.Slice, Read: counts, All: len(f.records)}
 }
 
-// cut ends f at a time.
-func (f *found) cut(end time.Time) {
-	f.End = end
-	maps.DeleteFunc(f.records, func(_ string, rec record) bool { return !f.Contains(rec.signIn.Time) })
-}
-
-// before returns how many records are before a time.
-func (f *found) before(end time.Time) (n int) {
-	for _, rec := range f.records {
-		if rec.signIn.Time.Before(end) {
-			n++
+func (f *found) hasAll(ids map[string]string) bool {
+	for id := range ids {
+		if _, ok := f.records[id]; !ok {
+			return false
 		}
 	}
-	return n
+	return true
 }
 
-// agreed returns up to when at least so many of the readings have all records
-// of f, and of those known before.
-func (f *found) agreed(readings []map[string]bool, agree int, known map[string]string) time.Time {
-	var until []time.Time
-	for _, one := range readings {
-		end := f.End
-		for id, rec := range f.records {
-			if !one[id] {
-				end = minTime(end, rec.signIn.Time)
+// doubt returns the part of f about which too few readings agree, if there is
+// one. A reading vouches for the time between two records that are neighbours,
+// and for there being nothing else, if it has both of them.
+func (f *found) doubt(readings []map[string]bool, agree int) (doubtful Slice, is bool) {
+	ids := f.sorted()
+	for i := range len(ids) + 1 { // the gap before the record i
+		vouchers := 0
+		for _, one := range readings {
+			if (i == 0 || one[ids[i-1]]) && (i == len(ids) || one[ids[i]]) {
+				vouchers++
 			}
 		}
-		for id := range known {
-			if !one[id] {
-				end = f.Start // when it was is not known
-			}
+		if vouchers >= agree {
+			continue
 		}
-		until = append(until, end)
+		gap := f.Slice
+		if i > 0 {
+			gap.Start = f.records[ids[i-1]].signIn.Time.Truncate(time.Second).UTC()
+		}
+		if i < len(ids) {
+			gap.End = minTime(gap.End, f.records[ids[i]].signIn.Time.Truncate(time.Second).Add(time.Second).UTC())
+		}
+		if !is {
+			doubtful, is = gap, true
+		}
+		doubtful.End = gap.End
 	}
-	if len(until) < agree {
-		return f.Start
-	}
-	slices.SortFunc(until, func(a, b time.Time) int { return b.Compare(a) })
-	return until[agree-1]
+	return doubtful, is
 }
 
-// once reads s once, piece by piece, and returns up to where.
-func (r *reader) once(ctx context.Context, s Slice, open bool, add func(string, record), bad *[]*signins.RecordError) (time.Time, error) {
-	limit := s.End
-	if open && limit.Sub(s.Start) > maxWidth {
-		limit = s.Start.Add(maxWidth)
+// once reads s once, piece by piece, from its start or, if newest is set, from
+// its end. If open is set it may leave off before the end; it returns up to
+// where it read.
+func (r *reader) once(ctx context.Context, s Slice, open, newest bool, add func(string, record), bad *[]*signins.RecordError) (time.Time, error) {
+	rest := s
+	if open && rest.End.Sub(rest.Start) > maxWidth {
+		rest.End = rest.Start.Add(maxWidth)
 	}
-	pos, pages, stuck := s.Start, 0, 0
-	for pos.Before(limit) {
-		end := pos.Add(r.width)
-		if end.After(limit) {
-			end = limit
+	pages, stuck := 0, 0
+	for rest.Start.Before(rest.End) {
+		piece := rest
+		if rest.End.Sub(rest.Start) > r.width {
+			if newest {
+				piece.Start = rest.End.Add(-r.width)
+			} else {
+				piece.End = rest.Start.Add(r.width)
+			}
 		}
-		reached, n, err := r.piece(ctx, Slice{pos, end}, add, bad)
+		reached, n, err := r.piece(ctx, piece, newest, add, bad)
 		pages += n
 		switch {
-		case reached.After(pos):
+		case newest && reached.Before(rest.End), !newest && reached.After(rest.Start):
 			stuck = 0
 		case errors.Is(err, errBrokenOff):
 			if stuck++; stuck >= maxStuck {
-				return pos, fmt.Errorf("graphsignins: %s: %w: %w", Slice{pos, end}, ErrPaging, err)
+				return rest.Start, fmt.Errorf("graphsignins: %s: %w: %w", piece, ErrPaging, err)
 			}
 		}
 		if err != nil && !errors.Is(err, errBrokenOff) && !errors.Is(err, errStorm) {
-			return pos, err
+			return rest.Start, err
 		}
-		pos = reached
-		if open && pages >= slicePages && pos.After(s.Start) {
+		if newest {
+			rest.End = reached
+		} else {
+			rest.Start = reached
+		}
+		if open && pages >= slicePages && rest.Start.After(s.Start) {
 			break
 		}
 	}
-	return pos, nil
+	return rest.Start, nil
 }
 
 // Why a piece was not read to its end.
@@ -196,21 +206,25 @@ var (
 	errStorm     = errors.New("too much at once")
 )
 
-// piece asks for s page by page, and returns up to where it was read and how
-// many pages there were. With errBrokenOff and errStorm, the rest is to be
+// piece asks for s page by page, and returns up to where it was read, from its
+// start or, if newest is set, from its end, and how many pages there were. With errBrokenOff and errStorm, the rest is to be
 // asked for anew.
-func (r *reader) piece(ctx context.Context, s Slice, add func(string, record), bad *[]*signins.RecordError) (time.Time, int, error) {
+func (r *reader) piece(ctx context.Context, s Slice, newest bool, add func(string, record), bad *[]*signins.RecordError) (time.Time, int, error) {
 	var all, last []time.Time // of all records in the order in which they came, and of the last page
 	followed := make(map[string]bool)
-	address := r.query.address(s)
+	address := r.query.address(s, newest)
+	from, to := s.Start, s.End
+	if newest {
+		from, to = to, from
+	}
 	for pages := 1; ; pages++ {
 		page, raw, err := r.page(ctx, address, pages > 1, followed)
 		switch {
 		case errors.Is(err, errStorm):
 			r.width = max(r.width/2, minWidth)
-			return covered(s.Start, all, last), pages - 1, err
+			return covered(from, newest, all, last), pages - 1, err
 		case err != nil:
-			return covered(s.Start, all, last), pages - 1, err
+			return covered(from, newest, all, last), pages - 1, err
 		}
 		if len(page.SignIns) > 0 {
 			last = last[:0]
@@ -238,38 +252,46 @@ func (r *reader) piece(ctx context.Context, s Slice, add func(string, record), b
 			if pages == 1 && r.failures == 0 {
 				r.width = min(r.width*2, maxWidth)
 			}
-			return s.End, pages, nil
+			return to, pages, nil
 		}
 		followed[address] = true
 		address = page.NextLink
 		if pages >= piecePages {
-			if to := covered(s.Start, all, last); to.After(s.Start) {
+			if reached := covered(from, newest, all, last); !reached.Equal(from) {
 				r.width = max(r.width/2, minWidth)
-				return to, pages, nil
+				return reached, pages, nil
 			}
 			if pages >= endless {
-				return s.Start, pages, fmt.Errorf("graphsignins: %s: %w: %d pages, and no end", s, ErrPaging, pages)
+				return from, pages, fmt.Errorf("graphsignins: %s: %w: %d pages, and no end", s, ErrPaging, pages)
 			}
 		}
 	}
 }
 
-// covered returns up to which second a listing in ascending order was read
-// that broke off: the middle of its last page, since rows do not keep to the
-// order. It is start if the listing has another order, or nothing is certain.
-func covered(start time.Time, all, last []time.Time) time.Time {
+// covered returns up to which second a listing was read that broke off: the
+// middle of its last page, since rows do not keep to the order. It is from,
+// where the listing begins, if it has the opposite order, or nothing is
+// certain.
+func covered(from time.Time, newest bool, all, last []time.Time) time.Time {
 	if len(last) == 0 {
-		return start
+		return from
 	}
-	half := len(all) / 2
-	if half > 0 && mean(all[:half]) > mean(all[half:]) {
-		return start // the newest first
+	if half := len(all) / 2; half > 0 {
+		first, second := mean(all[:half]), mean(all[half:])
+		if newest && first < second || !newest && first > second {
+			return from
+		}
 	}
 	sorted := slices.SortedFunc(slices.Values(last), time.Time.Compare)
-	if to := sorted[len(sorted)/2].Truncate(time.Second).UTC(); to.After(start) {
+	to := sorted[len(sorted)/2].Truncate(time.Second).UTC()
+	if newest {
+		if to = to.Add(time.Second); to.Before(from) {
+			return to
+		}
+	} else if to.After(from) {
 		return to
 	}
-	return start
+	return from
 }
 
 func mean(times []time.Time) float64 {
