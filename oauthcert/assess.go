@@ -95,6 +95,13 @@ func (c *Certificate) assess() []crossprem.Finding {
 			Explain("The RSA key has {bits} bits; Exchange signs with {least} or more.", crossprem.Val("bits", bits), crossprem.Val("least", minBits)))
 	}
 
+	if c.irregular == "" {
+		out = append(out, certEncoding.Passed(subject).Explain("A strict parser reads it."))
+	} else {
+		out = append(out, certEncoding.Failed(subject).
+			Explain("A strict parser refuses it ({reason}); its names and dates were read all the same. Whether Entra ID takes it was not tried.", crossprem.Val("reason", c.irregular)))
+	}
+
 	name := crossprem.Val("subject", oneLine(c.Subject(), 200))
 	switch {
 	case strings.EqualFold(c.Subject(), Subject):

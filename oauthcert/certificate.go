@@ -26,8 +26,9 @@ const Subject = "CN=Microsoft Exchange Server Auth Certificate"
 // used by many goroutines. The zero value holds no certificate: its methods
 // panic, as those of nil do.
 type Certificate struct {
-	cert *x509.Certificate
-	key  Key
+	cert      *x509.Certificate
+	key       Key
+	irregular string
 }
 
 // FromX509 wraps a certificate that was read by other means. It is read-only
@@ -36,6 +37,13 @@ func FromX509(cert *x509.Certificate) *Certificate { return &Certificate{cert: c
 
 // X509 returns the parsed certificate, which is read-only.
 func (c *Certificate) X509() *x509.Certificate { return c.cert }
+
+// Irregular says why the standard parser (crypto/x509) refuses the
+// certificate, such as for a negative serial number, or is "" if it does not.
+// Of such a certificate the bytes, the names and the dates are known; its
+// extensions and its key are where they could be read. Whether Entra ID takes
+// it is not known.
+func (c *Certificate) Irregular() string { return c.irregular }
 
 // DER returns the certificate as ASN.1 DER: what Entra ID wants, base64
 // encoded, as a key. The bytes are the caller's.

@@ -17,13 +17,15 @@ type wireCertificate struct {
 	Base64        []byte          `json:"base64"`
 	KeyCredential json.RawMessage `json:"keyCredential"`
 	PrivateKey    *Key            `json:"privateKey,omitempty"`
+	Irregular     string          `json:"irregular,omitempty"`
 }
 
 // MarshalJSON returns the names, dates and encodings of the certificate, its
 // key credential, and, if a store told, what is known of its private key:
 //
-//	{"subject", "sha1", "sha256", "notBefore", "notAfter", "base64", "keyCredential": {…}, "privateKey": {…}}
+//	{"subject", "sha1", "sha256", "notBefore", "notAfter", "base64", "keyCredential": {…}, "privateKey": {…}, "irregular"}
 //
+// The last two only where there is something to tell.
 // The zero Certificate is null.
 func (c Certificate) MarshalJSON() ([]byte, error) {
 	if c.cert == nil {
@@ -33,7 +35,7 @@ func (c Certificate) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := wireCertificate{c.Subject(), c.SHA1(), c.SHA256(), c.NotBefore(), c.NotAfter(), c.cert.Raw, key, nil}
+	w := wireCertificate{c.Subject(), c.SHA1(), c.SHA256(), c.NotBefore(), c.NotAfter(), c.cert.Raw, key, nil, c.irregular}
 	if c.key != (Key{}) {
 		w.PrivateKey = &c.key
 	}
@@ -58,7 +60,7 @@ func (c *Certificate) UnmarshalJSON(data []byte) error {
 	if !w.SHA1.IsZero() && w.SHA1 != read.SHA1() {
 		return fmt.Errorf("oauthcert: certificate: sha1 is %s, and base64 is the certificate %s", w.SHA1, read.SHA1())
 	}
-	*c = Certificate{cert: read.cert}
+	*c = Certificate{cert: read.cert, irregular: read.irregular}
 	if w.PrivateKey != nil {
 		c.key = *w.PrivateKey
 	}

@@ -2,21 +2,17 @@ package oauthcert
 
 import (
 	"bytes"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/binary"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"unicode/utf16"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
-	"software.sslmate.com/src/go-pkcs12"
+
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // maxInput bounds what is read of one file, or of one directory object.
@@ -52,11 +48,10 @@ var (
 // A Reader reads certificates from files, whatever their format. The zero
 // value is ready to use, and reads nothing that holds a private key.
 type Reader struct {
-	// Password opens a PFX file (PKCS#12), of which the public part is read.
-	// If it is empty, such a file is refused with ErrPrivateKey.
-	//
-	// The library beneath deciphers the private key on the way; it is
-	// dropped at once, and reaches neither the result nor an error.
+	// Password opens a PFX file (PKCS#12), of which the public part is read;
+	// a private key in it is not deciphered. If Password is empty, only a
+	// file that has no password and no key is read: one with a key is refused
+	// with ErrPrivateKey, and one that has a password with ErrPassword.
 	Password string `json:"-"`
 }
 
@@ -92,7 +87,7 @@ func (rd *Reader) Read(r io.Reader) (*Certificate, error) {
 // ReadFile reads one certificate from a file, like [Reader.Parse]. The error
 // names the file.
 func (rd *Reader) ReadFile(name string) (*Certificate, error) {
-	all, err := rd.readFile(name)
+	all, err := rd.ReadFileAll(name)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +98,9 @@ func (rd *Reader) ReadFile(name string) (*Certificate, error) {
 	return c, nil
 }
 
-func (rd *Reader) readFile(name string) ([]*Certificate, error) {
+// ReadFileAll reads all certificates from a file, like [Reader.ParseAll]. The
+// error names the file.
+func (rd *Reader) ReadFileAll(name string) ([]*Certificate, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("oauthcert: %w", err)
@@ -121,9 +118,15 @@ func (rd *Reader) readFile(name string) ([]*Certificate, error) {
 }
 
 // Parse reads one certificate from the content of a file. The format is
-// recognised from the bytes, never from a name: DER, PEM, base64 without a
-// header, PKCS#7 (.p7b) and PFX, the texts among them in UTF-8 or in the
-// UTF-16 that Windows PowerShell writes.
+// recognised from the bytes, never from a name: DER, PKCS#7 (.p7b), PFX, all
+// of them in BER too, a serialized store (.sst), PEM, and text in UTF-8 or
+// UTF-16 that holds the bytes of one of these as base64, as hexadecimal digits,
+// as the dump of Format-Hex or as numbers, whatever stands around them: so it
+// reads what Export-Clixml, Export-Csv and ConvertTo-Json write. BER becomes
+// DER, and the thumbprint is that of the DER.
+//
+// A certificate that the standard parser refuses, such as one with a negative
+// serial number, is read as far as it goes: see [Certificate.Irregular].
 //
 // Of several certificates it returns the one that issued none of the others.
 // Errors are ErrPrivateKey, ErrPassword, ErrNoCertificate or ErrAmbiguous, or
@@ -157,14 +160,12 @@ func (rd *Reader) parseAll(data []byte) ([]*Certificate, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, fmt.Errorf("%w: the input is empty", ErrNoCertificate)
 	}
-	var parsed []*x509.Certificate
+	var parsed []*Certificate
 	var err error
-	if text, ok := asText(data); !ok {
-		parsed, err = rd.binary(data)
-	} else if strings.Contains(text, "-----BEGIN ") {
-		parsed, err = rd.pem(text)
+	if text, ok := asText(data); ok {
+		parsed, err = rd.text(text)
 	} else {
-		parsed, err = rd.base64(text)
+		parsed, err = rd.binary(data)
 	}
 	if err != nil {
 		return nil, err
@@ -173,8 +174,7 @@ func (rd *Reader) parseAll(data []byte) ([]*Certificate, error) {
 		return nil, fmt.Errorf("%d certificates; at most %d are read", len(parsed), maxCertificates)
 	}
 	all := make([]*Certificate, 0, len(parsed))
-	for _, cert := range parsed {
-		c := FromX509(cert)
+	for _, c := range parsed {
 		if !slices.ContainsFunc(all, c.Equal) {
 			all = append(all, c)
 		}
@@ -204,98 +204,18 @@ func leaf(all []*Certificate) (*Certificate, error) {
 	return nil, fmt.Errorf("%w; choose one by its thumbprint: %s", ErrAmbiguous, strings.Join(names, ", "))
 }
 
-// asText returns data as text, and whether it can be text at all. UTF-16 is
-// known by its mark, or by every other byte being zero.
+// asText returns data as text, and whether it can be text at all. A NUL or
+// Ctrl-Z at the end is none of it.
 func asText(data []byte) (string, bool) {
-	var order binary.ByteOrder
-	switch {
-	case bytes.HasPrefix(data, []byte{0xef, 0xbb, 0xbf}):
-		data = data[3:]
-	case bytes.HasPrefix(data, []byte{0xff, 0xfe}):
-		order, data = binary.LittleEndian, data[2:]
-	case bytes.HasPrefix(data, []byte{0xfe, 0xff}):
-		order, data = binary.BigEndian, data[2:]
-	case len(data) >= 4 && data[0] != 0 && data[1] == 0 && data[2] != 0 && data[3] == 0:
-		order = binary.LittleEndian
-	case len(data) >= 4 && data[0] == 0 && data[1] != 0 && data[2] == 0 && data[3] != 0:
-		order = binary.BigEndian
-	}
-	if order != nil {
-		if len(data)%2 != 0 {
-			return "", false
-		}
-		units := make([]uint16, len(data)/2)
-		for i := range units {
-			units[i] = order.Uint16(data[2*i:])
-		}
-		data = []byte(string(utf16.Decode(units)))
-	}
-	for _, b := range data {
-		if b < ' ' && b != '\t' && b != '\r' && b != '\n' && b != '\f' {
+	text, _ := wintext.Decode(data) // of half a character at the end, the rest says whether it matters
+	text = strings.TrimRight(text, "\x00\x1a")
+	pem := !strings.HasPrefix(text, "0") && strings.Contains(text, "-----BEGIN ")
+	for i := range len(text) {
+		if b := text[i]; b < ' ' && !strings.ContainsRune("\t\r\n\f\v\x1b", rune(b)) && !pem {
 			return "", false
 		}
 	}
-	return string(data), true
-}
-
-// pem reads the blocks of a PEM text. Text around them is allowed, as OpenSSL
-// writes it; a block that is damaged is not, since nobody can say what it was.
-func (rd *Reader) pem(text string) ([]*x509.Certificate, error) {
-	if strings.Contains(text, "PRIVATE KEY-----") {
-		return nil, ErrPrivateKey
-	}
-	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		lines[i] = strings.TrimSpace(line) // indented, as in YAML
-	}
-	var all []*x509.Certificate
-	rest := []byte(strings.Join(lines, "\n"))
-	begun := strings.Count(text, "-----BEGIN ")
-	for n := 1; ; n++ {
-		block, next := pem.Decode(rest)
-		if block == nil {
-			if n <= begun {
-				return nil, fmt.Errorf("PEM block %d of %d is damaged", n, begun)
-			}
-			return all, nil
-		}
-		rest = next
-		switch block.Type {
-		case "CERTIFICATE", "X509 CERTIFICATE", "PKCS7", "CMS":
-		default:
-			return nil, fmt.Errorf("%w: PEM block %d is a %.40q", ErrNoCertificate, n, block.Type)
-		}
-		certs, err := rd.binary(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("PEM block %d: %w", n, err)
-		}
-		all = append(all, certs...)
-	}
-}
-
-// base64 reads base64 text without a header, as [Convert]::ToBase64String
-// gives it or a JSON value holds it, perhaps in quotes and in several lines.
-func (rd *Reader) base64(text string) ([]*x509.Certificate, error) {
-	compact := strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '\t', '\r', '\n', '\f', '\ufeff', '\u200e':
-			return -1
-		case '-': // base64url, which some tools give
-			return '+'
-		case '_':
-			return '/'
-		}
-		return r
-	}, text)
-	compact = strings.TrimRight(strings.Trim(compact, `"',`), "=")
-	der, err := base64.RawStdEncoding.DecodeString(compact)
-	if err != nil {
-		return nil, fmt.Errorf("%w: text that is neither PEM nor base64", ErrNoCertificate)
-	}
-	if bytes.HasPrefix(der, []byte("-----BEGIN ")) { // a PEM file that was taken for DER
-		return rd.pem(string(der))
-	}
-	return rd.binary(der)
+	return text, true
 }
 
 var (
@@ -303,25 +223,71 @@ var (
 	jksMagic      = []byte{0xfe, 0xed, 0xfe, 0xed}
 )
 
-// binary reads a DER structure, told apart by its first elements.
-func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
-	if bytes.HasPrefix(der, jksMagic) {
+// binary reads DER structures, one after the other, or one in BER, or a
+// serialized store. NULs and line ends behind them are none of them.
+func (rd *Reader) binary(data []byte) ([]*Certificate, error) {
+	switch {
+	case bytes.HasPrefix(data, jksMagic):
 		return nil, ErrPrivateKey
-	}
-	outer := cryptobyte.String(der)
-	var body cryptobyte.String
-	if !outer.ReadASN1(&body, asn1.SEQUENCE) {
-		if outer.PeekASN1Tag(asn1.SEQUENCE) {
-			return nil, fmt.Errorf("%w: a DER structure that is cut short or damaged", ErrNoCertificate)
-		}
+	case bytes.HasPrefix(data, sstMagic):
+		return serializedStore(data)
+	case !bytes.HasPrefix(data, []byte{byte(asn1.SEQUENCE)}):
 		return nil, fmt.Errorf("%w: neither text nor DER", ErrNoCertificate)
 	}
-	if !outer.Empty() {
-		return nil, fmt.Errorf("%d bytes after the end of the DER structure", len(outer))
+	if err := whole(data); err != nil {
+		return nil, fmt.Errorf("%w: a DER structure that is %w", ErrNoCertificate, err)
 	}
-	var first, second cryptobyte.String
+	var all []*Certificate
+	for rest := data; len(rest) > 0; {
+		var certs []*Certificate
+		var err error
+		if certs, rest, err = rd.structure(rest); err != nil {
+			return nil, err
+		}
+		all = append(all, certs...)
+		if trimmed := bytes.Trim(rest, "\x00\r\n\t \x1a"); len(trimmed) == 0 {
+			break
+		}
+		if rest[0] != byte(asn1.SEQUENCE) || len(all) > maxCertificates {
+			return nil, fmt.Errorf("%d bytes after the end of the DER structure", len(rest))
+		}
+	}
+	return all, nil
+}
+
+// structure reads the structure with which data begins, and returns what
+// follows. What is not understood as DER is tried as BER.
+func (rd *Reader) structure(data []byte) ([]*Certificate, []byte, error) {
+	rest := cryptobyte.String(data)
+	var element cryptobyte.String
+	if rest.ReadASN1Element(&element, asn1.SEQUENCE) {
+		certs, err := rd.der(element)
+		if err == nil || !errors.Is(err, ErrNoCertificate) {
+			return certs, rest, err
+		}
+		converted, _, berErr := toDER(element, 0)
+		if berErr != nil || bytes.Equal(converted, element) {
+			return nil, nil, err
+		}
+		if certs, again := rd.der(converted); again == nil || errors.Is(again, ErrPrivateKey) || errors.Is(again, ErrPassword) {
+			return certs, rest, again
+		}
+		return nil, nil, err
+	}
+	converted, after, err := toDER(data, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: a DER structure that is %w", ErrNoCertificate, err)
+	}
+	certs, err := rd.der(converted)
+	return certs, after, err
+}
+
+// der reads one DER structure, told apart by its first elements.
+func (rd *Reader) der(der []byte) ([]*Certificate, error) {
+	outer := cryptobyte.String(der)
+	var body, first, second cryptobyte.String
 	var firstTag, secondTag asn1.Tag
-	if !body.ReadAnyASN1(&first, &firstTag) || !body.ReadAnyASN1(&second, &secondTag) {
+	if !outer.ReadASN1(&body, asn1.SEQUENCE) || !body.ReadAnyASN1(&first, &firstTag) || !body.ReadAnyASN1(&second, &secondTag) {
 		return nil, fmt.Errorf("%w: a DER structure of another kind", ErrNoCertificate)
 	}
 	switch {
@@ -329,6 +295,8 @@ func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
 		return signedData(second)
 	case firstTag == asn1.INTEGER && bytes.Equal(first, []byte{3}) && secondTag == asn1.SEQUENCE:
 		return rd.pfx(der)
+	case firstTag == asn1.INTEGER && len(first) > 1 && secondTag == asn1.INTEGER && body.Empty():
+		return nil, fmt.Errorf("%w: a bare public key", ErrNoCertificate) // RFC 8017 §A.1.1: modulus and exponent
 	case firstTag == asn1.INTEGER:
 		// PKCS#8 (RFC 5958 §2), PKCS#1 (RFC 8017 §A.1.2) and SEC 1 keys begin
 		// with a version, and so do the other things that nobody should upload.
@@ -342,19 +310,7 @@ func (rd *Reader) binary(der []byte) ([]*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []*x509.Certificate{cert}, nil
-}
-
-// parseDER reads one certificate.
-func parseDER(der []byte) (*x509.Certificate, error) {
-	if len(der) > maxDER {
-		return nil, fmt.Errorf("a certificate of %d bytes; at most %d are read", len(der), maxDER)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNoCertificate, oneLine(err.Error(), 160))
-	}
-	return cert, nil
+	return []*Certificate{cert}, nil
 }
 
 // looksLikeCertificate tells a certificate (RFC 5280 §4.1: three elements, the
@@ -374,7 +330,7 @@ func looksLikeCertificate(key []byte) bool {
 // signedData reads the certificates of a PKCS#7 SignedData (RFC 2315 §9.1,
 // RFC 5652 §5.1), which is how Windows exports a chain (.p7b). Signatures in
 // it are not looked at: the certificates are judged for themselves.
-func signedData(explicit cryptobyte.String) ([]*x509.Certificate, error) {
+func signedData(explicit cryptobyte.String) ([]*Certificate, error) {
 	broken := fmt.Errorf("%w: a PKCS#7 structure that is broken", ErrNoCertificate)
 	var body, digests, content, certs cryptobyte.String
 	var version int
@@ -386,7 +342,7 @@ func signedData(explicit cryptobyte.String) ([]*x509.Certificate, error) {
 		!body.ReadOptionalASN1(&certs, &present, asn1.Tag(0).Constructed().ContextSpecific()) {
 		return nil, broken
 	}
-	var all []*x509.Certificate
+	var all []*Certificate
 	for !certs.Empty() {
 		var der cryptobyte.String
 		var tag asn1.Tag
@@ -403,63 +359,4 @@ func signedData(explicit cryptobyte.String) ([]*x509.Certificate, error) {
 		all = append(all, cert)
 	}
 	return all, nil
-}
-
-// maxIterations bounds the key derivation that a PFX file may ask for. Windows
-// writes 2,000, current tools up to some hundred thousand.
-const maxIterations = 1_000_000
-
-// pfx reads the public part of a PFX file.
-func (rd *Reader) pfx(der []byte) ([]*x509.Certificate, error) {
-	if rd.Password == "" {
-		return nil, fmt.Errorf("a PFX file: %w; or give its password to read the public part", ErrPrivateKey)
-	}
-	if n := iterations(der, 0); n > maxIterations {
-		return nil, fmt.Errorf("a PFX file that asks for %d iterations of key derivation; at most %d are done", n, maxIterations)
-	}
-	_, cert, chain, err := pkcs12.DecodeChain(der, rd.Password)
-	switch {
-	case errors.Is(err, pkcs12.ErrIncorrectPassword), errors.Is(err, pkcs12.ErrDecryption):
-		return nil, ErrPassword
-	case err != nil:
-		return nil, fmt.Errorf("a PFX file: %s", oneLine(err.Error(), 160))
-	}
-	return append([]*x509.Certificate{cert}, chain...), nil
-}
-
-// iterations returns the largest iteration count in a PFX file. All places
-// that have one (MacData, PKCS#12 and PBKDF2 parameters, RFC 7292 §4, §C and RFC
-// 8018 §A.2) have the shape of a salt, an OCTET STRING, followed by the count.
-// Structures may be wrapped in an OCTET STRING, so these are opened too.
-func iterations(der cryptobyte.String, depth int) (most uint64) {
-	if depth > 16 {
-		return 0
-	}
-	afterSalt := false
-	for !der.Empty() {
-		var body cryptobyte.String
-		var tag asn1.Tag
-		if !der.ReadAnyASN1(&body, &tag) {
-			return most
-		}
-		if tag == asn1.INTEGER && afterSalt {
-			most = max(most, saturated(body))
-		}
-		afterSalt = tag == asn1.OCTET_STRING
-		if afterSalt || tag&0x20 != 0 {
-			most = max(most, iterations(body, depth+1))
-		}
-	}
-	return most
-}
-
-// saturated reads a big-endian number, or the largest one if it does not fit.
-func saturated(b []byte) (n uint64) {
-	for _, c := range b {
-		if n > 1<<55 {
-			return 1<<63 - 1
-		}
-		n = n<<8 | uint64(c)
-	}
-	return n
 }

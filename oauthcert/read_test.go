@@ -168,7 +168,7 @@ func TestUnreadable(t *testing.T) {
 	fails([]byte("hello, world!"), oauthcert.ErrNoCertificate, "neither PEM nor base64")
 	fails([]byte("\x00\x01\x02\x03"), oauthcert.ErrNoCertificate, "neither text nor DER")
 	fails(der[:100], oauthcert.ErrNoCertificate, "cut short")
-	fails(append(der, 0), nil, "1 bytes after the end")
+	fails(append(der, 7), nil, "1 bytes after the end")
 	fails([]byte("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"), nil, "block 1 of 1 is damaged")
 	fails(append(cert.PEM(), "-----BEGIN CERTIFICATE-----\n"...), nil, "block 2 of 2 is damaged")
 	fails([]byte(block("CERTIFICATE REQUEST", der)), oauthcert.ErrNoCertificate, `"CERTIFICATE REQUEST"`)

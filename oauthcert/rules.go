@@ -42,6 +42,9 @@ const (
 var rules crossprem.Rules
 
 var (
+	certEncoding = rules.Declare(crossprem.Rule{ID: "auth-cert-encoding", Severity: crossprem.Warning,
+		Title: "The certificate is not encoded as the standard wants", PassedTitle: "The certificate is encoded as the standard wants",
+		Remedy: remedyNew, Sources: []string{"RFC 5280 §4.1"}})
 	certExpired = rules.Declare(crossprem.Rule{ID: "auth-cert-expired", Severity: crossprem.Critical,
 		Title: "The auth certificate has expired", PassedTitle: "The auth certificate has not expired",
 		Remedy: remedyNew, Sources: []string{learnRotate}})

@@ -51,7 +51,11 @@ func someCertificates(at time.Time) (out []*oauthcert.Certificate) {
 		oauthcerttest.AuthCertificate{NotBefore: at.AddDate(-1, 0, 0), ECDSA: true}.Make(),
 		oauthcerttest.AuthCertificate{NotBefore: at.AddDate(-1, 0, 0), CommonName: "-"}.Make(),
 		oauthcerttest.AuthCertificate{NotBefore: at.AddDate(-1, 0, 0), CommonName: "mail.contoso.com, 2026-01-01"}.Make())
-	return append(out, issuedWithSHA1(at))
+	negative, err := oauthcert.Parse(altered(out[len(out)-1].DER(), func(fields [][]byte) { fields[1] = []byte{2, 1, 0x80} }))
+	if err != nil {
+		panic(err)
+	}
+	return append(out, issuedWithSHA1(at), negative)
 }
 
 // issuedWithSHA1 returns a certificate such as a public authority made long ago.

@@ -25,6 +25,12 @@ var (
 	// thumbprint.
 	ErrNotInStore = errors.New("oauthcert: no such certificate in the store")
 
+	// ErrStoreDenied reports that Windows does not let this user read a store,
+	// or what it notes beside a certificate. Asking again does not help;
+	// asking as somebody else does.
+	ErrStoreDenied = errors.New("access is denied; everybody may read the machine's store unless this computer's permissions were tightened: " +
+		"run this as an administrator, or have one export the certificate without its key (Export-Certificate) and give the file")
+
 	// ErrNoStore reports that this system has no such store.
 	ErrNoStore = errors.New("oauthcert: only Windows has a machine store; give a file or a folder")
 )
@@ -59,14 +65,50 @@ type Key struct {
 }
 
 // WithKey returns the certificate with what a store tells of its private key.
-func (c *Certificate) WithKey(key Key) *Certificate { return &Certificate{cert: c.cert, key: key} }
+func (c *Certificate) WithKey(key Key) *Certificate {
+	return &Certificate{cert: c.cert, key: key, irregular: c.irregular}
+}
 
 // A MachineStore is a certificate store of the Windows machine, opened for
-// reading only, which needs no elevation. The zero value is the store "My" of
+// reading only, which needs no elevation: where an administrator has taken that
+// right away, Find returns [ErrStoreDenied]. Where only the note about the
+// private key may not be read, its presence is unknown. The zero value is the store "My" of
 // the machine, where Exchange keeps its certificates (Cert:\LocalMachine\My).
 // Elsewhere than on Windows, Find returns [ErrNoStore].
 type MachineStore struct {
 	Name string // such as "WebHosting"; if empty, "My"
+}
+
+// The errors of CryptoAPI and of the registry beneath it that people meet
+// (winerror.h). The numbers are told where the text is not known.
+const (
+	winFileNotFound  = 2          // ERROR_FILE_NOT_FOUND
+	winPathNotFound  = 3          // ERROR_PATH_NOT_FOUND
+	winAccessDenied  = 5          // ERROR_ACCESS_DENIED
+	winLogonRequired = 1314       // ERROR_PRIVILEGE_NOT_HELD
+	winDenied        = 0x80070005 // E_ACCESSDENIED
+	winNotFound      = 0x80092004 // CRYPT_E_NOT_FOUND
+	winDamaged       = 0x80092003 // CRYPT_E_FILE_ERROR
+	winNTEPerm       = 0x80090010 // NTE_PERM
+)
+
+// storeError explains what Windows answered to a call on a store, by its
+// number.
+func storeError(store, call string, code uint32, err error) error {
+	where := "oauthcert: the store LocalMachine\\" + oneLine(store, 40)
+	switch code {
+	case winAccessDenied, winDenied, winLogonRequired, winNTEPerm:
+		return fmt.Errorf("%s: %w (%s: %d)", where, ErrStoreDenied, call, code)
+	case winFileNotFound, winPathNotFound:
+		hint := "; the certificates of Exchange are in My"
+		if strings.EqualFold(store, "My") {
+			hint = ""
+		}
+		return fmt.Errorf("%s: there is no such store on this computer (%s: %d)%s", where, call, code, hint)
+	case winDamaged:
+		return fmt.Errorf("%s: its content could not be read (%s: 0x%08X)", where, call, code)
+	}
+	return fmt.Errorf("%s: %s: %w", where, call, err)
 }
 
 // A Folder is a store of files: those directly in a folder, or one file alone,
@@ -92,7 +134,7 @@ func (f Folder) Find(ctx context.Context, t Thumbprint) (*Certificate, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		all, err := f.Reader.readFile(name)
+		all, err := f.Reader.ReadFileAll(name)
 		if err != nil {
 			skipped = append(skipped, err)
 			continue

@@ -87,5 +87,5 @@ func TestWindowsMachineStore(t *testing.T) {
 	_, err := oauthcert.MachineStore{}.Find(t.Context(), oauthcerttest.AuthCertificate{}.Make().SHA1())
 	assert.ErrorIs(t, err, oauthcert.ErrNotInStore)
 	_, err = oauthcert.MachineStore{Name: "no such store"}.Find(t.Context(), bare.SHA1())
-	assert.ErrorContains(t, err, `"no such store"`)
+	assert.ErrorContains(t, err, `LocalMachine\no such store: there is no such store on this computer`)
 }

@@ -23,6 +23,7 @@ import (
 )
 
 const help = `Usage: authcert show    [-json] [-o FILE.cer] FILE | -thumbprint X [-store DIR] | -config FILE [-role next]
+                        every certificate of a FILE in whatever format; with -json one a line
        authcert plan    [where] [what]            what would be changed, and why
        authcert apply   [where] [what] [-write]   the same; with -write it is done, after a backup
        authcert verify  [where] [what]            whether the directory shows it
@@ -223,20 +224,39 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 	return errUsage("no such command: " + o.command)
 }
 
-// show prints one certificate.
+// show prints the certificate that the arguments name, or all of a file.
 func (o *options) show(ctx context.Context, stdout io.Writer) error {
-	cert, err := o.one(ctx)
+	certs, err := o.named(ctx)
 	if err != nil {
 		return err
 	}
 	if o.out != "" {
-		if err := writeNew(o.out, cert.CER()); err != nil {
+		if len(certs) > 1 {
+			return fmt.Errorf("%w in %s, and -o writes one; choose it with -thumbprint, and -store %[2]s", oauthcert.ErrAmbiguous, o.args[0])
+		}
+		if err := writeNew(o.out, certs[0].CER()); err != nil {
 			return err
 		}
 	}
-	if o.json {
-		return json.NewEncoder(stdout).Encode(cert)
+	for i, cert := range certs {
+		if o.json {
+			if err := json.NewEncoder(stdout).Encode(cert); err != nil {
+				return err
+			}
+			continue
+		}
+		if i > 0 {
+			fmt.Fprintln(stdout)
+		}
+		if err := o.showOne(cert, stdout); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// showOne prints a certificate for people.
+func (o *options) showOne(cert *oauthcert.Certificate, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "Subject     %s\nValid       %s to %s\nSHA-1       %s\nSHA-256     %s\nx5t         %s\n",
 		printable(cert.Subject()), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
 	if o.out != "" {
@@ -251,15 +271,15 @@ func (o *options) show(ctx context.Context, stdout io.Writer) error {
 	return nil
 }
 
-// one finds the certificate that the arguments name.
-func (o *options) one(ctx context.Context) (*oauthcert.Certificate, error) {
+// named finds the certificates that the arguments name.
+func (o *options) named(ctx context.Context) ([]*oauthcert.Certificate, error) {
 	reader, err := o.reader()
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case len(o.args) == 1 && o.thumbprint == "" && o.config == "":
-		return reader.ReadFile(o.args[0])
+		return reader.ReadFileAll(o.args[0])
 	case len(o.args) == 1:
 		return nil, errUsage("give a file, -thumbprint or -config, and one of them only; -store names a folder")
 	case o.thumbprint != "" && o.config == "":
@@ -267,7 +287,7 @@ func (o *options) one(ctx context.Context) (*oauthcert.Certificate, error) {
 		if err != nil {
 			return nil, err
 		}
-		return o.find(ctx, reader, t)
+		return one(o.find(ctx, reader, t))
 	case o.config != "" && o.thumbprint == "":
 		config, err := o.authConfig()
 		if err != nil {
@@ -277,9 +297,13 @@ func (o *options) one(ctx context.Context) (*oauthcert.Certificate, error) {
 		if err != nil {
 			return nil, err
 		}
-		return o.find(ctx, reader, t)
+		return one(o.find(ctx, reader, t))
 	}
 	return nil, errUsage("show needs a file, -thumbprint or -config")
+}
+
+func one(c *oauthcert.Certificate, err error) ([]*oauthcert.Certificate, error) {
+	return []*oauthcert.Certificate{c}, err
 }
 
 func (o *options) find(ctx context.Context, reader *oauthcert.Reader, t oauthcert.Thumbprint) (*oauthcert.Certificate, error) {

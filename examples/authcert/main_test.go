@@ -57,6 +57,30 @@ func TestShow(t *testing.T) {
 	assert.Equal(t, 1, code, "nothing is overwritten")
 	assert.Contains(t, stderr, "exists")
 
+	// Of a file with several all are shown; where one is needed, that is none.
+	code, out, stderr = start(t, "show", "store/auth.pem", "-json")
+	require.Zero(t, code, stderr)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	require.Len(t, lines, 2)
+	assert.Contains(t, lines[0], cert.SHA1().String())
+	assert.Contains(t, lines[1], next.SHA1().String())
+	code, out, stderr = start(t, "show", "store/auth.pem")
+	require.Zero(t, code, stderr)
+	assert.Equal(t, 2, strings.Count(out, "Nothing to complain of."))
+	code, out, stderr = start(t, "show", "store/auth.pem", "-o", "one.cer")
+	assert.Equal(t, 1, code)
+	assert.Empty(t, out)
+	assert.Contains(t, stderr, "several certificates in store/auth.pem")
+	code, _, stderr = start(t, "plan", "-cert", "store/auth.pem")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "several certificates")
+	for _, args := range [][]string{{"show", "config.txt"}, {"show", "config.txt", "-json"}} {
+		code, out, stderr = start(t, args...)
+		assert.Equal(t, 1, code)
+		assert.Empty(t, out)
+		assert.Contains(t, stderr, "does not hold it")
+	}
+
 	code, out, _ = start(t, "show", "-config", "config.txt", "-role", "next", "-store", "store", "-json")
 	require.Zero(t, code)
 	assert.Contains(t, out, next.SHA1().String())
