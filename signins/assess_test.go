@@ -38,6 +38,7 @@ func TestRetirementsTellWhoBreaksWhen(t *testing.T) {
 	assert.Equal(t, []string{
 		"2023-01-01 past basic-auth: backup@contoso.com niaj@contoso.com rupert@contoso.com trent@contoso.com walter@contoso.com",
 		"2026-03-01 past activesync-16.1: rupert@contoso.com sybil@contoso.com",
+		"2026-07-01 past pop-imap-legacy-tls: niaj@contoso.com walter@contoso.com",
 		"2026-10-01 past ews-opt-in: backup@contoso.com",
 		"2026-12-31 to come smtp-auth-default-off: scanner@contoso.com",
 		"2027-04-01 to come ews-end: backup@contoso.com",
@@ -76,6 +77,7 @@ func TestFindingsOfTheSample(t *testing.T) {
 		"failed critical signins-attack-success 203.0.113.77",
 		"failed critical signins-country RU",
 		"failed warning signins-retirement activesync-16.1",
+		"failed warning signins-retirement pop-imap-legacy-tls",
 		"failed warning signins-retirement ews-opt-in",
 		"failed warning signins-retirement smtp-auth-default-off",
 		"failed warning signins-retirement ews-end",

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/crossprem/crossprem"
@@ -73,12 +74,21 @@ const (
 func (k EvidenceKind) failure() bool { return k >= WrongPassword && k <= WeakGuess }
 
 // MarshalJSON writes the numbers of r in the order of its fields.
-func (r EvidenceRow) MarshalJSON() ([]byte, error) {
+func (r EvidenceRow) MarshalJSON() ([]byte, error) { return r.appendTo(nil), nil }
+
+func (r *EvidenceRow) appendTo(b []byte) []byte {
 	grant := 0
 	if r.PasswordGrant {
 		grant = 1
 	}
-	return fmt.Appendf(nil, "[%d,%d,%d,%d,%d,%d,%d,%d,%d,%d]", r.Kind, r.Hour, r.Address, r.Account, r.Agent, r.Protocol, grant, r.Count, r.First, r.Last), nil
+	b = append(b, '[')
+	for i, n := range [...]uint32{uint32(r.Kind), r.Hour, r.Address, r.Account, r.Agent, uint32(r.Protocol), uint32(grant), r.Count, r.First, r.Last} {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendUint(b, uint64(n), 10)
+	}
+	return append(b, ']')
 }
 
 // UnmarshalJSON reads what MarshalJSON writes.
@@ -174,6 +184,7 @@ func (k *rowKey) hash() uint64 {
 // A collector gathers evidence. Its zero value is ready to use.
 type collector struct {
 	settings Spray
+	tables   *Tables // nil for the embedded ones
 	limit    int
 
 	rows             []row
@@ -453,7 +464,7 @@ func (s *Summary) Evidence() *Evidence { return s.evidence.evidence() }
 // names nobody who is neither attacked nor a user of something old, and is
 // smaller.
 func (s *Summary) Seal() {
-	s.evidence = collector{settings: s.evidence.settings, found: s.Judgement, sealed: true}
+	s.evidence = collector{settings: s.evidence.settings, tables: s.evidence.tables, found: s.Judgement, sealed: true}
 }
 
 // merge adds what o gathered, of which the judgement is j.

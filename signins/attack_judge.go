@@ -93,10 +93,10 @@ func (e *collector) judge() Judgement {
 	return *j
 }
 
-// frontAgents are those of Exchange Online's front end, which stand for every
-// client with basic authentication behind it.
-func isFrontAgent(agent string) bool {
-	for _, front := range table().agents {
+// isFrontAgent reports whether agent is one of Exchange Online's front end,
+// which stands for every client with basic authentication behind it.
+func (f *judging) isFrontAgent(agent string) bool {
+	for _, front := range f.tables.orEmbedded().agents {
 		if strings.EqualFold(agent, front) {
 			return true
 		}
@@ -292,7 +292,7 @@ func (f *judging) prepare() bool {
 	f.program, f.peculiar = make([]bool, len(f.clients)), make([]bool, len(f.clients))
 	for i, c := range f.clients {
 		agent := f.agents.at(c.agent)
-		front := isFrontAgent(agent)
+		front := f.isFrontAgent(agent)
 		f.program[i] = f.isProgram(uint32(i), c, agent) || front
 		f.peculiar[i] = agent != "" && !front && len(agent) > len("Mozilla/5.0")
 	}

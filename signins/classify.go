@@ -12,9 +12,12 @@ import (
 func Classify(s *SignIn) Verdict { return Documented.Classify(s) }
 
 // Classify says what s means if legacy authentication is what d says.
-func (d Definition) Classify(s *SignIn) Verdict { return d.classify(table(), s) }
+func (d Definition) Classify(s *SignIn) Verdict { return d.classify(embedded(), s) }
 
-func (d Definition) classify(t *tables, s *SignIn) Verdict {
+// Classify says what s means by the definition d and the tables t.
+func (t *Tables) Classify(d Definition, s *SignIn) Verdict { return d.classify(t.orEmbedded(), s) }
+
+func (d Definition) classify(t *Tables, s *SignIn) Verdict {
 	v := Verdict{ROPC: said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "ropc") || t.isPasswordGrant(s))}
 	v.DeviceCode = said(s, FieldAuthenticationProtocol, hasFlag(s.AuthenticationProtocol, "deviceCode") ||
 		strings.EqualFold(s.OriginalTransferMethod, "deviceCodeFlow"))
@@ -53,7 +56,7 @@ func (d Definition) classify(t *tables, s *SignIn) Verdict {
 }
 
 // client says which client app s shows.
-func (t *tables) client(s *SignIn) clientApp {
+func (t *Tables) client(s *SignIn) clientApp {
 	switch s.Category {
 	case ServicePrincipal, ManagedIdentity, MicrosoftServicePrincipal:
 		return clientApp{NotApplicable, NoProtocol, ByCategory}
@@ -135,7 +138,7 @@ const exchangeOnline = "00000002-0000-0ff1-ce00-000000000000"
 // isPasswordGrant reports whether s, of a log that shows no protocol, was sent
 // to the token endpoint with a password: a code that speaks of the password or
 // the user name has no other reason there (RFC 6749, section 4.3).
-func (t *tables) isPasswordGrant(s *SignIn) bool {
+func (t *Tables) isPasswordGrant(s *SignIn) bool {
 	if s.RequestType == "" || !s.Knows(FieldErrorCode) || t.requestClass(s.RequestType) != "token" {
 		return false
 	}
@@ -161,7 +164,7 @@ func asInWorkbook(s *SignIn, client clientApp) (Class, Reason) {
 }
 
 // judge sets how s ended, and what that says about the password.
-func (t *tables) judge(s *SignIn, v *Verdict) {
+func (t *Tables) judge(s *SignIn, v *Verdict) {
 	if !s.Knows(FieldErrorCode) && s.ErrorCode == 0 {
 		v.Outcome = [...]Outcome{UnknownResult: UnknownOutcome, Succeeded: Success, Failed: OtherFailure,
 			Interrupted: SignInInterrupt}[min(s.Result, Interrupted)]
@@ -187,7 +190,7 @@ func (t *tables) judge(s *SignIn, v *Verdict) {
 }
 
 // isNativeMail reports whether s comes from a phone's own mail app.
-func (t *tables) isNativeMail(s *SignIn) bool {
+func (t *Tables) isNativeMail(s *SignIn) bool {
 	return t.nativeMail[s.AppID] || s.AppID == "" && len(s.AppDisplayName) < 32 && t.nativeMail[strings.ToLower(s.AppDisplayName)]
 }
 

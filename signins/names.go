@@ -42,7 +42,7 @@ func (n *names) add(limit int, name string, success bool) {
 	}
 }
 
-// addName adds to a short list.
+// addName adds to a short list. It keeps name.
 func addName(list []Tally, limit int, name string, records, successes int64) []Tally {
 	name = cut(name)
 	i, ok := find(list, name)
@@ -51,7 +51,7 @@ func addName(list []Tally, limit int, name string, records, successes int64) []T
 		list[i].Successes += successes
 		return list
 	}
-	list = slices.Insert(list, i, Tally{strings.Clone(name), records, successes})
+	list = slices.Insert(list, i, Tally{name, records, successes})
 	if len(list) > limit {
 		list, _ = dropLargest(list)
 	}
@@ -125,7 +125,7 @@ func hash(name string) uint64 {
 
 // clientFamily returns a name for all versions of the client that sent agent:
 // the name that it starts with, or that of the browser.
-func clientFamily(t *tables, agent string) string {
+func clientFamily(t *Tables, agent string) string {
 	agent = strings.TrimSpace(agent)
 	switch {
 	case strings.HasPrefix(agent, "Mozilla/"):

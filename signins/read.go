@@ -38,6 +38,10 @@ type Reader struct {
 	// that ranges over the sequence. If 0, it is GOMAXPROCS. Read uses none.
 	Workers int
 
+	// Tables hold the names of error codes that unified audit has in place of
+	// numbers. If nil, the embedded ones do.
+	Tables *Tables
+
 	// Progress, if not nil, is called from time to time, and once at the end
 	// of each file, always by the goroutine that ranges over the sequence.
 	Progress func(Progress)
@@ -169,6 +173,7 @@ type stream struct {
 }
 
 func newStream(r *Reader, p *parser, yield func(SignIn, error) bool) *stream {
+	p.tables = r.Tables
 	s := &stream{parser: p, maxRecord: r.MaxRecord, maxErrors: r.MaxErrors, yield: yield}
 	if s.maxRecord <= 0 {
 		s.maxRecord = defaultMaxRecord

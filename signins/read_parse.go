@@ -23,6 +23,7 @@ func Parse(record []byte) (SignIn, error) {
 	}
 	p := parsers.Get().(*parser)
 	defer parsers.Put(p)
+	p.tables = nil
 	p.format, p.known, p.columns = UnknownFormat, 0, nil
 	if n, err := p.read(p.readRecord, record); err == nil && space(record, n) == len(record) {
 		switch err := p.finish(); {

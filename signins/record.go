@@ -33,7 +33,8 @@ type parser struct {
 	guest   crossprem.Answer
 	managed crossprem.Answer
 	kind    uint8 // unified audit's RecordType
-	method  bool  // the first authentication method has been seen
+	tables  *Tables
+	method  bool // the first authentication method has been seen
 	detail  bool
 	actor   string
 	other   [textSlots - int(slotUserIDOrName)]string
@@ -688,7 +689,7 @@ func (p *parser) finishUnified() error {
 	}
 	rec.Result = resultOf(p.otherText(slotResultStatus))
 	if !p.hasCode && rec.FailureReason != "" { // as in records of 2020
-		if code, ok := table().codeNames[strings.ToLower(rec.FailureReason)]; ok {
+		if code, ok := p.tables.orEmbedded().codeNames[strings.ToLower(rec.FailureReason)]; ok {
 			p.setCode(int64(code))
 		}
 	}

@@ -1,28 +1,28 @@
 package signins
 
 import (
-	_ "embed"
 	"slices"
-	"sync"
 	"time"
 )
-
-//go:embed data/retirements.json
-var retirementsJSON []byte
 
 // A Retirement is one announced end of something that users of a summary
 // still use, and who they are.
 type Retirement struct {
-	ID     string    `json:"id"`    // stable, such as "smtp-auth-default-off"
-	Date   time.Time `json:"date"`  // the day on which it begins to hurt, UTC
-	Past   bool      `json:"past"`  // Date is not after the day that was asked for
-	Title  string    `json:"title"` // one line
+	ID     string    `json:"id"`           // stable, such as "smtp-auth-default-off"
+	Date   time.Time `json:"date"`         // the day on which it begins to hurt, UTC
+	Past   bool      `json:"past"`         // Date is not after the day that was asked for
+	End    time.Time `json:"end,omitzero"` // the last day of a window in which it comes to tenants, UTC
+	Title  string    `json:"title"`        // one line
 	Effect string    `json:"effect"`
 	Remedy string    `json:"remedy"`
 
 	// Certain tells that it hits all Users. Otherwise it depends on what a
 	// sign-in log does not tell, and Effect says on what.
 	Certain bool `json:"certain"`
+
+	// MonthOnly reports whether the announcement names a month, of which Date
+	// is the first day that can be meant.
+	MonthOnly bool `json:"monthOnly,omitempty"`
 
 	Protocols []Protocol `json:"protocols"` // those it concerns
 
@@ -38,72 +38,70 @@ type Retirement struct {
 	password bool // it hits sign-ins with a password only
 }
 
-var retirements = sync.OnceValue(func() []Retirement {
-	var file struct {
-		Retirements []struct {
-			Retirement
-			Date     string `json:"date"`
-			Password bool   `json:"password"`
-		}
-	}
-	mustUnmarshal(retirementsJSON, &file)
-	var all []Retirement
-	for _, r := range file.Retirements {
-		date, err := time.Parse(time.DateOnly, r.Date)
-		if err != nil {
-			panic("signins: embedded table: " + err.Error())
-		}
-		r.Retirement.Date, r.Retirement.password = date, r.Password
-		all = append(all, r.Retirement)
-	}
-	return all
-})
-
 // Retirements returns which announced retirements, as known on [AsOf], hit
 // which users of s, earliest first. Those that hit nobody are left out. Only
 // successful sign-ins count: who is merely attacked does not break.
-func Retirements(s *Summary, at time.Time) []Retirement {
+func Retirements(s *Summary, at time.Time) []Retirement { return (*Tables)(nil).Retirements(s, at) }
+
+// Retirements is [Retirements] by the retirements of t.
+func (t *Tables) Retirements(s *Summary, at time.Time) []Retirement {
 	if s == nil {
 		s = new(Summary)
 	}
-	users := s.users()
-	hit := []Retirement{}
-	for _, r := range retirements() {
-		r.Past = !r.Date.After(at)
-		r.Protocols, r.Sources = slices.Clone(r.Protocols), slices.Clone(r.Sources)
-		told := true
-		for name, u := range users {
-			if u == nil {
-				continue
-			}
-			var last time.Time
-			uses := false
-			for _, p := range u.Protocols {
-				if r.hits(&p) {
-					last, uses = latest(last, p.LastSuccess), true
-					told = told && (p.Passwords > 0 || !r.password)
+	all := t.Announced()
+	last := make([]time.Time, len(all)) // of one user
+	uses, told := make([]bool, len(all)), make([]bool, len(all))
+	for i := range told {
+		told[i] = true
+	}
+	for name, u := range s.people().each() {
+		clear(last)
+		clear(uses)
+		for k := range u.Protocols {
+			p := &u.Protocols[k]
+			for i := range all {
+				if r := &all[i]; r.hits(p) {
+					last[i], uses[i] = latest(last[i], p.LastSuccess), true
+					told[i] = told[i] && (p.Passwords > 0 || !r.password)
 				}
 			}
-			if !uses {
+		}
+		for i := range all {
+			r := &all[i]
+			if !uses[i] {
 				continue
 			}
 			r.Users = append(r.Users, name)
-			if !last.Before(r.Date) {
+			if !last[i].Before(r.Date) {
 				r.SucceededSince = append(r.SucceededSince, name)
 			}
 		}
-		if !told {
+	}
+	hit := []Retirement{}
+	for i, r := range all {
+		if len(r.Users) == 0 {
+			continue
+		}
+		r.Past = !r.Date.After(at)
+		if !told[i] {
 			r.Certain = false
 			r.Effect += " Of some users the log does not tell whether they sent a password or a certificate, which is not hit."
 		}
-		if len(r.Users) > 0 {
-			slices.Sort(r.Users)
-			slices.Sort(r.SucceededSince)
-			hit = append(hit, r)
-		}
+		slices.Sort(r.Users)
+		slices.Sort(r.SucceededSince)
+		hit = append(hit, r)
 	}
-	slices.SortStableFunc(hit, func(a, b Retirement) int { return a.Date.Compare(b.Date) })
 	return hit
+}
+
+// Announced returns all retirements of t, earliest first, with no users. Those
+// without Protocols are about what no sign-in log shows.
+func (t *Tables) Announced() []Retirement {
+	all := slices.Clone(t.orEmbedded().retirements)
+	for i := range all {
+		all[i].Protocols, all[i].Sources = slices.Clone(all[i].Protocols), slices.Clone(all[i].Sources)
+	}
+	return all
 }
 
 // hits reports whether the successful sign-ins of p are such as r ends. A

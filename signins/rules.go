@@ -85,6 +85,10 @@ type Assessor struct {
 	// Countries are those where people of the tenant work, in the two letters
 	// that the log has, such as "NL". If empty, no country is judged.
 	Countries []string
+
+	// Tables hold the retirements, and the day that they are as of. If nil, the
+	// embedded ones do.
+	Tables *Tables
 }
 
 // Assess judges s with the settings of the zero [Assessor].
@@ -165,28 +169,25 @@ const (
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 	type use struct{ with, untold, without []string }
 	var uses [OtherLegacy + 1]use
-	users := s.users()
-	names := make([]string, 0, len(users))
-	for name, u := range users {
-		if u != nil {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, p := range users[name].Protocols {
+	for name, user := range s.people().each() {
+		for _, p := range user.Protocols {
 			if int(p.Protocol) >= len(uses) {
 				continue
 			}
 			switch u := &uses[p.Protocol]; {
 			case p.Successes > 0:
 				u.with = append(u.with, name)
-			case users[name].untold():
+			case user.untold():
 				u.untold = append(u.untold, name)
 			default:
 				u.without = append(u.without, name)
 			}
 		}
+	}
+	for i := range uses {
+		slices.Sort(uses[i].with)
+		slices.Sort(uses[i].untold)
+		slices.Sort(uses[i].without)
 	}
 	compromised := make(map[string]bool)
 	for _, k := range s.Attacks {
@@ -401,10 +402,7 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 		return slices.ContainsFunc(a.Countries, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), country) })
 	}
 	usersIn := make(map[string][]string)
-	for name, u := range s.users() {
-		if u == nil {
-			continue
-		}
+	for name, u := range s.people().each() {
 		for _, c := range u.Countries {
 			usersIn[c.Name] = append(usersIn[c.Name], name)
 		}
@@ -439,7 +437,7 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 
 func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 	var found []crossprem.Finding
-	for _, r := range Retirements(s, at) {
+	for _, r := range a.Tables.Retirements(s, at) {
 		template := "{what}: {effect} It hits {n}: {users}."
 		switch {
 		case !r.Certain:
@@ -461,7 +459,7 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 	}
 	if found == nil {
 		found = all(s, retirementRule, "Nobody in the log uses what was announced by {asOf} to be switched off, as far as a sign-in log shows.",
-			[]crossprem.Value{crossprem.Val("asOf", AsOf)}, fieldClient, fieldAgent, unattended, fieldCode)
+			[]crossprem.Value{crossprem.Val("asOf", a.Tables.orEmbedded().asOf[retirementsFile])}, fieldClient, fieldAgent, unattended, fieldCode)
 	}
 	return found
 }
@@ -481,8 +479,9 @@ func (a *Assessor) grants(s *Summary, _ time.Time) []crossprem.Finding {
 			found = append(found, all(s, g.rule, "No such sign-in is in the log.", nil, "authenticationProtocol")...)
 			continue
 		}
-		with := s.usersWith(func(u *User) bool { return g.use(u).Successes > 0 })
-		without := s.usersWith(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
+		people := s.people()
+		with := people.with(func(u *User) bool { return g.use(u).Successes > 0 })
+		without := people.with(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
 		f := g.rule.Failed(tenant).Explain("It was used in {n}. It succeeded for {succeeded}, and was only tried for {tried}.",
 			crossprem.Val("n", count(g.n, "sign-in")), crossprem.Val("succeeded", list(with)), crossprem.Val("tried", list(without)))
 		if len(with) == 0 {
@@ -515,7 +514,7 @@ func (a *Assessor) evidence(s *Summary, _ time.Time) []crossprem.Finding {
 	for _, t := range s.Unlisted {
 		found = append(found, unlistedRule.Unknown(cmp.Or(t.Name, "(empty)"), "").Explain(
 			"{n} came with it, of which {successes} succeeded. Whether it is legacy is not known as of {asOf}.",
-			crossprem.Val("n", count(t.Records, "sign-in")), crossprem.Val("successes", t.Successes), crossprem.Val("asOf", AsOf)))
+			crossprem.Val("n", count(t.Records, "sign-in")), crossprem.Val("successes", t.Successes), crossprem.Val("asOf", a.Tables.orEmbedded().asOf[clientAppsFile])))
 	}
 	return found
 }

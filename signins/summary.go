@@ -84,6 +84,10 @@ type Summary struct {
 	// Lists are sorted and bounded as those above.
 	ApplicationsByProtocol map[string][]Tally `json:"applicationsByProtocol,omitempty"`
 
+	// DaysByProtocol holds the legacy sign-ins of Days apart by protocol. Lists
+	// are sorted and bounded as those above.
+	DaysByProtocol map[Protocol][]Tally `json:"daysByProtocol,omitempty"`
+
 	// Users holds everybody with a legacy sign-in, an OAuth password grant, a
 	// device code or a native mail app, by user principal name in lower case,
 	// or by what stood in its place. Its size is what a summary's grows with.
@@ -131,6 +135,10 @@ type Summarizer struct {
 
 	// Spray says what counts as an attack.
 	Spray Spray
+
+	// Tables say what client apps and error codes stand for. If nil, the
+	// embedded ones do.
+	Tables *Tables
 }
 
 // Summarize summarises seq with the settings of the zero [Summarizer].
@@ -146,8 +154,7 @@ func Summarize(seq iter.Seq2[SignIn, error]) (*Summary, error) {
 // summarising goes on. With any other error it stops, and returns what it has
 // so far along with the error.
 func (z *Summarizer) Summarize(seq iter.Seq2[SignIn, error]) (*Summary, error) {
-	sum := summing{t: table(), z: z, s: newSummary(z.Definition)}
-	sum.s.evidence.settings = z.Spray
+	sum := z.begin()
 	var failed error
 	for s, err := range seq {
 		if err != nil {
@@ -160,6 +167,42 @@ func (z *Summarizer) Summarize(seq iter.Seq2[SignIn, error]) (*Summary, error) {
 	}
 	sum.finish()
 	return sum.s, failed
+}
+
+func (z *Summarizer) begin() *summing {
+	sum := &summing{t: z.Tables.orEmbedded(), z: z, s: newSummary(z.Definition)}
+	sum.s.evidence.settings, sum.s.evidence.tables = z.Spray, z.Tables
+	return sum
+}
+
+// Begin returns a [Stream] that summarises with the settings of z, which must
+// not be changed as long as it is used.
+func (z *Summarizer) Begin() *Stream { return &Stream{z.begin()} }
+
+// A Stream summarises sign-ins one by one, as they come from a queue. It is
+// made by [Summarizer.Begin], and for one goroutine at a time.
+type Stream struct{ sum *summing }
+
+// Add counts s, and keeps nothing of it: s may be used for the next sign-in.
+func (m *Stream) Add(s *SignIn) { m.sum.add(s) }
+
+// AddError counts err if it is a [RecordError], as [Summarizer.Summarize]
+// does, and returns it otherwise.
+func (m *Stream) AddError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return m.sum.s.addError(err)
+}
+
+// Summary returns the summary of what was added since the last call, and
+// begins anew. Summaries of a stream are merged with [Summary.Merge].
+func (m *Stream) Summary() *Summary {
+	done, last := m.sum, m.sum
+	m.sum = done.z.begin()
+	m.sum.families, m.sum.countryNames = last.families, last.countryNames
+	done.finish()
+	return done.s
 }
 
 func newSummary(d Definition) *Summary {
@@ -222,7 +265,7 @@ const allNeeded = FieldClientAppUsed | FieldUserAgent | FieldAuthenticationProto
 // summing is a summary in the making. What is counted for every record is
 // counted in arrays, and goes into the summary's maps at the end.
 type summing struct {
-	t *tables
+	t *Tables
 	z *Summarizer
 	s *Summary
 
@@ -235,18 +278,20 @@ type summing struct {
 
 	unlisted, clients, applications, countries, networks, days names
 
-	byProtocol [OtherLegacy + 1]names
-	grants     names // OAuth password grants
+	byProtocol     [OtherLegacy + 1]names
+	daysByProtocol [OtherLegacy + 1]names
+	grants         names // OAuth password grants
 
-	families map[string]string // of user agents seen lately
-	day      int64             // since 1970, of which dayName is the name
-	dayName  string
+	families     map[string]string // of user agents seen lately
+	countryNames map[string]string // copies of those seen lately
+	day          int64             // since 1970, of which dayName is the name
+	dayName      string
 }
 
 // family is clientFamily, which it asks but once for most user agents.
 func (m *summing) family(agent string) string {
 	if len(agent) > 1<<10 {
-		return clientFamily(m.t, agent)
+		return strings.Clone(cut(clientFamily(m.t, agent)))
 	}
 	family, ok := m.families[agent]
 	if !ok {
@@ -257,6 +302,24 @@ func (m *summing) family(agent string) string {
 		m.families[strings.Clone(agent)] = family
 	}
 	return family
+}
+
+// clientName is family, cut to the length that names have.
+func (m *summing) clientName(agent string) string { return cut(m.family(agent)) }
+
+// country returns the country of s, cut, in memory that does not hold the rest
+// of its record.
+func (m *summing) country(name string) string {
+	name = cut(name)
+	kept, ok := m.countryNames[name]
+	if !ok {
+		if len(m.countryNames) >= maxNames || m.countryNames == nil {
+			m.countryNames = make(map[string]string)
+		}
+		kept = strings.Clone(name)
+		m.countryNames[kept] = kept
+	}
+	return kept
 }
 
 func (m *summing) add(s *SignIn) {
@@ -307,7 +370,7 @@ func (m *summing) add(s *SignIn) {
 	}
 	if v.Class == Legacy || v.ROPC == crossprem.Yes || v.DeviceCode == crossprem.Yes || v.NativeMail == crossprem.Yes {
 		if u := sum.user(s); u != nil {
-			u.add(s, &v, m.family)
+			u.add(s, &v, m)
 		} else if v.Class == Legacy {
 			sum.LegacyUnnamed++
 		}
@@ -340,6 +403,7 @@ func (m *summing) addLegacy(s *SignIn, v *Verdict) {
 			m.day, m.dayName = day, t.Format(time.DateOnly)
 		}
 		m.days.add(maxNames, m.dayName, success)
+		m.daysByProtocol[v.Protocol].add(maxNames, m.dayName, success)
 		m.hours[t.Hour()].add(success)
 	}
 }
@@ -386,6 +450,9 @@ func (m *summing) finish() {
 		s.addApplications(Protocol(p).String(), m.byProtocol[p].list)
 	}
 	s.addApplications(ropcName, m.grants.list)
+	for p := range m.daysByProtocol {
+		s.addDays(Protocol(p), m.daysByProtocol[p].list)
+	}
 	s.Countries, s.Networks, s.Days = m.countries.list, m.networks.list, m.days.list
 	s.findAttacks()
 }
@@ -399,6 +466,17 @@ func (s *Summary) addApplications(protocol string, list []Tally) {
 		s.ApplicationsByProtocol = make(map[string][]Tally)
 	}
 	s.ApplicationsByProtocol[protocol] = addNames(s.ApplicationsByProtocol[protocol], maxNames, list)
+}
+
+// addDays adds list to what is known of a protocol.
+func (s *Summary) addDays(p Protocol, list []Tally) {
+	if len(list) == 0 {
+		return
+	}
+	if s.DaysByProtocol == nil {
+		s.DaysByProtocol = make(map[Protocol][]Tally)
+	}
+	s.DaysByProtocol[p] = addNames(s.DaysByProtocol[p], maxNames, list)
 }
 
 func flush[K ~uint8](into map[K]int64, counts []int64) {
@@ -445,21 +523,83 @@ func networkOf(s *SignIn) string {
 	return p.String()
 }
 
-// Merge adds what o counted to s, so that summaries of the parts of a log
-// become the summary of the whole. It changes nothing in o and keeps nothing
-// of it. If one of them is sealed, attacks that only both together show are
-// not found; the result is sealed if both are.
+// Merge adds what the others counted to s, so that summaries of the parts of a
+// log become the summary of the whole. Attacks are judged once, at the end. It
+// changes nothing in the others and keeps nothing that they could change. If
+// one of them is sealed, attacks that only several together show are not found;
+// the result is sealed if all are.
 //
 // Copies of an event that lie in different parts are counted in each. Merge
-// returns an error, and leaves s as it was, if o was made with another
-// Definition or other Spray settings.
-func (s *Summary) Merge(o *Summary) error {
-	if s.Definition != o.Definition {
-		return fmt.Errorf("signins: cannot merge a summary by the definition %q with one by %q", s.Definition, o.Definition)
+// returns an error, and leaves s as it was, if one of the others was made with
+// another Definition or other Spray settings.
+func (s *Summary) Merge(others ...*Summary) error {
+	for _, o := range others {
+		if err := s.mergeable(o); err != nil {
+			return err
+		}
 	}
-	if s.evidence.settings.orDefault() != o.evidence.settings.orDefault() {
+	s.beforeMerging()
+	for _, o := range others {
+		s.merge(o)
+	}
+	s.findAttacks()
+	return nil
+}
+
+// MergeAll merges the summaries of parts, one after the other, so that only the
+// result and one of them have to be in memory, and judges attacks once. It
+// stops at the first error, of parts or of [Summary.Merge], and returns it with
+// what was merged before. Of no summaries the result is an empty one.
+func MergeAll(parts iter.Seq2[*Summary, error]) (*Summary, error) {
+	var all *Summary
+	var failed error
+	for o, err := range parts {
+		if err == nil && o == nil {
+			err = errors.New("signins: cannot merge a summary that is nil")
+		}
+		if err == nil && all == nil {
+			all = newSummary(o.Definition)
+			all.evidence.settings, all.evidence.tables = o.evidence.settings, o.evidence.tables
+			all.evidence.sealed = true // if all are
+		}
+		if err == nil {
+			err = all.mergeable(o)
+		}
+		if failed = err; err != nil {
+			break
+		}
+		all.merge(o)
+	}
+	if all == nil {
+		all = newSummary(Documented)
+	}
+	all.findAttacks()
+	return all, failed
+}
+
+// mergeable returns an error if o cannot be merged into s.
+func (s *Summary) mergeable(o *Summary) error {
+	switch {
+	case o == nil:
+		return errors.New("signins: cannot merge a summary that is nil")
+	case s.Definition != o.Definition:
+		return fmt.Errorf("signins: cannot merge a summary by the definition %q with one by %q", s.Definition, o.Definition)
+	case s.evidence.settings.orDefault() != o.evidence.settings.orDefault():
 		return errors.New("signins: cannot merge summaries that were made with different Spray settings")
 	}
+	return nil
+}
+
+// beforeMerging takes the judgement of a literal as found.
+func (s *Summary) beforeMerging() {
+	if s.evidence.rows == nil && !s.evidence.sealed && len(s.evidence.found.Attacks) == 0 {
+		s.evidence.found = Judgement{}
+		s.evidence.found.add(&s.Judgement)
+	}
+}
+
+// merge adds o, which is mergeable, and does not judge.
+func (s *Summary) merge(o *Summary) {
 	s.Records += o.Records
 	s.RawRecords += o.RawRecords
 	s.Duplicates += o.Duplicates
@@ -483,12 +623,15 @@ func (s *Summary) Merge(o *Summary) error {
 	for protocol, list := range o.ApplicationsByProtocol {
 		s.addApplications(cut(protocol), list)
 	}
+	for protocol, list := range o.DaysByProtocol {
+		s.addDays(protocol, list)
+	}
 	s.Countries = addNames(s.Countries, maxNames, o.Countries)
 	s.Networks = addNames(s.Networks, maxNames, o.Networks)
 	s.Days = addNames(s.Days, maxNames, o.Days)
 	s.Hours = addNames(s.Hours, maxNames, o.Hours)
 	if s.Users == nil {
-		s.Users = make(map[string]*User)
+		s.Users = make(map[string]*User, len(o.Users))
 	}
 	for name, u := range o.Users {
 		if u == nil { // of a literal
@@ -500,14 +643,8 @@ func (s *Summary) Merge(o *Summary) error {
 		s.Users[name].merge(u)
 	}
 	s.LegacyUnnamed += o.LegacyUnnamed
-	if s.evidence.rows == nil && !s.evidence.sealed && len(s.evidence.found.Attacks) == 0 {
-		s.evidence.found = Judgement{}
-		s.evidence.found.add(&s.Judgement) // of a literal
-	}
 	s.evidence.merge(&o.evidence, &o.Judgement)
 	s.Evicted += o.Evicted
-	s.findAttacks()
-	return nil
 }
 
 func addCounts[K comparable](into *map[K]int64, from map[K]int64) {

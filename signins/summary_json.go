@@ -1,12 +1,17 @@
 package signins
 
 import (
+	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 )
 
 // plainSummary has the fields of a Summary and none of its methods.
@@ -15,72 +20,417 @@ type plainSummary Summary
 // MarshalJSON writes all of s, lists of users that follow from the rest
 // included: "legacyUsers", "legacyUsersWithSuccess", "passwordRightButStopped"
 // and "activeSync". The evidence for attacks is in "evidence", unless s is
-// sealed. Equal summaries have equal JSON.
+// sealed. Equal summaries have equal JSON. Of many users, [Summary.WriteTo]
+// takes less memory.
 func (s Summary) MarshalJSON() ([]byte, error) {
-	var evidence *Evidence
-	if !s.evidence.sealed {
-		evidence = s.evidence.evidence()
+	var b bytes.Buffer
+	if _, err := s.WriteTo(&b); err != nil {
+		return nil, err
 	}
-	out := struct {
+	return b.Bytes(), nil
+}
+
+// WriteTo writes the JSON of s, with each user and each row of evidence in a
+// line of its own, in memory that grows with the names of users alone. It
+// implements [io.WriterTo].
+func (s *Summary) WriteTo(w io.Writer) (int64, error) {
+	head := struct {
 		plainSummary
-		LegacyUsers             []string        `json:"legacyUsers"`
-		LegacyUsersWithSuccess  []string        `json:"legacyUsersWithSuccess"`
-		PasswordRightButStopped []string        `json:"passwordRightButStopped"`
-		ActiveSync              ActiveSyncUsers `json:"activeSync"`
-		Spray                   Spray           `json:"spray,omitzero"`
-		Evidence                *Evidence       `json:"evidence,omitempty"`
-	}{
-		plainSummary: plainSummary(s), LegacyUsers: s.LegacyUsers(), LegacyUsersWithSuccess: s.LegacyUsersWithSuccess(),
-		PasswordRightButStopped: s.PasswordRightButStopped(), ActiveSync: s.ActiveSync(),
-		Spray: s.evidence.settings, Evidence: evidence,
-	}
-	for _, list := range []*[]Tally{&out.Clients, &out.Applications, &out.Countries, &out.Networks, &out.Days, &out.Hours} {
+		Users *struct{} `json:"users,omitempty"` // in place of plainSummary's
+		Spray Spray     `json:"spray,omitzero"`
+	}{plainSummary: plainSummary(*s), Spray: s.evidence.settings}
+	head.plainSummary.Users = nil
+	for _, list := range []*[]Tally{&head.Clients, &head.Applications, &head.Countries, &head.Networks, &head.Days, &head.Hours} {
 		if *list == nil {
 			*list = []Tally{}
 		}
 	}
-	if out.Attacks == nil {
-		out.Attacks = []Attack{}
+	if head.Attacks == nil {
+		head.Attacks = []Attack{}
 	}
-	for _, n := range []*Notes{&out.StaleDevices, &out.Forgot, &out.Possible} {
+	for _, n := range []*Notes{&head.StaleDevices, &head.Forgot, &head.Possible} {
 		if n.List == nil {
 			n.List = []Note{}
 		}
 	}
-	return json.Marshal(out)
+	j := &jsonWriter{w: bufio.NewWriterSize(w, 64<<10)}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return 0, err
+	}
+	j.raw(text[:len(text)-1])
+
+	j.text(",\n\"users\":{")
+	for i, name := range slices.Sorted(maps.Keys(s.Users)) {
+		j.next(i)
+		j.value(name)
+		j.text(":")
+		j.value(s.Users[name])
+	}
+	j.text("}")
+	people := s.people()
+	list := func(name string, has func(*User) bool) {
+		j.text(name)
+		j.text("[")
+		for i, user := range people.with(has) {
+			j.next(i)
+			j.value(user)
+		}
+		j.text("]")
+	}
+	list(",\n\"legacyUsers\":", hasLegacy)
+	list(",\n\"legacyUsersWithSuccess\":", hasLegacySuccess)
+	list(",\n\"passwordRightButStopped\":", wasStopped)
+	list(",\n\"activeSync\":{\"password\":", hasActiveSyncPassword)
+	list(",\"certificate\":", hasActiveSyncCertificate)
+	list(",\"oauth\":", hasMailOAuth)
+	list(",\"unknown\":", hasActiveSyncUntold)
+	j.text("}")
+	if !s.evidence.sealed {
+		j.evidence(s.evidence.evidence())
+	}
+	j.text("}\n")
+	if j.err == nil {
+		j.err = j.w.Flush()
+	}
+	return j.n, j.err
+}
+
+// A jsonWriter writes JSON until something fails.
+type jsonWriter struct {
+	w   *bufio.Writer
+	n   int64
+	err error
+}
+
+func (j *jsonWriter) raw(text []byte) {
+	if j.err == nil {
+		_, j.err = j.w.Write(text)
+		j.n += int64(len(text))
+	}
+}
+
+func (j *jsonWriter) text(text string) {
+	if j.err == nil {
+		_, j.err = j.w.WriteString(text)
+		j.n += int64(len(text))
+	}
+}
+
+// next begins the element i of a list.
+func (j *jsonWriter) next(i int) {
+	if i > 0 {
+		j.text(",")
+	}
+	j.text("\n")
+}
+
+func (j *jsonWriter) value(v any) {
+	text, err := json.Marshal(v)
+	j.raw(text)
+	j.err = cmp.Or(j.err, err)
+}
+
+func (j *jsonWriter) evidence(e *Evidence) {
+	j.text(",\n\"evidence\":{\"ips\":[")
+	for i := range e.Addresses {
+		j.next(i)
+		j.value(&e.Addresses[i])
+	}
+	for _, list := range []struct {
+		name  string
+		texts []string
+	}{{"],\n\"accounts\":[", e.Accounts}, {"],\n\"agents\":[", e.Agents}} {
+		j.text(list.name)
+		for i, text := range list.texts {
+			j.next(i)
+			j.value(text)
+		}
+	}
+	j.text("],\n\"rows\":[")
+	var row []byte
+	for i := range e.Rows {
+		j.next(i)
+		row = e.Rows[i].appendTo(row[:0])
+		j.raw(row)
+	}
+	j.text("]")
+	if e.GivenUp != 0 {
+		j.text(",\"givenUp\":")
+		j.value(e.GivenUp)
+	}
+	if len(e.Found) > 0 {
+		j.text(",\"found\":")
+		j.value(e.Found)
+	}
+	j.text("}")
 }
 
 // UnmarshalJSON reads what MarshalJSON wrote, checks it, and finds the attacks
 // anew. What follows from the rest is not read. s is left as it was on error.
 func (s *Summary) UnmarshalJSON(data []byte) error {
-	var in struct {
-		plainSummary
-		Spray    Spray
-		Evidence *storedEvidence
-	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return err
-	}
-	from := Summary(in.plainSummary)
-	for name, u := range from.Users {
-		if u == nil {
-			return fmt.Errorf("signins: summary: user %.40q is null", name)
+	_, err := s.ReadFrom(bytes.NewReader(data))
+	return err
+}
+
+// ReadFrom is UnmarshalJSON for the one summary that r holds, in memory that
+// grows with what the summary keeps, and not with its JSON. It reads r to the
+// end, and implements [io.ReaderFrom].
+func (s *Summary) ReadFrom(r io.Reader) (int64, error) {
+	in := &jsonReader{names: make(map[string]string), fresh: newSummary(Documented), head: bytes.NewBufferString("{")}
+	in.dec = json.NewDecoder(r)
+	err := in.read()
+	if err == nil {
+		var fresh *Summary
+		if fresh, err = in.summary(); err == nil {
+			*s = *fresh
 		}
 	}
-	from.evidence = collector{settings: in.Spray, sealed: in.Evidence == nil}
-	if in.Evidence != nil {
-		if err := from.evidence.read(in.Evidence); err != nil {
+	return in.dec.InputOffset(), err
+}
+
+// A jsonReader reads the JSON of a summary in pieces.
+type jsonReader struct {
+	dec      *json.Decoder
+	fresh    *Summary          // with the users
+	head     *bytes.Buffer     // the small members, as JSON
+	names    map[string]string // of countries and clients, which users share
+	evidence *storedEvidence
+}
+
+// maxHead bounds the members of a summary but users and evidence, in bytes.
+const maxHead = 256 << 20
+
+func (j *jsonReader) read() error {
+	first, err := j.dec.Token()
+	if err != nil {
+		return noEnd(err)
+	}
+	if first == nil {
+		return j.end()
+	}
+	if first != json.Delim('{') {
+		return errors.New("signins: summary: not an object")
+	}
+	for j.dec.More() {
+		name, err := j.name()
+		if err != nil {
+			return err
+		}
+		switch strings.ToLower(name) {
+		case "users":
+			err = j.users()
+		case "evidence":
+			j.evidence = nil
+			err = j.readEvidence()
+		case "legacyusers", "legacyuserswithsuccess", "passwordrightbutstopped", "activesync":
+			err = j.skip()
+		default:
+			err = j.member(name)
+		}
+		if err != nil {
+			return noEnd(err)
+		}
+	}
+	if _, err := j.dec.Token(); err != nil {
+		return noEnd(err)
+	}
+	return j.end()
+}
+
+// end returns an error if anything comes after the summary.
+func (j *jsonReader) end() error {
+	if _, err := j.dec.Token(); err != io.EOF {
+		return cmp.Or(err, errors.New("signins: summary: something comes after it"))
+	}
+	return nil
+}
+
+func noEnd(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func (j *jsonReader) name() (string, error) {
+	token, err := j.dec.Token()
+	name, _ := token.(string)
+	return name, noEnd(err)
+}
+
+// member keeps one of the small members for later.
+func (j *jsonReader) member(name string) error {
+	var value json.RawMessage
+	if err := j.dec.Decode(&value); err != nil {
+		return err
+	}
+	if j.head.Len()+len(value) > maxHead {
+		return errors.New("signins: summary: too large besides users and evidence")
+	}
+	if j.head.Len() > 1 {
+		j.head.WriteByte(',')
+	}
+	key, err := json.Marshal(name)
+	j.head.Write(key)
+	j.head.WriteByte(':')
+	j.head.Write(value)
+	return err
+}
+
+// skip skips a value of any size.
+func (j *jsonReader) skip() error {
+	for depth := 0; ; {
+		token, err := j.dec.Token()
+		if err != nil {
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
+// open reads the beginning of an object or a list, and reports whether there
+// is one and not null.
+func (j *jsonReader) open(what json.Delim, name string) (bool, error) {
+	token, err := j.dec.Token()
+	switch {
+	case err != nil:
+		return false, err
+	case token == nil:
+		return false, nil
+	case token != what:
+		return false, fmt.Errorf("signins: summary: %s is not what it has to be", name)
+	}
+	return true, nil
+}
+
+func (j *jsonReader) users() error {
+	if ok, err := j.open('{', "users"); !ok {
+		return err
+	}
+	for j.dec.More() {
+		name, err := j.name()
+		if err != nil {
+			return err
+		}
+		var in *User
+		if err := j.dec.Decode(&in); err != nil {
+			return err
+		}
+		if in == nil {
+			return fmt.Errorf("signins: summary: user %.40q is null", name)
+		}
+		u := new(User)
+		u.merge(in) // sorted and bounded
+		for _, list := range [][]Tally{u.Countries, u.Clients} {
+			for i := range list {
+				list[i].Name = j.shared(list[i].Name)
+			}
+		}
+		j.fresh.Users[name] = u
+	}
+	_, err := j.dec.Token()
+	return err
+}
+
+// shared returns a text that is equal to name, one for all.
+func (j *jsonReader) shared(name string) string {
+	kept, ok := j.names[name]
+	if !ok {
+		if kept = name; len(j.names) < maxNames {
+			j.names[name] = name
+		}
+	}
+	return kept
+}
+
+func (j *jsonReader) readEvidence() error {
+	ok, err := j.open('{', "evidence")
+	if !ok {
+		return err
+	}
+	e := new(storedEvidence)
+	for j.dec.More() {
+		name, err := j.name()
+		if err == nil {
+			switch strings.ToLower(name) {
+			case "ips":
+				err = elements(j, name, &e.Addresses)
+			case "accounts":
+				err = elements(j, name, &e.Accounts)
+			case "agents":
+				err = elements(j, name, &e.Agents)
+			case "rows":
+				err = elements(j, name, &e.Rows)
+			case "cells":
+				err = elements(j, name, &e.Cells)
+			case "givenup":
+				err = j.dec.Decode(&e.GivenUp)
+			case "found":
+				err = j.dec.Decode(&e.Found)
+			default:
+				err = j.skip()
+			}
+		}
+		if err != nil {
 			return err
 		}
 	}
-	fresh := newSummary(from.Definition)
-	fresh.evidence.settings = in.Spray
-	if err := fresh.Merge(&from); err != nil {
+	j.evidence = e
+	_, err = j.dec.Token()
+	return err
+}
+
+// elements reads a list one element after the other.
+func elements[T any](j *jsonReader, name string, list *[]T) error {
+	*list = nil
+	if ok, err := j.open('[', name); !ok {
 		return err
 	}
+	for j.dec.More() {
+		var v T
+		if err := j.dec.Decode(&v); err != nil {
+			return err
+		}
+		*list = append(*list, v)
+	}
+	_, err := j.dec.Token()
+	return err
+}
+
+// summary puts together what was read.
+func (j *jsonReader) summary() (*Summary, error) {
+	var in struct {
+		plainSummary
+		Spray Spray
+	}
+	j.head.WriteByte('}')
+	if err := json.Unmarshal(j.head.Bytes(), &in); err != nil {
+		return nil, err
+	}
+	from := Summary(in.plainSummary)
+	from.evidence = collector{settings: in.Spray, sealed: j.evidence == nil}
+	if j.evidence != nil {
+		if err := from.evidence.read(j.evidence); err != nil {
+			return nil, err
+		}
+		j.evidence = nil
+	}
+	fresh := j.fresh
+	fresh.Definition, fresh.evidence.settings = from.Definition, in.Spray
+	if err := fresh.Merge(&from); err != nil {
+		return nil, err
+	}
 	fresh.evidence.sealed = from.evidence.sealed
-	*s = *fresh
-	return nil
+	return fresh, nil
 }
 
 // storedEvidence is Evidence as it is stored, or as it was stored until November

@@ -26,7 +26,7 @@ func TestTables(t *testing.T) {
 		}
 		Sources map[string]string
 	}
-	require.NoError(t, json.Unmarshal(clientAppsJSON, &apps))
+	require.NoError(t, json.Unmarshal(embeddedFile(t, clientAppsFile), &apps))
 	assert.Equal(t, AsOf, apps.AsOf)
 	names := make(map[string]bool)
 	protocols := map[Protocol]bool{NoProtocol: true} // of applications, which have no client app
@@ -56,7 +56,7 @@ func TestTables(t *testing.T) {
 			Sources []string
 		}
 	}
-	require.NoError(t, json.Unmarshal(errorCodesJSON, &codes))
+	require.NoError(t, json.Unmarshal(embeddedFile(t, errorCodesFile), &codes))
 	assert.Equal(t, AsOf, codes.AsOf)
 	assert.Len(t, codes.Outcomes, 28)
 	for _, name := range outcomeTexts.All()[1:] {
@@ -68,12 +68,20 @@ func TestTables(t *testing.T) {
 		assert.True(t, i == 0 || codes.Codes[i-1].Code < c.Code, c.Code)
 	}
 
-	assert.True(t, slices.IsSortedFunc(retirements(), func(a, b Retirement) int { return a.Date.Compare(b.Date) }))
-	for _, r := range retirements() {
+	retirements := (*Tables)(nil).Announced()
+	assert.True(t, slices.IsSortedFunc(retirements, func(a, b Retirement) int { return a.Date.Compare(b.Date) }))
+	for _, r := range retirements {
 		assert.NotEmpty(t, r.Sources, r.ID)
 		assert.NotEmpty(t, r.Remedy, r.ID)
 		assert.True(t, r.Date.After(time.Date(2022, 1, 1, 0, 0, 0, 0, time.UTC)), r.ID)
 	}
+}
+
+func embeddedFile(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := embeddedTables.ReadFile("data/" + name)
+	require.NoError(t, err)
+	return data
 }
 
 // A name is found however it is spelled, and with or without the old prefix.
@@ -98,6 +106,6 @@ func TestClientFamily(t *testing.T) {
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0": "Edge",
 		"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0":                                                        "Firefox",
 	} {
-		assert.Equal(t, want, clientFamily(table(), agent), agent)
+		assert.Equal(t, want, clientFamily(embedded(), agent), agent)
 	}
 }

@@ -1,7 +1,7 @@
 package signins
 
 import (
-	"maps"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -14,15 +14,20 @@ type User struct {
 	ID string `json:"id,omitempty"` // object id, if a record had it
 
 	// The user's legacy sign-ins.
-	Records     int64         `json:"records"`
-	Successes   int64         `json:"successes"`
-	First       time.Time     `json:"first,omitzero"`
-	Last        time.Time     `json:"last,omitzero"`
-	LastSuccess time.Time     `json:"lastSuccess,omitzero"`
-	Protocols   []ProtocolUse `json:"protocols,omitempty"` // sorted
-	Outcomes    []OutcomeUse  `json:"outcomes,omitempty"`  // sorted
-	Countries   []Tally       `json:"countries,omitempty"` // not of non-interactive ones; 32 at most
-	Clients     []Tally       `json:"clients,omitempty"`   // 16 at most
+	Records     int64     `json:"records"`
+	Successes   int64     `json:"successes"`
+	First       time.Time `json:"first,omitzero"`
+	Last        time.Time `json:"last,omitzero"`
+	LastSuccess time.Time `json:"lastSuccess,omitzero"`
+
+	// FirstSuccess is of the first sign-in that succeeded, as far as known: of
+	// summaries that were stored before November 2026 it is not.
+	FirstSuccess time.Time `json:"firstSuccess,omitzero"`
+
+	Protocols []ProtocolUse `json:"protocols,omitempty"` // sorted
+	Outcomes  []OutcomeUse  `json:"outcomes,omitempty"`  // sorted
+	Countries []Tally       `json:"countries,omitempty"` // not of non-interactive ones; 32 at most
+	Clients   []Tally       `json:"clients,omitempty"`   // 16 at most
 
 	// Modern sign-ins that are worth knowing of, and password grants of any class.
 	NativeMail Use `json:"nativeMail,omitzero"` // ActiveSync over OAuth, by a phone's own mail app
@@ -107,8 +112,9 @@ func named(name string) bool {
 	return true
 }
 
-// add counts s; family names the family of a user agent.
-func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
+// add counts s. The names of countries and client families that it keeps are
+// those of m, which all users share.
+func (u *User) add(s *SignIn, v *Verdict, m *summing) {
 	success := v.Outcome == Success
 	if v.ROPC == crossprem.Yes {
 		u.ROPC.add(success)
@@ -140,6 +146,7 @@ func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 		u.First, u.Last = earliest(u.First, s.Time.UTC()), latest(u.Last, s.Time.UTC())
 	}
 	u.LastSuccess = latest(u.LastSuccess, one.LastSuccess)
+	u.FirstSuccess = earliest(u.FirstSuccess, one.LastSuccess)
 	u.addProtocol(one)
 	end := OutcomeUse{Outcome: v.Outcome, Records: 1}
 	if v.PasswordRight == crossprem.Yes {
@@ -147,10 +154,10 @@ func (u *User) add(s *SignIn, v *Verdict, family func(string) string) {
 	}
 	u.addOutcome(end)
 	if s.CountryOrRegion != "" && s.Interactive != crossprem.No {
-		u.Countries = addName(u.Countries, maxUserCountries, s.CountryOrRegion, 1, one.Successes)
+		u.Countries = addName(u.Countries, maxUserCountries, m.country(s.CountryOrRegion), 1, one.Successes)
 	}
 	if s.UserAgent != "" {
-		u.Clients = addName(u.Clients, maxUserClients, family(s.UserAgent), 1, one.Successes)
+		u.Clients = addName(u.Clients, maxUserClients, m.clientName(s.UserAgent), 1, one.Successes)
 	}
 }
 
@@ -187,6 +194,7 @@ func (u *User) merge(o *User) {
 	u.Successes += o.Successes
 	u.First, u.Last = earliest(u.First, o.First), latest(u.Last, o.Last)
 	u.LastSuccess = latest(u.LastSuccess, o.LastSuccess)
+	u.FirstSuccess = earliest(u.FirstSuccess, o.FirstSuccess)
 	for _, p := range o.Protocols {
 		u.addProtocol(p)
 	}
@@ -201,47 +209,100 @@ func (u *User) merge(o *User) {
 	}
 }
 
-// users returns the users by name. Somebody whom some records name and others
-// give an object id only is one of them.
-func (s *Summary) users() map[string]*User {
-	known := make(map[string]string) // name by object id; of several, the first
+// people are the users of a summary by name. Somebody whom some records name
+// and others give an object id only is one of them.
+type people struct {
+	all    map[string]*User
+	joined map[string]*User // those whom several entries of all are about, whole
+	parts  map[string]bool  // names in all that are in one of joined
+}
+
+// people finds out who is who. What it returns shares its users with s.
+func (s *Summary) people() people {
+	p := people{all: s.Users}
+	known := make(map[string]string) // name by object id, of those that have an entry of their own; of several, the first
 	for name, u := range s.Users {
 		if u == nil { // of a literal
 			continue
 		}
-		if id := strings.ToLower(u.ID); id != "" && name != id && (known[id] == "" || name < known[id]) {
+		if id := strings.ToLower(u.ID); id != "" && name != id && s.Users[id] != nil && (known[id] == "" || name < known[id]) {
 			known[id] = name
 		}
 	}
-	users := maps.Clone(s.Users)
-	maps.DeleteFunc(users, func(_ string, u *User) bool { return u == nil })
-	for id, u := range s.Users {
-		if u == nil {
-			continue
-		}
-		name, ok := known[id]
-		if !ok {
+	if len(known) == 0 {
+		return p
+	}
+	p.joined, p.parts = make(map[string]*User), make(map[string]bool)
+	for id, name := range known {
+		if known[name] != "" { // itself the id of another: there is no telling who is who
 			continue
 		}
 		whole := new(User)
-		whole.merge(users[name])
-		whole.merge(u)
-		users[name] = whole
-		delete(users, id)
+		whole.merge(s.Users[name])
+		whole.merge(s.Users[id])
+		p.joined[name], p.parts[id] = whole, true
 	}
-	return users
+	return p
 }
 
-// usersWith returns the sorted names of the users for whom has returns true.
-func (s *Summary) usersWith(has func(*User) bool) []string {
+// each iterates over the users in no order.
+func (p people) each() iter.Seq2[string, *User] {
+	return func(yield func(string, *User) bool) {
+		for name, u := range p.all {
+			if u == nil || p.parts[name] {
+				continue
+			}
+			if whole := p.joined[name]; whole != nil {
+				u = whole
+			}
+			if !yield(name, u) {
+				return
+			}
+		}
+	}
+}
+
+// with returns the sorted names of the users for whom has returns true.
+func (p people) with(has func(*User) bool) []string {
 	found := []string{}
-	for name, u := range s.users() {
+	for name, u := range p.each() {
 		if has(u) {
 			found = append(found, name)
 		}
 	}
 	slices.Sort(found)
 	return found
+}
+
+// of returns the user with a name that each gives.
+func (p people) of(name string) *User {
+	if whole := p.joined[name]; whole != nil {
+		return whole
+	}
+	return p.all[name]
+}
+
+// What users of a summary have in common, one after the other in JSON.
+func hasLegacy(u *User) bool        { return u.Records > 0 }
+func hasLegacySuccess(u *User) bool { return u.Successes > 0 }
+func wasStopped(u *User) bool {
+	return slices.ContainsFunc(u.Outcomes, func(o OutcomeUse) bool { return o.Outcome != Success && o.PasswordRight > 0 })
+}
+func hasMailOAuth(u *User) bool             { return u.NativeMail.Records > 0 }
+func hasActiveSyncPassword(u *User) bool    { return u.activeSync().Passwords > 0 }
+func hasActiveSyncCertificate(u *User) bool { return u.activeSync().Certificates > 0 }
+func hasActiveSyncUntold(u *User) bool {
+	e := u.activeSync()
+	return e.Records > e.Passwords+e.Certificates
+}
+
+func (u *User) activeSync() (e ProtocolUse) {
+	for _, p := range u.Protocols {
+		if p.Protocol == ExchangeActiveSync {
+			e = p
+		}
+	}
+	return e
 }
 
 // untold reports whether the log does not tell how some legacy sign-in of u
@@ -253,7 +314,7 @@ func (u *User) untold() bool {
 // LegacyUsers returns the users with a legacy sign-in, failed ones included,
 // sorted by name.
 func (s *Summary) LegacyUsers() []string {
-	return s.usersWith(func(u *User) bool { return u.Records > 0 })
+	return s.people().with(hasLegacy)
 }
 
 // LegacyUsersWithSuccess returns the users who really use legacy
@@ -261,7 +322,7 @@ func (s *Summary) LegacyUsers() []string {
 // other [Summary.LegacyUsers] are merely attacked, or stopped, or have an
 // [UnknownOutcome] among their Outcomes: then nobody knows.
 func (s *Summary) LegacyUsersWithSuccess() []string {
-	return s.usersWith(func(u *User) bool { return u.Successes > 0 })
+	return s.people().with(hasLegacySuccess)
 }
 
 // A NamedUser is a [User] with the name that [Summary.Users] has it under.
@@ -274,22 +335,30 @@ type NamedUser struct {
 // the same order. Somebody whom some records name and others give an object id
 // only is one of them. The lists in it are shared with s.
 func (s *Summary) LegacyUserList() []NamedUser {
-	users := s.users()
 	var list []NamedUser
-	for _, name := range s.LegacyUsers() {
-		list = append(list, NamedUser{name, *users[name]})
+	for name, u := range s.AllLegacyUsers() {
+		list = append(list, NamedUser{name, *u})
 	}
 	return list
+}
+
+// AllLegacyUsers iterates over what is known of each of [Summary.LegacyUsers],
+// in the same order. The users are shared with s, and only to be read.
+func (s *Summary) AllLegacyUsers() iter.Seq2[string, *User] {
+	return func(yield func(string, *User) bool) {
+		p := s.people()
+		for _, name := range p.with(hasLegacy) {
+			if !yield(name, p.of(name)) {
+				return
+			}
+		}
+	}
 }
 
 // PasswordRightButStopped returns the users of whom a legacy sign-in showed
 // the right password and something else refused it: Conditional Access, a
 // second factor, security defaults, an expired password. Sorted by name.
-func (s *Summary) PasswordRightButStopped() []string {
-	return s.usersWith(func(u *User) bool {
-		return slices.ContainsFunc(u.Outcomes, func(o OutcomeUse) bool { return o.Outcome != Success && o.PasswordRight > 0 })
-	})
-}
+func (s *Summary) PasswordRightButStopped() []string { return s.people().with(wasStopped) }
 
 // ActiveSyncUsers are the users of ActiveSync, by what their phones prove
 // themselves with. A user may be in several lists. Each is sorted.
@@ -304,21 +373,9 @@ type ActiveSyncUsers struct {
 // OAuth are known by their app, and only phones' own mail apps are known:
 // Outlook for iOS and Android does not speak ActiveSync.
 func (s *Summary) ActiveSync() ActiveSyncUsers {
-	use := func(u *User) (e ProtocolUse) {
-		for _, p := range u.Protocols {
-			if p.Protocol == ExchangeActiveSync {
-				e = p
-			}
-		}
-		return e
-	}
+	p := s.people()
 	return ActiveSyncUsers{
-		Password:    s.usersWith(func(u *User) bool { return use(u).Passwords > 0 }),
-		Certificate: s.usersWith(func(u *User) bool { return use(u).Certificates > 0 }),
-		OAuth:       s.usersWith(func(u *User) bool { return u.NativeMail.Records > 0 }),
-		Unknown: s.usersWith(func(u *User) bool {
-			e := use(u)
-			return e.Records > e.Passwords+e.Certificates
-		}),
+		Password: p.with(hasActiveSyncPassword), Certificate: p.with(hasActiveSyncCertificate),
+		OAuth: p.with(hasMailOAuth), Unknown: p.with(hasActiveSyncUntold),
 	}
 }
