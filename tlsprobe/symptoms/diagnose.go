@@ -1,9 +1,9 @@
 package symptoms
 
 import (
-	"bytes"
 	"errors"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -100,38 +100,34 @@ func Causes() []Definition {
 
 // Diagnose says what text can mean. Evidence makes the answer sharper: fields
 // of a later one count where both have them. With an empty text the evidence
-// alone is judged.
+// alone is judged. For a long text there is [Read].
 func Diagnose(text string, evidence ...Evidence) *Diagnosis {
-	var s scan
+	t := newText()
 	for _, window := range windows(text) {
-		s.add(window, len(text) > smallText)
+		t.add(window, len(text) > smallText)
 	}
-	return s.diagnose(evidence)
+	return t.Diagnose(evidence...)
 }
 
-// DiagnoseReader is [Diagnose] for text in UTF-8 or UTF-16, with and without
-// byte-order mark, of any length: at most a few hundred kilobytes of it are in
-// memory at once. The error is that of reading, or reports UTF-16 that ends
-// within a character; the diagnosis of what was read is returned with it.
-func DiagnoseReader(r io.Reader, evidence ...Evidence) (*Diagnosis, error) {
-	var s scan
+// Read reads text in UTF-8 or UTF-16, with and without byte-order mark, of any
+// length: a few megabytes of memory are used, however long it is. The error is
+// that of reading, or reports UTF-16 that ends within a character; what was
+// read until then is returned with it.
+func Read(r io.Reader) (*Text, error) {
+	t := newText()
 	src := wintext.NewReader(r)
 	buf := make([]byte, 0, windowSize)
-	first := true
-	for {
+	for first := true; ; first = false {
 		n, err := io.ReadFull(src, buf[len(buf):windowSize])
 		buf = buf[:len(buf)+n]
-		last := err != nil
-		s.add(string(buf), !first || !last || len(buf) > smallText)
-		first = false
-		if last {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = nil
-			}
-			return s.diagnose(evidence), err
+		t.add(string(buf), !first || err == nil || len(buf) > smallText)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+			return t, nil
+		case err != nil:
+			return t, err
 		}
-		keep := bytes.Clone(buf[len(buf)-overlap:])
-		buf = append(buf[:0], keep...)
+		buf = append(buf[:0], buf[len(buf)-overlap:]...)
 	}
 }
 
@@ -158,33 +154,34 @@ type hit struct {
 	partial bool
 }
 
-// A scan gathers what is found in the windows of one text.
-type scan struct {
-	hits  map[string]*hit
-	found found
-
+// A Text is what was recognised in a text. It is not changed by [Text.Diagnose],
+// and may be shared by goroutines.
+type Text struct {
+	hits   map[string]*hit
+	found  found
 	cmdlet bool // the text has a word of PowerShell
 }
 
-func (s *scan) note(e *entry, weight int, partial bool) {
+func newText() *Text {
+	return &Text{hits: map[string]*hit{}, found: found{codes: map[uint32]bool{}, alerts: map[int]bool{}, events: map[int]bool{}}}
+}
+
+func (s *Text) note(e *entry, weight int, partial bool) {
 	if e == nil || weight <= 0 {
 		return
 	}
-	if h := s.hits[e.ID]; h == nil {
+	switch h := s.hits[e.ID]; {
+	case h == nil, h.partial && !partial:
 		s.hits[e.ID] = &hit{e, weight, partial}
-	} else if weight > h.weight {
-		h.weight = weight
+	case h.partial == partial && weight > h.weight:
+		s.hits[e.ID] = &hit{e, weight, partial}
 	}
 }
 
 // codeWeight is the weight of a number: that of a sentence of this length.
 const codeWeight = 40
 
-func (s *scan) add(text string, large bool) {
-	if s.hits == nil {
-		s.hits = map[string]*hit{}
-		s.found = found{codes: map[uint32]bool{}, alerts: map[int]bool{}, events: map[int]bool{}}
-	}
+func (s *Text) add(text string, large bool) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
@@ -237,7 +234,7 @@ func (s *scan) add(text string, large bool) {
 
 // list returns the hits, those that say most first, without those that another
 // one makes superfluous.
-func (s *scan) list() []*hit {
+func (s *Text) list() []*hit {
 	var list []*hit
 	for _, h := range s.hits {
 		superfluous := false
@@ -269,7 +266,7 @@ func (s *scan) list() []*hit {
 }
 
 // retiredHosts notes names that Microsoft has given up.
-func (s *scan) retiredHosts(text string) {
+func (s *Text) retiredHosts(text string) {
 	for _, h := range retired() {
 		if strings.Contains(text, h.name) {
 			s.note(loaded().byID[h.entry], len(h.name), false)
@@ -280,7 +277,7 @@ func (s *scan) retiredHosts(text string) {
 // stack returns which kind of program wrote the text. The sentence that wraps
 // all others is of modern .NET alone; a cmdlet's name says more than an
 // exception's, which several kinds share.
-func (s *scan) stack(list []*hit) schannel.Stack {
+func (s *Text) stack(list []*hit) schannel.Stack {
 	if slices.ContainsFunc(list, func(h *hit) bool { return h.entry.App == schannel.PowerShell7 }) {
 		return schannel.PowerShell7
 	}
@@ -302,19 +299,23 @@ func (s *scan) stack(list []*hit) schannel.Stack {
 var cmdlets = []string{"invoke-webrequest", "invoke-restmethod", "install-module", "update-module", "save-module", "find-module", "install-packageprovider",
 	"fullyqualifiederrorid", "import-pssession", "new-pssession", "connect-exchangeonline", "connect-mggraph", "exception calling "}
 
-func (s *scan) diagnose(evidence []Evidence) *Diagnosis {
-	if s.hits == nil {
-		s.add("", false)
+// Diagnose says what the text can mean, as the function [Diagnose] does. A nil
+// Text is an empty one.
+func (s *Text) Diagnose(evidence ...Evidence) *Diagnosis {
+	if s == nil {
+		s = newText()
 	}
 	ev := merged(evidence)
 	if ev.Alert != nil {
+		s = &Text{hits: maps.Clone(s.hits), found: s.found, cmdlet: s.cmdlet}
+		s.found.alerts = maps.Clone(s.found.alerts)
 		s.found.alerts[int(*ev.Alert)] = true
 		s.note(loaded().alerts[int(*ev.Alert)], codeWeight, false)
 	}
 	list := s.list()
 	d := &Diagnosis{Causes: []Cause{}, Symptoms: []Symptom{}, Stack: s.stack(list)}
 	if len(list) > 0 && list[0].entry.Tier > 0 { // the sentence that wraps others adds nothing to them
-		list = slices.DeleteFunc(list, func(h *hit) bool { return h.entry.ID == "net-core-ssl" })
+		list = slices.DeleteFunc(list, func(h *hit) bool { return h.entry.ID == "net-core-ssl" || h.entry.ID == "net-http-sending" })
 	}
 	for _, h := range list {
 		e := h.entry
@@ -340,6 +341,7 @@ type ranking struct {
 	score   map[string]float64
 	why     map[string][]string
 	from    map[string][]string // entries
+	order   []string            // of first mention
 	sources map[string][]string
 	out     map[string]string // ruled out, and why
 	proved  []string          // in this order
@@ -367,6 +369,7 @@ func (r *ranking) texts(list []*hit, n found) {
 		}
 		for _, c := range e.Causes {
 			r.score[c.Cause] += w * c.Share
+			r.order = append(r.order, c.Cause)
 			r.from[c.Cause] = append(r.from[c.Cause], e.ID)
 			r.sources[c.Cause] = append(r.sources[c.Cause], e.Sources...)
 		}
@@ -387,9 +390,8 @@ func (r *ranking) because(id, why string) {
 // score.
 func (r *ranking) fill(d *Diagnosis) {
 	proved := slices.DeleteFunc(slices.Clone(r.proved), func(id string) bool { return r.out[id] != "" })
-	order := make(map[string]int)
-	for i, c := range causeTable {
-		order[c.id] = i
+	for _, c := range causeTable {
+		r.order = append(r.order, c.id)
 	}
 	var ids []string
 	sum := 0.0
@@ -405,7 +407,7 @@ func (r *ranking) fill(d *Diagnosis) {
 			}
 			return 1
 		}
-		return order[a] - order[b]
+		return slices.Index(r.order, a) - slices.Index(r.order, b)
 	})
 	for _, id := range ids {
 		sum += r.score[id]

@@ -359,7 +359,7 @@ func versions(s *tlsprobe.Result) string {
 // client judges what the client offers, where it is not known whether it and
 // the server meet.
 func (r *ranking) client(o *schannel.Offer, s *tlsprobe.Result, list []*hit) {
-	sure := o.Confidence >= schannel.Medium
+	sure := o.Of(tlsprobe.TLS12).Confidence >= schannel.Medium
 	set := fmt.Sprintf("%s offers %s.", o.App.Label(), offered(o))
 	nothing := len(o.Versions) > 0
 	for _, v := range o.Versions {

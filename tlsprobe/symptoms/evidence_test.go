@@ -204,7 +204,8 @@ func TestMetamorphic(t *testing.T) {
 		s := symptoms.Evidence{Server: server(0xC030, t12, t13)}
 		assert.Equal(t, symptoms.Diagnose(text, e, s), symptoms.Diagnose(text, s, e), text)
 		assert.Equal(t, ids(symptoms.Diagnose(text), 9), ids(symptoms.Diagnose(text+"\n"+text), 9), "said twice: %q", text)
-		d, err := symptoms.DiagnoseReader(strings.NewReader(text))
+		read, err := symptoms.Read(strings.NewReader(text))
+		d := read.Diagnose()
 		require.NoError(t, err)
 		assert.Equal(t, symptoms.Diagnose(text), d)
 	}

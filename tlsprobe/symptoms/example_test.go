@@ -23,13 +23,13 @@ func ExampleDiagnose() {
 // The same sentence on a machine that offers TLS 1.2 means something else.
 func ExampleDiagnose_evidence() {
 	text := "WARNING: Unable to download from URI 'https://go.microsoft.com/fwlink/?LinkID=627338&clcid=0x409' to ''."
-	client := schannel.NewClient(tlsprobetest.Registry("Windows Server 2022"))
+	client := schannel.NewClient(tlsprobetest.Registry("Windows 11 23H2"))
 	d := symptoms.Diagnose(text, symptoms.Evidence{Client: client})
 	fmt.Println(d.Causes[0].ID)
 	fmt.Println(d.RuledOut[0].ID+":", d.RuledOut[0].Why)
 	// Output:
 	// endpoint-moved
-	// client-no-tls12: Windows PowerShell (console) offers TLS 1.2, TLS 1.3.
+	// client-no-tls12: Windows PowerShell (console) offers TLS 1.0, TLS 1.1, TLS 1.2, TLS 1.3.
 }
 
 func ExampleAssess() {
