@@ -55,11 +55,11 @@ var authnWords = []struct {
 	re     *regexp.Regexp
 	method Method
 }{
-	{regexp.MustCompile(`(?i)^bearer\*?( ?\[[^\]]*\])?$`), MethodModern},
-	{regexp.MustCompile(`(?i)^(clear|basic)\*?( ?\[[^\]]*\])?$`), MethodBasic},
-	{regexp.MustCompile(`(?i)^(ntlm|nego(tiate)?|kerberos|autologon)\*?( ?\[[^\]]*\])?$`), MethodWindows},
-	{regexp.MustCompile(`(?i)^cert(ificate)?\*?$`), MethodCertificate},
-	{regexp.MustCompile(`(?i)^anonymous\*?$`), MethodNone},
+	{regexp.MustCompile(`(?i)^\*?bearer ?\*?( ?\[[^\]]*\])?$`), MethodModern},
+	{regexp.MustCompile(`(?i)^\*?(clear|basic) ?\*?( ?\[[^\]]*\])?$`), MethodBasic},
+	{regexp.MustCompile(`(?i)^\*?(ntlm|nego(tiate)?|kerberos|autologon) ?\*?( ?\[[^\]]*\])?$`), MethodWindows},
+	{regexp.MustCompile(`(?i)^\*?cert(ificate)? ?\*?$`), MethodCertificate},
+	{regexp.MustCompile(`(?i)^\*?anonymous ?\*?( ?\[[^\]]*\])?$`), MethodNone},
 	{regexp.MustCompile(`(?i)^error\b.*$`), MethodError},
 }
 
@@ -67,7 +67,8 @@ var (
 	protocolWord = regexp.MustCompile(`(?i)^(HTTP|RPC/HTTP|RPC/TCP|TCP/IP|MAPI/HTTP|EWS|Web service|Web services)$`)
 	encryptWord  = regexp.MustCompile(`(?i)^(SSL|TLS|Yes|No)( ?\[(Yes|No|SSL)\])?$`)
 
-	cellBorder = regexp.MustCompile(`\t+|\s{2,}|\s*[|;]\s*`)
+	cellBorder = regexp.MustCompile(`\t+|\s{2,}|\s*[|;]\s*|(?:<[^<>]{1,200}>\s*)+`)
+	cellLabel  = regexp.MustCompile(`^[\pL ]{2,30}[:=]\s*`)
 )
 
 const (
@@ -80,9 +81,10 @@ var ErrNoConnection = errors.New("clients: no row of the connection status was f
 
 // ParseConnectionStatus reads rows that were copied or typed from Outlook's
 // dialog Connection Status (Ctrl and right click on the icon in the
-// notification area). Cells are apart by tabs, by two or more blanks, or by
-// bars; where everything is apart by single blanks, words are looked for in
-// the row. Titles may be in any language: columns are known by what stands in
+// notification area). Cells are apart by tabs, by two or more blanks, by bars,
+// commas or the tags of a web page, and may have a label such as "Authn:" in
+// front; where columns are apart by single blanks, a method right behind a
+// protocol is looked for. Titles may be in any language: columns are known by what stands in
 // them. A row that shows no method, as those of IMAP and POP accounts, is kept
 // with MethodUnknown if it has a protocol.
 //
@@ -98,6 +100,9 @@ func ParseConnectionStatus(text string) ([]Connection, error) {
 			break
 		}
 		line = strings.Map(func(r rune) rune {
+			if r == '\u200b' || r == '\ufeff' { // of no width
+				return -1
+			}
 			if r == '\u00a0' || r == '\u3000' || r == '\u202f' { // blanks that do not break
 				return ' '
 			}
@@ -121,14 +126,38 @@ func connection(line string) (Connection, bool) {
 	cells := cellBorder.Split(strings.Trim(line, "|; \t"), -1)
 	c := Connection{Cells: cells}
 	c.take(cells)
-	if len(cells) == 1 { // apart by single blanks
+	if c.Method == MethodUnknown && len(cells) == 1 && strings.Contains(line, ",") {
+		cells = strings.Split(line, ",")
+		c = Connection{Cells: cells}
+		c.take(cells)
+	}
+	if c.Method == MethodUnknown { // apart by single blanks, some columns at least
 		words := withBrackets(strings.Fields(line))
-		c.take(words)
-		if c.Method != MethodUnknown && len(words) > 1 {
-			c.Cells = words
+		if byWords, ok := connectionOfWords(words); ok {
+			return byWords, true
 		}
 	}
 	return c, c.Method != MethodUnknown || c.Protocol != "" && len(c.Cells) > 1
+}
+
+// connectionOfWords looks for a method right behind a protocol, as the columns
+// stand: in a sentence such words stand apart.
+func connectionOfWords(words []string) (Connection, bool) {
+	for i := len(words) - 1; i > 0; i-- {
+		if !protocolWord.MatchString(words[i-1]) {
+			continue
+		}
+		c := Connection{Cells: words}
+		c.take(words[i-1:])
+		// "HTTP error" may be said of anything.
+		if pair := (Connection{}); c.Method != MethodUnknown && (c.Method != MethodError || c.Encrypt != "") {
+			pair.take(words[i : i+1])
+			if pair.Method == c.Method {
+				return c, true
+			}
+		}
+	}
+	return Connection{}, false
 }
 
 // take fills c from cells. The last cell that is a method counts, for the name
@@ -136,7 +165,10 @@ func connection(line string) (Connection, bool) {
 // a cell of its own counts only if no method does.
 func (c *Connection) take(cells []string) {
 	for _, cell := range slices.Backward(cells) {
-		cell = strings.TrimSpace(cell)
+		cell = strings.Trim(cell, "\" \t")
+		if label := cellLabel.FindString(cell); label != "" {
+			cell = strings.TrimSpace(cell[len(label):])
+		}
 		for _, w := range authnWords {
 			if w.re.MatchString(cell) && (c.Method == MethodUnknown || c.Method == MethodError && w.method != MethodError) {
 				c.Method, c.Authn = w.method, cell

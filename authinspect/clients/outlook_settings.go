@@ -26,6 +26,7 @@ type OutlookSettings struct {
 	MapiHttpDisabled                crossprem.Answer `json:"mapiHttpDisabled"`                // Outlook Anywhere is forced, which has no tokens
 	EnableExchangeOnPremModernAuth  crossprem.Answer `json:"enableExchangeOnPremModernAuth"`  // AD FS for mailboxes on premises
 	DisableADALatopWAMOverride      crossprem.Answer `json:"disableADALatopWAMOverride"`      // the account broker of Windows is not used
+	DisableAADWAM                   crossprem.Answer `json:"disableAADWAM"`                   // likewise, for accounts of Entra ID
 	ExcludeExplicitO365Endpoint     crossprem.Answer `json:"excludeExplicitO365Endpoint"`     // Autodiscover does not ask Microsoft 365 first
 }
 
@@ -41,6 +42,7 @@ var outlookKeys = []string{
 	userHive + `Software\Policies\Microsoft\Office\16.0\Common\Identity`,
 	userHive + `Software\Microsoft\Exchange`,
 	userHive + `Software\Microsoft\Office\16.0\Outlook\AutoDiscover`,
+	userHive + `Software\Policies\Microsoft\Office\16.0\Outlook\AutoDiscover`,
 }
 
 // ReadOutlookSettings reads a .reg export of regedit or reg.exe: UTF-16 or
@@ -116,7 +118,8 @@ func outlookSettings(reg registry.Registry) OutlookSettings {
 		MapiHttpDisabled:                look("MapiHttpDisabled", crossprem.No, userHive+`Software\Microsoft\Exchange`),
 		EnableExchangeOnPremModernAuth:  look("EnableExchangeOnPremModernAuth", crossprem.No, policy+identity16, office+identity16),
 		DisableADALatopWAMOverride:      look("DisableADALatopWAMOverride", crossprem.No, policy+identity16, office+identity16),
-		ExcludeExplicitO365Endpoint:     look("ExcludeExplicitO365Endpoint", crossprem.No, office+`16.0\Outlook\AutoDiscover`),
+		DisableAADWAM:                   look("DisableAADWAM", crossprem.No, policy+identity16, office+identity16),
+		ExcludeExplicitO365Endpoint:     look("ExcludeExplicitO365Endpoint", crossprem.No, policy+`16.0\Outlook\AutoDiscover`, office+`16.0\Outlook\AutoDiscover`),
 	}
 	has15, has16 := reg.Looked(office+identity15), reg.Looked(office+identity16)
 	switch {

@@ -26,6 +26,12 @@ func TestParseConnectionStatus(t *testing.T) {
 		{"a server called clear", "clear.contoso.test\tEstablished\tHTTP\tBearer*", []Method{MethodModern}},
 		{"a row without a method", "HTTP\t\tSSL\nHTTP\tBearer\tSSL", []Method{MethodUnknown, MethodModern}},
 		{"an error", "HTTP\tError 0x80040115\tSSL", []Method{MethodError}},
+		{"single blanks, and two where a column is empty", "25 anna@contoso.test  outlook.office365.com Established HTTP Bearer* SSL  Exchange Mail 52/0 112", []Method{MethodModern}},
+		{"stars with blanks, and in front", "HTTP\tBearer *\tSSL\nHTTP\t*Clear\tSSL\nHTTP\tNego *\tSSL", []Method{MethodModern, MethodBasic, MethodWindows}},
+		{"commas and quotes", "HTTP,Bearer*,SSL\n\"HTTP\",\"Clear [Anonymous]\",\"SSL [No]\"", []Method{MethodModern, MethodBasic}},
+		{"labels", "Status: Hergestellt; Protokoll: HTTP; Authentifizierung: Bearer*\nAuthn: Clear", []Method{MethodModern, MethodBasic}},
+		{"a web page's table", "<tr><td>HTTP</td><td>Bearer*</td><td>SSL</td></tr>", []Method{MethodModern}},
+		{"a blank of no width", "HTTP\tBearer\u200b*\tSSL", []Method{MethodModern}},
 		{"anonymous", "HTTP\tAnonymous\tSSL", []Method{MethodNone}},
 		{"autologon and certificate", "HTTP\tAutologon\tSSL\nHTTP\tCert\tSSL", []Method{MethodWindows, MethodCertificate}},
 	} {
@@ -41,7 +47,7 @@ func TestParseConnectionStatus(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "Clear* [Anonymous]", rows[0].Authn, "the star is kept")
 	assert.Equal(t, []string{"RPC/HTTP", "SSL [No]"}, []string{rows[0].Protocol, rows[0].Encrypt})
-	for _, none := range []string{"", "Protocol\tAuthn\tEncrypt", "Good morning, everybody.", strings.Repeat("x ", 100)} {
+	for _, none := range []string{"", "Protocol\tAuthn\tEncrypt", "Good morning, everybody.", "Basic settings for TLS", "It shows HTTP and Bearer for me", "HTTP Error 403", "We use NTLM here", strings.Repeat("x ", 100)} {
 		_, err := ParseConnectionStatus(none)
 		assert.ErrorIs(t, err, ErrNoConnection, "%.40q", none)
 	}
@@ -116,6 +122,9 @@ func TestOutlookSettings(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, &back))
 	assert.Equal(t, s, back)
 	assert.Equal(t, crossprem.AnswerUnknown, s.MapiHttpDisabled, "its key was not exported")
+
+	s = read(head + key(id16, one("DisableAADWAM")) + key(`HKEY_CURRENT_USER\Software\Policies\Microsoft\Office\16.0\Outlook\AutoDiscover`, one("ExcludeExplicitO365Endpoint")))
+	assert.Equal(t, []crossprem.Answer{crossprem.Yes, crossprem.Yes, crossprem.No}, []crossprem.Answer{s.DisableAADWAM, s.ExcludeExplicitO365Endpoint, s.DisableADALatopWAMOverride})
 
 	for _, bad := range []string{"", "junk", head + key(`HKEY_CURRENT_USER\Software\Other`, one("x")), head + key(`HKEY_LOCAL_MACHINE\Software\Microsoft\Exchange`, one("MapiHttpDisabled"))} {
 		_, err := ReadOutlookSettings(strings.NewReader(bad))

@@ -65,9 +65,8 @@ var remembered = struct {
 // decides. An agent that no rule knows, an empty one among them, has the ID
 // "unknown". Of a longer agent the first 2,048 bytes count.
 //
-// Agents are taken as HTTP carries them, and for Outlook for Windows and
-// Apple's programs also as a W3C log has them, with plus signs for blanks.
-// What is recognized is remembered for a bounded number of agents, so that
+// Agents are taken as HTTP carries them and as a W3C log has them, with plus
+// signs for blanks. What is recognized is remembered for a bounded number of agents, so that
 // logs, which repeat themselves, cost a look-up each.
 //
 // Source of the rules: agents in public collections and vendors' pages, as of
@@ -99,6 +98,21 @@ func recognize(ua string) Client {
 	if len(ua) > maxAgent {
 		ua = strings.Clone(ua[:maxAgent])
 	}
+	// In a W3C log plus signs stand for blanks. Where there are plus signs and no
+	// blank, that is tried first; an agent that is none then may hold them itself.
+	if strings.Contains(ua, "+") && !strings.Contains(ua, " ") {
+		if c, ok := byRules(strings.TrimSpace(strings.ReplaceAll(ua, "+", " "))); ok {
+			return c
+		}
+	}
+	if c, ok := byRules(ua); ok {
+		return c
+	}
+	return Client{ID: "unknown"}
+}
+
+// byRules returns what the first rule says that fits ua, and whether one does.
+func byRules(ua string) (Client, bool) {
 	for _, rule := range agentRules() {
 		at := rule.pattern.FindStringIndex(ua)
 		if at == nil {
@@ -107,9 +121,9 @@ func recognize(ua string) Client {
 		c := rule.client
 		c.Version = rule.versionIn(ua, at[0])
 		c.refine(ua)
-		return c
+		return c, true
 	}
-	return Client{ID: "unknown"}
+	return Client{}, false
 }
 
 // versionIn returns the version in an agent whose words the rule found at an

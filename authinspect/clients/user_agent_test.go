@@ -59,6 +59,19 @@ func TestAgentsThatNoRuleKnows(t *testing.T) {
 	assert.Equal(t, Client{}.Capability, CapabilityUnknown)
 }
 
+// A W3C log has plus signs for blanks; what an agent stands for and its version
+// are the same.
+func TestPlusSigns(t *testing.T) {
+	for _, a := range labelledAgents(t) {
+		if strings.Contains(a.UA, "+") || !strings.Contains(strings.TrimSpace(a.UA), " ") {
+			continue
+		}
+		assert.Equal(t, recognize(a.UA), recognize(strings.ReplaceAll(a.UA, " ", "+")), a.UA)
+	}
+	assert.Equal(t, "10.6.8", recognize("Mac+OS+X/10.6.8+(10K549);+ExchangeWebServices/1.3+(61);+Mail/4.6+(1085)").Version)
+	assert.Equal(t, "browser", recognize("Mozilla/5.0+(Windows+NT+10.0;+Win64;+x64)+AppleWebKit/537.36").ID)
+}
+
 func TestOutlookEditions(t *testing.T) {
 	for build, want := range map[string]string{"16.0.5254": "msi", "16.0.4266": "msi", "16.0.5561": "msi", "16.0.6326": "click-to-run", "16.0.17928": "click-to-run", "16.0.1": "", "16.0": ""} {
 		assert.Equal(t, want, RecognizeUserAgent("Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook "+build+"; Pro)").Edition, build)

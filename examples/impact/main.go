@@ -27,6 +27,7 @@ import (
 	"unicode"
 
 	"github.com/crossprem/crossprem/authinspect/clients"
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 const (
@@ -148,11 +149,9 @@ func (a *agents) readFile(name string, stdin io.Reader) error {
 		defer f.Close()
 		in = f
 	}
-	r := bufio.NewReaderSize(in, maxLine)
-	if bom, _ := r.Peek(3); string(bom) == "\xef\xbb\xbf" {
-		_, _ = r.Discard(3)
-	}
-	if first, _ := r.Peek(1); string(first) == "{" {
+	r := bufio.NewReaderSize(wintext.NewReader(in), maxLine)
+	start, _ := r.Peek(maxLine)
+	if strings.HasPrefix(strings.TrimLeft(string(start), " \t\r\n"), "{") {
 		return a.readSummary(r)
 	}
 	for n := 1; ; n++ {

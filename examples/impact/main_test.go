@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 var now = time.Date(2026, 11, 26, 0, 0, 0, 0, time.UTC)
@@ -61,6 +63,13 @@ func TestTable(t *testing.T) {
 	assert.Contains(t, out, "2  touchdown    stops")
 	assert.Contains(t, out, "unknown: 7")
 	assert.Less(t, strings.Index(out, "touchdown"), strings.Index(out, "marker-ropc"), "the worst first")
+	// Windows PowerShell writes UTF-16, and a summary may stand behind blanks.
+	code, out, errs = do("\xff\xfe" + string(wintext.EncodeUTF16("\r\n {\"clients\":[{\"name\":\"BAV2ROPC\",\"records\":7}]}")))
+	require.Equal(t, 0, code, errs)
+	assert.Contains(t, out, "unknown: 7")
+	code, out, errs = do("\xff\xfe"+string(wintext.EncodeUTF16("Thunderbird/45.0\r\nBAV2ROPC\r\n")), "-json")
+	require.Equal(t, 0, code, errs)
+	assert.Contains(t, out, `{"userAgent":"Thunderbird/45.0","client":"thunderbird"`)
 	code, out, _ = do("")
 	assert.Equal(t, 0, code)
 	assert.Contains(t, out, "No user agent was given.")
