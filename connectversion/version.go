@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // A Version is a build number of four parts, as Windows keeps it in file
@@ -37,18 +38,40 @@ func Parse(text string) (Version, error) {
 	return v, nil
 }
 
-// ParsePartial reads a version of two to four parts; missing ones are zero.
-// Complete tells whether all four were there. What was guessed should be
-// marked as such where it is shown.
-func ParsePartial(text string) (v Version, complete bool, err error) {
-	v, parts, err := parse(text)
+// ParsePartial reads what people type and paste: a version of two to four
+// parts, of which missing ones are zero, with blanks or quotes around it, a
+// "v" or "version" before it, and parts that are separated by commas, as the
+// version resources of programs have them ("2, 6, 3, 0").
+//
+// Exact reports whether text is what [Parse] takes. Where it is not, a program
+// should show which version was taken.
+func ParsePartial(text string) (v Version, exact bool, err error) {
+	if len(text) > maxVersionText {
+		return Version{}, false, fmt.Errorf("%w: %.40q is too long", ErrVersion, text)
+	}
+	typed := strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`\u201c\u201d\u2018\u2019\u200b\ufeff", r) })
+	for _, word := range []string{"version", "ver.", "v.", "v"} {
+		if len(typed) > len(word) && strings.EqualFold(typed[:len(word)], word) {
+			typed = strings.TrimLeftFunc(typed[len(word):], func(r rune) bool { return unicode.IsSpace(r) || r == ':' || r == '=' })
+			break
+		}
+	}
+	pieces := strings.FieldsFunc(typed, func(r rune) bool { return r == '.' || r == ',' })
+	if strings.Count(typed, ".")+strings.Count(typed, ",") != len(pieces)-1 {
+		pieces = []string{typed} // an empty part, which is an error
+	}
+	for i := range pieces {
+		pieces[i] = strings.TrimSpace(pieces[i])
+	}
+	v, parts, err := parse(strings.Join(pieces, "."))
 	if err == nil && parts < 2 {
 		err = fmt.Errorf("%w: %q has one part", ErrVersion, text)
 	}
 	if err != nil {
 		return Version{}, false, err
 	}
-	return v, parts == 4, nil
+	strict, failed := Parse(text)
+	return v, failed == nil && strict == v, nil
 }
 
 func parse(text string) (v Version, parts int, err error) {
@@ -88,10 +111,10 @@ func (v Version) packed() uint64 {
 // Compare returns -1, 0 or +1 as v is below, equal to or above w.
 func (v Version) Compare(w Version) int { return cmp.Compare(v.packed(), w.packed()) }
 
-// Less tells whether v is below w.
+// Less reports whether v is below w.
 func (v Version) Less(w Version) bool { return v.packed() < w.packed() }
 
-// IsZero tells whether v is the zero, unknown Version.
+// IsZero reports whether v is the zero, unknown Version.
 func (v Version) IsZero() bool { return v == Version{} }
 
 // String returns v with four parts and no leading zeros, such as "2.6.3.0".

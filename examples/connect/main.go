@@ -179,7 +179,7 @@ func day(text string, otherwise time.Time) (time.Time, error) {
 func (a asked) answer(stdout, stderr io.Writer) error {
 	var found connectversion.Reconciliation
 	machine := connectversion.Machine{Facts: a.facts}
-	version, complete, err := connectversion.ParsePartial(a.subject)
+	version, exact, err := connectversion.ParsePartial(a.subject)
 	evidence := err != nil
 	if evidence {
 		machine, err = a.machine()
@@ -200,7 +200,7 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 			return fmt.Errorf("%s: no program, export, log or output names a version", a.subject)
 		}
 	} else {
-		if !complete {
+		if !exact {
 			fmt.Fprintf(stderr, "connect: %s is taken for %s\n", a.subject, version)
 		}
 		found.Installed = []connectversion.Installed{{Product: a.product, Version: version}}
