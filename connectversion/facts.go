@@ -26,6 +26,11 @@ type Facts struct {
 	AutoUpgrade       AutoUpgradeState `json:"autoUpgrade,omitzero"`
 	AutoUpgradeDetail string           `json:"autoUpgradeDetail,omitempty"`
 
+	// ProxyAutoUpgrade is AutoUpgradeEnabled of
+	// Get-AzureADPasswordProtectionProxyConfiguration, which holds for every
+	// proxy of the forest. [Machine.FactsOf] makes the AutoUpgrade of a proxy of it.
+	ProxyAutoUpgrade crossprem.Answer `json:"proxyAutoUpgrade,omitzero"`
+
 	Staging          crossprem.Answer `json:"staging,omitzero"`          // StagingModeEnabled of Get-ADSyncScheduler
 	EditedConfig     crossprem.Answer `json:"editedConfig,omitzero"`     // miiserver.exe.config or miisclient.exe.config was edited
 	SchedulerStopped crossprem.Answer `json:"schedulerStopped,omitzero"` // SchedulerSuspended of Get-ADSyncScheduler

@@ -3,17 +3,17 @@ package connectversion
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/crossprem/crossprem"
-	"github.com/crossprem/crossprem/internal/psobject"
 	"github.com/crossprem/crossprem/internal/wintext"
 )
 
@@ -25,24 +25,33 @@ const maxFiles = 10_000
 //   - copies of the products' programs, under their own names
 //     (AzureADConnect.exe, miiserver.exe, AADConnectProvisioningAgent.exe, …)
 //   - registry exports (.reg)
-//   - logs of the wizard (trace-*.log)
-//   - output of cmdlets in .txt, .log, .json, .xml and .clixml files, pasted,
-//     redirected or exported: Get-ADSyncGlobalSettings and its Parameters,
-//     Get-ADSyncAutoUpgrade [-Detail], Get-ADSyncScheduler,
+//   - logs of the wizard (trace-*.log) and of the agents
+//   - an exported configuration of Connect Sync (Get-ADSyncServerConfiguration,
+//     MV.xml, the folders of the configuration documenter)
+//   - saved answers of Microsoft Graph: onPremisesSynchronization,
+//     organization, connectors
+//   - output of cmdlets in .txt, .log, .csv, .json, .xml and .clixml files,
+//     pasted, redirected or exported: Get-ADSyncGlobalSettings and its
+//     Parameters in any form, Get-ADSyncAutoUpgrade [-Detail],
+//     Get-ADSyncScheduler, Get-ADSyncAADCompanyFeature,
 //     Get-ADSyncEntraConnectorCredential,
 //     Get-ADSyncAADConnectorImportApiVersion and …ExportApiVersion,
-//     Get-AzureADPasswordProtectionDCAgent and …Proxy
+//     Get-AzureADPasswordProtectionDCAgent, …Proxy and …ProxyConfiguration,
+//     VersionInfo of a program, lists of installed programs (Win32_Product,
+//     Get-Package, Get-ItemProperty of the uninstall keys), and events of
+//     automatic upgrade
 //
-// Files of other names are not read. Registry exports may be one for each key,
-// as "reg export" makes them. What cannot be read is told by the error, one
-// line a file, beside what the others gave; so is what two files tell
-// differently of the server, which then is not known.
+// Registry exports may be one for each key, as "reg export" makes them. What
+// cannot be read is the error, one line a file, beside what the others gave;
+// so is what two files say differently of the server, which then is not known.
+// NotUnderstood lists those files, and every other file from which nothing was
+// taken.
 func Gather(fsys fs.FS) (Machine, error) {
-	g := gathering{fsys: fsys, reg: make(Registry), told: make(map[string]string), disputed: make(map[string]bool)}
+	g := gathering{fsys: fsys, reg: make(Registry), first: make(map[string]string), disputed: make(map[string]bool)}
 	files := 0
 	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			g.errs = append(g.errs, fmt.Errorf("connectversion: %w", err))
+			g.failed(name, err)
 			return nil
 		}
 		if d.IsDir() || !d.Type().IsRegular() {
@@ -51,25 +60,58 @@ func Gather(fsys fs.FS) (Machine, error) {
 		if files++; files > maxFiles {
 			return fmt.Errorf("connectversion: more than %d files; give a folder that holds evidence alone", maxFiles)
 		}
-		if err := g.file(name); err != nil {
-			g.errs = append(g.errs, fmt.Errorf("connectversion: %s: %w", name, err))
+		g.took = false
+		switch err := g.file(name); {
+		case err != nil:
+			g.failed(name, err)
+		case !g.took:
+			g.NotUnderstood = append(g.NotUnderstood, Unread{name, g.why(name)})
 		}
 		return nil
 	})
 	if !g.disputed["server"] {
 		g.Facts.TLS12, g.Facts.TLS12Explicit = g.reg.TLS12()
 	}
-	for i := range g.Evidence { // what one file tells is true of what the others do
+	for i := range g.Evidence { // what one file says is true of what the others do
 		e := &g.Evidence[i]
-		if e.Origin != FromDirectory && g.Facts.Server != "" {
+		if e.Origin != FromDirectory && e.Origin != FromTenant && g.Facts.Server != "" {
 			e.Server = g.Facts.Server
 		}
-		if e.Product == ConnectSync {
+		if e.Product == ConnectSync && e.Origin != FromTenant {
 			e.Staging = g.Facts.Staging
 		}
+		if e.Origin == FromTenant { // the two answers of Graph may lie in two files
+			e.SyncEnabled = cmp.Or(e.SyncEnabled, g.syncEnabled)
+			if e.At.IsZero() {
+				e.At = g.lastSync
+			}
+		}
 	}
+	slices.SortFunc(g.NotUnderstood, func(a, b Unread) int { return strings.Compare(a.File, b.File) })
 	return g.Machine, errors.Join(append(g.errs, err)...)
 }
+
+// failed keeps an error of a file, as an error and as what was not understood.
+func (g *gathering) failed(name string, err error) {
+	g.errs = append(g.errs, fmt.Errorf("connectversion: %s: %w", name, err))
+	g.NotUnderstood = append(g.NotUnderstood, Unread{name, strings.ReplaceAll(err.Error(), "\n", "; ")})
+}
+
+// why says why nothing was taken from a file.
+func (g *gathering) why(name string) string {
+	switch ext := strings.ToLower(path.Ext(name)); {
+	case ext == ".exe":
+		return "not one of the programs whose version is known to tell"
+	case ext == ".reg":
+		return "holds no key of the products, .NET, Windows or TLS"
+	case textual[ext]:
+		return "holds no output, export or answer that is known"
+	}
+	return "not a kind of file that is read"
+}
+
+// textual are the ends of the names of files that are read as text.
+var textual = map[string]bool{".txt": true, ".log": true, ".json": true, ".xml": true, ".clixml": true, ".csv": true}
 
 type gathering struct {
 	Machine
@@ -77,8 +119,14 @@ type gathering struct {
 	errs []error
 	reg  Registry // of all exports, what tells of TLS
 
-	told     map[string]string // by fact: which file told it first
+	first    map[string]string // by fact: the file that said it first
 	disputed map[string]bool   // by fact
+	took     bool              // something was taken from the file being read
+	pending  string            // the name of a setting whose value comes next
+	depth    int               // of objects within each other
+
+	syncEnabled crossprem.Answer // of the tenant, by Graph's organization
+	lastSync    time.Time
 }
 
 func (g *gathering) file(name string) error {
@@ -97,16 +145,20 @@ func (g *gathering) file(name string) error {
 			return err
 		}
 		for _, e := range reg.Evidence() {
+			g.took = true
 			e.Where = name + ": " + e.Where
 			g.Evidence = append(g.Evidence, e)
 		}
 		for key, values := range reg {
 			if tellsOfTLS(key) {
+				g.took = true
 				key = strings.ToLower(key) // a part of the registry that is exported twice counts once
 				g.reg[key] = joined(g.reg[key], values)
 			}
 		}
-		return g.take(name, reg.Facts())
+		facts := reg.Facts()
+		g.took = g.took || facts != Facts{}
+		return g.take(name, facts)
 	case ext == ".log" && strings.HasPrefix(base, "trace-"):
 		f, err := g.fsys.Open(name)
 		if err != nil {
@@ -115,12 +167,13 @@ func (g *gathering) file(name string) error {
 		defer f.Close()
 		e, err := readTrace(f)
 		if e.Text != "" {
+			g.took = true
 			e.Where = name
 			g.Evidence = append(g.Evidence, e)
 		}
 		return err
-	case ext == ".txt", ext == ".log", ext == ".json", ext == ".xml", ext == ".clixml":
-		return g.cmdlets(name)
+	case textual[ext]:
+		return g.text(name)
 	}
 	return nil
 }
@@ -141,6 +194,7 @@ func (g *gathering) program(name string) error {
 	}
 	e, err := FileEvidence(path.Base(name), name, r)
 	if e.Product != UnknownProduct {
+		g.took = true
 		g.Evidence = append(g.Evidence, e)
 	}
 	return err
@@ -162,6 +216,7 @@ func (g *gathering) take(name string, f Facts) error {
 		settle(g, name, "state of the scheduler", &to.SchedulerStopped, f.SchedulerStopped),
 		settle(g, name, "API version of imports", &to.ImportAPI, f.ImportAPI),
 		settle(g, name, "API version of exports", &to.ExportAPI, f.ExportAPI),
+		settle(g, name, "state of the proxies' automatic upgrade", &to.ProxyAutoUpgrade, f.ProxyAutoUpgrade),
 	} {
 		if d != "" {
 			differ = append(differ, d)
@@ -180,10 +235,10 @@ func settle[T comparable](g *gathering, name, what string, to *T, from T) (diffe
 	switch {
 	case from == unknown, *to == from, g.disputed[what]:
 	case *to == unknown:
-		*to, g.told[what] = from, name
+		*to, g.first[what] = from, name
 	default:
 		*to, g.disputed[what] = unknown, true
-		return what + " than " + g.told[what]
+		return what + " than " + g.first[what]
 	}
 	return ""
 }
@@ -218,150 +273,4 @@ func readTrace(r io.Reader) (Evidence, error) {
 		return e, errors.New("a trace without a line \"Application Version\"")
 	}
 	return e, nil
-}
-
-func (g *gathering) cmdlets(name string) error {
-	f, err := g.fsys.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(io.LimitReader(f, psobject.MaxSize+1))
-	if err != nil {
-		return err
-	}
-	outputs, err := psobject.Parse(raw)
-	if err != nil {
-		return err
-	}
-	found := gathering{}
-	for _, out := range outputs {
-		command := out.Command
-		if command == "" { // a redirected file is often named after the cmdlet
-			command = strings.TrimSuffix(path.Base(name), path.Ext(name))
-		}
-		found.plain(command, out)
-		for _, o := range out.Objects {
-			found.object(command, name, o)
-		}
-	}
-	g.Evidence = append(g.Evidence, found.Evidence...)
-	return g.take(name, found.Facts)
-}
-
-// plain takes the cmdlets that print words, not objects.
-func (g *gathering) plain(command string, out psobject.Output) {
-	if out.Failed {
-		return
-	}
-	for _, word := range out.Lines {
-		if word = strings.Trim(strings.TrimSpace(word), `"`); word == "" { // ConvertTo-Json quotes it
-			continue
-		}
-		switch strings.ToLower(command) {
-		case "get-adsyncautoupgrade":
-			g.autoUpgrade(word)
-		case "get-adsyncaadconnectorimportapiversion":
-			g.Facts.ImportAPI = apiVersion(word)
-		case "get-adsyncaadconnectorexportapiversion":
-			g.Facts.ExportAPI = apiVersion(word)
-		}
-	}
-}
-
-// autoUpgrade takes a word that Get-ADSyncAutoUpgrade printed: a state, or
-// with -Detail a reason. The bare number that JSON makes of a state is neither.
-func (g *gathering) autoUpgrade(word string) {
-	if s := ExplainAutoUpgrade(word, "").State; s != UnknownAutoUpgrade {
-		g.Facts.AutoUpgrade = s
-	} else if c := word[0] | 0x20; c >= 'a' && c <= 'z' {
-		g.Facts.AutoUpgradeDetail = word
-	}
-}
-
-func apiVersion(word string) int {
-	switch word {
-	case "1":
-		return 1
-	case "2":
-		return 2
-	}
-	return 0
-}
-
-const settingVersion = "Microsoft.Synchronize.ServerConfigurationVersion"
-
-func (g *gathering) object(command, where string, o psobject.Object) {
-	if value, state := o.String(settingVersion); state == psobject.Present || state == psobject.Cut {
-		g.setting(where, settingVersion, value) // a dictionary
-	}
-	if o.Has("Name", "Value") { // (Get-ADSyncGlobalSettings).Parameters
-		name, _ := o.String("Name")
-		value, _ := o.String("Value")
-		g.setting(where, name, value)
-	}
-	for _, p := range o.Get("Parameters").List { // Get-ADSyncGlobalSettings, exported
-		if p.Object != nil {
-			g.object(command, where, *p.Object)
-		}
-	}
-	if value, state := o.String("ConnectorIdentityType"); state == psobject.Present {
-		switch {
-		case strings.EqualFold(value, "Application"):
-			g.Facts.Authentication = Application
-		case strings.EqualFold(value, "ServiceAccount"):
-			g.Facts.Authentication = ServiceAccount
-		}
-	}
-	if yes, state := o.Bool("StagingModeEnabled"); state == psobject.Present {
-		g.Facts.Staging = crossprem.AnswerOf(yes)
-	}
-	if yes, state := o.Bool("SchedulerSuspended"); state == psobject.Present {
-		g.Facts.SchedulerStopped = crossprem.AnswerOf(yes)
-	}
-	if value, state := o.String("AutoUpgradeState"); state == psobject.Present && value != "" {
-		g.autoUpgrade(value)
-	}
-	if value, state := o.String("SuspensionReason"); state == psobject.Present && value != "" {
-		g.Facts.AutoUpgradeDetail = value
-	}
-	if o.Has("ServerFQDN", "SoftwareVersion") {
-		g.passwordProtection(command, where, o)
-	}
-}
-
-func (g *gathering) setting(where, name, value string) {
-	switch name {
-	case settingVersion:
-		e := Evidence{Product: ConnectSync, Origin: FromSettings, Text: value, Where: where}
-		e.Version, _ = Parse(value)
-		g.Evidence = append(g.Evidence, e)
-	case "Microsoft.OptionalFeature.AutoUpgradeSuspensionReason":
-		if value != "" {
-			g.Facts.AutoUpgradeDetail = value
-		}
-	case "Microsoft.Synchronize.SchedulerSuspended":
-		if stopped, err := strconv.ParseBool(strings.ToLower(value)); err == nil {
-			g.Facts.SchedulerStopped = crossprem.AnswerOf(stopped)
-		}
-	}
-}
-
-// passwordProtection takes an agent or a proxy that is registered in Active
-// Directory. Only agents have a password policy.
-func (g *gathering) passwordProtection(command, where string, o psobject.Object) {
-	e := Evidence{Product: PasswordProtection, Origin: FromDirectory, Where: where}
-	e.Text, _ = o.String("SoftwareVersion")
-	e.Version, _ = Parse(e.Text)
-	e.Server, _ = o.String("ServerFQDN")
-	switch {
-	case strings.EqualFold(command, "Get-AzureADPasswordProtectionDCAgent") || o.Has("PasswordPolicyDateUTC"):
-		e.Component = "dc-agent"
-	case strings.EqualFold(command, "Get-AzureADPasswordProtectionProxy"):
-		e.Component = "proxy"
-	}
-	if at, state := o.Time("HeartbeatUTC"); state == psobject.Present {
-		e.At = at
-	}
-	g.Evidence = append(g.Evidence, e)
 }

@@ -31,7 +31,7 @@ type Unread struct {
 func (m Machine) FactsOf(i Installed) Facts {
 	f := m.Facts
 	if i.Server != "" && !sameServer(i.Server, m.Facts.Server) {
-		f = Facts{Server: i.Server, Cloud: m.Facts.Cloud}
+		f = Facts{Server: i.Server, Cloud: m.Facts.Cloud, ProxyAutoUpgrade: m.Facts.ProxyAutoUpgrade}
 	}
 	if i.Product != ConnectSync { // what its cmdlets said is not about the others
 		f.AutoUpgrade, f.AutoUpgradeDetail, f.SchedulerStopped, f.EditedConfig = UnknownAutoUpgrade, "", crossprem.AnswerUnknown, crossprem.AnswerUnknown
@@ -42,6 +42,9 @@ func (m Machine) FactsOf(i Installed) Facts {
 		f.HealthRole = i.Component
 	case PasswordProtection:
 		f.Component = i.Component
+		if i.Component == "proxy" {
+			f.AutoUpgrade = map[crossprem.Answer]AutoUpgradeState{crossprem.Yes: AutoUpgradeEnabled, crossprem.No: AutoUpgradeDisabled}[f.ProxyAutoUpgrade]
+		}
 	}
 	return f
 }
