@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"regexp"
 	"slices"
@@ -33,17 +31,24 @@ var rolePatterns = func() []*regexp.Regexp {
 // Ranges such as "versions 4.5.x - 4.5.2462" name no release.
 func parseHealth(page []byte) (history, error) {
 	var h history
-	date, n := "", 0
-	lines := bufio.NewScanner(bytes.NewReader(page))
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		n++
-		line := strings.TrimSpace(lines.Text())
-		if title, ok := strings.CutPrefix(line, "## "); ok {
+	date, n, monthLevel := "", 0, 2
+	lines, err := linesOf(page)
+	if err != nil {
+		return h, err
+	}
+	for _, l := range lines {
+		line := l.text
+		n = l.number
+		if m := aHeading.FindStringSubmatch(line); m != nil {
 			var rest string
-			if date, rest, ok = cutDate(strings.TrimSpace(title)); !ok || strings.TrimSpace(rest) != "" {
+			var ok bool
+			if date, rest, ok = cutDate(plainText(m[2])); !ok && len(m[1]) > monthLevel {
+				continue // a part of the month's section
+			}
+			if !ok || strings.TrimSpace(rest) != "" {
 				date = "" // a range of months, or something else
 			}
+			monthLevel = len(m[1])
 			continue
 		}
 		for _, found := range healthAgent.FindAllStringSubmatch(line, -1) {
@@ -64,7 +69,7 @@ func parseHealth(page []byte) (history, error) {
 			h.sections[len(h.sections)-1].security = true
 		}
 	}
-	return h, lines.Err()
+	return h, nil
 }
 
 // rolesOf returns the roles that a name speaks of, none if it names none.

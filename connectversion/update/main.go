@@ -7,7 +7,8 @@
 // or CONNECTVERSION_PAGES=FOLDER go generate ./connectversion, which shows it.
 //
 // FOLDER holds the pages under their own names, as they lie in the
-// repositories of Microsoft's documentation; what is below it is searched.
+// repositories of Microsoft's documentation, or as a browser saved them (HTML
+// that names its address); what is below it is searched.
 // Nothing is downloaded.
 //
 // It would rather stop than guess. It stops at a heading, a column or a date of
@@ -41,18 +42,22 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // pages are the names of the pages by product, and the IDs that rows give them
 // as source. A name with a folder tells pages of the same name apart.
-var pages = []struct {
+var pages = []pageOf{
+	{connectversion.ConnectSync, "reference-connect-version-history.md", "history", ""},
+	{connectversion.ConnectSync, "reference-connect-version-history-archive.md", "archive", ""},
+	{connectversion.HealthAgent, "reference-connect-health-version-history.md", "health", ""},
+	{connectversion.CloudSync, "cloud-sync-version-history.md", "cloud", "cloud-sync/reference-version-history"},
+	{connectversion.PrivateNetworkConnector, "global-secure-access/reference-version-history.md", "gsa", ""},
+	{connectversion.PasswordProtection, "howto-password-ban-bad-on-premises-agent-versions.md", "pp", ""},
+	{connectversion.PassThroughAgent, "reference-connect-pta-version-history.md", "pta", ""},
+}
+
+// A pageOf is a page of a product.
+type pageOf struct {
 	product connectversion.Product
 	name    string
 	source  string
-}{
-	{connectversion.ConnectSync, "reference-connect-version-history.md", "history"},
-	{connectversion.ConnectSync, "reference-connect-version-history-archive.md", "archive"},
-	{connectversion.HealthAgent, "reference-connect-health-version-history.md", "health"},
-	{connectversion.CloudSync, "cloud-sync-version-history.md", "cloud"},
-	{connectversion.PrivateNetworkConnector, "global-secure-access/reference-version-history.md", "gsa"},
-	{connectversion.PasswordProtection, "howto-password-ban-bad-on-premises-agent-versions.md", "pp"},
-	{connectversion.PassThroughAgent, "reference-connect-pta-version-history.md", "pta"},
+	address string // what its address ends with, where that is not the name
 }
 
 const maxPage = 8 << 20
@@ -108,6 +113,7 @@ func compare(folder, data fs.FS, asOf string) (changed map[string][]byte, differ
 	}
 	changed = make(map[string][]byte)
 	var errs []error
+	strict := asOf != "" // to be written
 	for _, p := range connectversion.Products() {
 		if len(found[p]) == 0 {
 			continue
@@ -121,7 +127,7 @@ func compare(folder, data fs.FS, asOf string) (changed map[string][]byte, differ
 		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", name, err)
 		}
-		lines, err := t.merge(p, found[p])
+		lines, err := t.merge(p, found[p], strict)
 		errs = append(errs, err)
 		if asOf != "" {
 			errs = append(errs, t.setHead("asOf", asOf))
@@ -171,13 +177,20 @@ func findPages(folder fs.FS) (map[connectversion.Product]map[string]history, err
 		if err != nil || d.IsDir() {
 			return err
 		}
+		var text []byte
+		if ext := strings.ToLower(path.Ext(name)); ext == ".html" || ext == ".htm" {
+			if text, err = readPage(folder, name); err != nil {
+				return err
+			}
+		}
 		for _, p := range pages {
-			if path.Base(name) != path.Base(p.name) || !strings.HasSuffix("/"+name, "/"+p.name) {
+			if !isPage(p, name, text) {
 				continue
 			}
-			text, err := readPage(folder, name)
-			if err != nil {
-				return err
+			if text == nil {
+				if text, err = readPage(folder, name); err != nil {
+					return err
+				}
 			}
 			read := parseHistory
 			if p.product == connectversion.HealthAgent {
@@ -220,7 +233,11 @@ func readPage(folder fs.FS, name string) ([]byte, error) {
 // one line each:
 //
 //	"+" a row that is new, "~" a day that changes, "?" a contradiction that is left alone
-func (t *table) merge(p connectversion.Product, from map[string]history) ([]string, error) {
+//
+// What a page lost, and what its two parts say differently, is a contradiction
+// of the data: it is shown, and an error if strict. A page of another shape
+// was an error before.
+func (t *table) merge(p connectversion.Product, from map[string]history, strict bool) ([]string, error) {
 	var lines []string
 	var errs []error
 	note := func(mark string, v connectversion.Version, format string, args ...any) {
@@ -235,14 +252,31 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 			}
 			listed[s.version] = source
 			r := t.find(s.version, s.roles)
+			if day := h.released[s.version]; s.released == "" {
+				s.released = day
+			} else if day != "" && !strings.HasPrefix(day, s.released) {
+				note("?", s.version, "released %s by its section; the table of support says %s", s.released, day)
+			}
 			if r == nil {
 				if s.released == "" {
 					errs = append(errs, fmt.Errorf("%s %s: new, but line %d and what follows tell no day of release", p, s.version, s.line))
 					continue
 				}
 				t.insert(s.row(p, source))
-				note("+", s.version, "released %s, auto-upgrade %s%s", s.released, cmp.Or(s.autoUpgrade, "unknown"), map[bool]string{true: ", security fix"}[s.security])
+				auto := cmp.Or(s.autoUpgrade, "unknown")
+				if s.offeredFrom != "" {
+					auto += " from " + s.offeredFrom
+				}
+				note("+", s.version, "released %s, auto-upgrade %s%s", s.released, auto, map[bool]string{true: ", security fix"}[s.security])
 				continue
+			}
+			if from := r.text("autoUpgradeFrom"); s.offeredFrom != "" && from != s.offeredFrom {
+				if from == "" && r.text("autoUpgrade") == "yes" {
+					note("~", s.version, "auto-upgrade from %s, was not printed", s.offeredFrom)
+					r.set("autoUpgradeFrom", "autoUpgrade", s.offeredFrom)
+				} else {
+					note("?", s.version, "auto-upgrade from %s; the page says %s", cmp.Or(from, "no day"), s.offeredFrom)
+				}
 			}
 			why := ""
 			if r.text("conflict") != "" {
@@ -258,15 +292,26 @@ func (t *table) merge(p connectversion.Product, from map[string]history) ([]stri
 	}
 	for _, r := range t.rows {
 		if _, given := from[r.source]; given && r.text("status") == "" && listed[r.version] == "" {
-			errs = append(errs, fmt.Errorf("%s %s: known from the page %q, which no longer lists it", p, r.version, r.source))
+			if strict {
+				errs = append(errs, fmt.Errorf("%s %s: known from the page %q, which no longer lists it", p, r.version, r.source))
+			} else {
+				note("?", r.version, "known from the page %q, which does not list it", r.source)
+			}
 		}
 	}
 	for _, source := range slices.Sorted(maps.Keys(from)) {
 		for _, v := range slices.SortedFunc(maps.Keys(from[source].support), connectversion.Version.Compare) {
 			day, r := from[source].support[v], t.find(v, nil)
 			if r == nil {
-				errs = append(errs, fmt.Errorf("%s %s: in the table of support, but no section tells of it", p, v))
+				if strict {
+					errs = append(errs, fmt.Errorf("%s %s: in the table of support, but no section tells of it", p, v))
+				} else {
+					note("?", v, "in the table of support, but no section tells of it")
+				}
 				continue
+			}
+			if known, released := r.text("released"), from[source].released[v]; listed[v] == "" && released != "" && known != "" && !strings.HasPrefix(released, known) {
+				note("?", v, "released %s; the table of support says %s", known, released)
 			}
 			now, was := day.Format(time.DateOnly), r.text("retired")
 			if now == was {
@@ -307,6 +352,9 @@ func (s section) row(p connectversion.Product, source string) row {
 	r.set("released", "", s.released)
 	if s.autoUpgrade != "" {
 		r.set("autoUpgrade", "", s.autoUpgrade)
+	}
+	if s.offeredFrom != "" {
+		r.set("autoUpgradeFrom", "", s.offeredFrom)
 	}
 	if s.implied {
 		r.set("autoUpgradeImplied", "", true)

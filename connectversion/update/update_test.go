@@ -140,13 +140,16 @@ func TestItStopsRatherThanGuess(t *testing.T) {
 	for change, want := range map[[2]string]string{
 		{"## 2.6.92.0", "## 2.6.92"}:  "line 25: a heading with a version of another shape",
 		{"## 2.6.92.0", "## 2.6.3.0"}: "2.6.3.0 has a section already, in line 25",
-		{"|Version|End of support date|", "|Version|Released|End of support date|"}: "line 13: the table of support has other columns",
-		{"|Version|End of support date|", "|End of support date|Version|"}:          "line 13: the table of support has other columns",
-		{"16 September 2027", "x Sep 2027"}:                                         "line 16: no day in the table of support for 2.6.84.0",
-		{"16 September 2027", "Sep 2027"}:                                           "no day in the table of support",
-		{"|2.6.84.0|", "|2.6.x|"}:                                                   "no version in the table of support",
-		{"|2.6.84.0|", "|2.6.84.0|a|"}:                                              "a row of 3 cells",
-		{"|2.6.84.0|", "|2.6.3.0|"}:                                                 "two days in the table of support for 2.6.3.0",
+		{"|Version|End of support date|", "|Version|Released|End of support date|"}:                                 "line 15: a row of 2 cells in the table of support, which has 3 columns",
+		{"|Version|End of support date|", "|End of support date|Version|"}:                                          "line 15: no version in the table of support",
+		{"|Version|End of support date|", "|Thing|End of support date|"}:                                            "line 13: the table of support has no column that is surely the version",
+		{"|Version|End of support date|", "|Version|End of support|Retires on|"}:                                    "line 13: the table of support has two columns",
+		{"3/10/2026: Released for download and", "31/10/2026: Released for download and"}:                           "a day that is none with the month first",
+		{"16 September 2027", "x Sep 2027"}:                                                                         "line 16: no day in the table of support for 2.6.84.0",
+		{"16 September 2027", "Sep 2027"}:                                                                           "no day in the table of support",
+		{"|2.6.84.0|", "|2.6.x|"}:                                                                                   "no version in the table of support",
+		{"|2.6.84.0|", "|2.6.84.0|a|"}:                                                                              "a row of 3 cells",
+		{"|2.6.84.0|", "|2.6.3.0|"}:                                                                                 "two days in the table of support for 2.6.3.0",
 		{"8/19/2021: Released for download only, not available for auto upgrade.\n\n>", "8/20/2021: Released\n\n>"}: "2.0.10.0 has two days of release: 2021-08-20 and 2021-08-19",
 	} {
 		changed := strings.Replace(page, change[0], change[1], 1)
@@ -384,7 +387,7 @@ func TestHealthAgentsAreMerged(t *testing.T) {
 	h, err := parseHealth([]byte(strings.Replace(healthPage, "## August 2026", "## November 2026\nMicrosoft Entra Connect Health (version 4.5.2700.0)\n"+
 		"## October 2026\n- Microsoft Entra Connect Health agent for AD FS (version 4.5.2650.0)\n## August 2026", 1)))
 	require.NoError(t, err)
-	lines, err := table.merge(connectversion.HealthAgent, map[string]history{"health": h})
+	lines, err := table.merge(connectversion.HealthAgent, map[string]history{"health": h}, true)
 	assert.ErrorContains(t, err, "3.1.24.0: known from the page \"health\", which no longer lists it", "the page above is an extract")
 	assert.Equal(t, []string{"+ health-agent 4.5.2700.0 released 2026-11, auto-upgrade unknown", "+ health-agent 4.5.2650.0 released 2026-10, auto-upgrade unknown"}, lines)
 	assert.Contains(t, string(table.bytes()), `{"version": "4.5.2650.0", "released": "2026-10", "roles": ["adfs"], "note"`)
