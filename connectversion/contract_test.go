@@ -66,7 +66,7 @@ func TestFindingsKeepTheirPromises(t *testing.T) {
 	count := 0
 	for _, p := range append(Products(), UnknownProduct, Product(99)) {
 		for _, v := range versionsOf(Embedded(), p) {
-			for range 12 {
+			for range 3 {
 				at, facts := days[r.IntN(len(days))], someFacts(r)
 				if count%5 == 0 {
 					facts = Facts{}
@@ -192,7 +192,7 @@ func TestJSONComesBack(t *testing.T) {
 func TestEvidenceFindingsKeepTheirPromises(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	servers := []string{"", "SYNC1", "sync1.contoso.test", "DC1.contoso.test", "DC1.fabrikam.test"}
-	for range 3000 {
+	for range 1000 {
 		var evidence []Evidence
 		for range r.IntN(7) {
 			e := Evidence{Product: Product(r.IntN(8)), Component: []string{"", "proxy", "dc-agent", "sync"}[r.IntN(4)], Origin: trust[r.IntN(len(trust))],
@@ -224,7 +224,7 @@ func TestStepsAreGoodOnEveryDay(t *testing.T) {
 	triples, days, none := 0, 0, 0
 	for _, p := range Products() {
 		for _, v := range versionsOf(Embedded(), p)[1:] {
-			for range 4 {
+			for range 2 {
 				at := date("2017-01-01").AddDate(0, 0, r.IntN(365*11))
 				horizon := at.AddDate(0, 0, r.IntN(900))
 				facts := Facts{Cloud: crossprem.Cloud(r.IntN(3)), Authentication: Authentication(r.IntN(3)), Component: []string{"", "proxy", "dc-agent"}[r.IntN(3)]}

@@ -72,6 +72,9 @@ func Gather(fsys fs.FS) (Machine, error) {
 	if !g.disputed["server"] {
 		g.Facts.TLS12, g.Facts.TLS12Explicit = g.reg.TLS12()
 	}
+	if g.suspended && g.Facts.AutoUpgrade == UnknownAutoUpgrade && !g.disputed["state of automatic upgrade"] {
+		g.Facts.AutoUpgrade = AutoUpgradeSuspended // a reason is kept for no other state
+	}
 	for i := range g.Evidence { // what one file says is true of what the others do
 		e := &g.Evidence[i]
 		if e.Origin != FromDirectory && e.Origin != FromTenant && g.Facts.Server != "" {
@@ -119,11 +122,12 @@ type gathering struct {
 	errs []error
 	reg  Registry // of all exports, what tells of TLS
 
-	first    map[string]string // by fact: the file that said it first
-	disputed map[string]bool   // by fact
-	took     bool              // something was taken from the file being read
-	pending  string            // the name of a setting whose value comes next
-	depth    int               // of objects within each other
+	first     map[string]string // by fact: the file that said it first
+	disputed  map[string]bool   // by fact
+	took      bool              // something was taken from the file being read
+	suspended bool              // a reason for a suspension of automatic upgrade is kept
+	pending   string            // the name of a setting whose value comes next
+	depth     int               // of objects within each other
 
 	syncEnabled crossprem.Answer // of the tenant, by Graph's organization
 	lastSync    time.Time

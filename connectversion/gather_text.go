@@ -29,7 +29,9 @@ func (g *gathering) text(name string) error {
 		return err
 	}
 	found := gathering{}
-	if isExport(raw) {
+	if found.agentLog(name, raw); found.took {
+		// The log of an agent: its lines are no output.
+	} else if isExport(raw) {
 		if err := found.export(name, raw); err != nil {
 			return err
 		}
@@ -47,11 +49,12 @@ func (g *gathering) text(name string) error {
 			}
 		}
 		if !found.took {
-			found.agentLog(name, raw)
+			found.fileVersions(name, raw)
 		}
 	}
 	g.took = found.took
 	g.Evidence = append(g.Evidence, found.Evidence...)
+	g.suspended = g.suspended || found.suspended
 	g.syncEnabled = cmp.Or(g.syncEnabled, found.syncEnabled)
 	if g.lastSync.Before(found.lastSync) {
 		g.lastSync = found.lastSync
@@ -143,8 +146,8 @@ func (g *gathering) setting(where, name, value string, cut bool) {
 		}
 		g.Evidence = append(g.Evidence, e)
 	case cut:
-	case strings.EqualFold(name, settingReason) && value != "":
-		g.Facts.AutoUpgradeDetail = value
+	case strings.EqualFold(name, settingReason) && isReason(value):
+		g.Facts.AutoUpgradeDetail, g.suspended = value, true
 	case strings.EqualFold(name, settingState):
 		g.Facts.AutoUpgrade = ExplainAutoUpgrade(value, "").State
 	case strings.EqualFold(name, settingScheduler) && isBool:
@@ -152,6 +155,11 @@ func (g *gathering) setting(where, name, value string, cut bool) {
 	case strings.EqualFold(name, settingStaging) && isBool:
 		g.Facts.Staging = crossprem.AnswerOf(yes)
 	}
+}
+
+// isReason reports whether a reason for a suspension is one.
+func isReason(value string) bool {
+	return value != "" && !strings.EqualFold(value, "None") && !strings.EqualFold(value, "NotSet") && ExplainAutoUpgrade("", value).Prefix != "Success"
 }
 
 // settingsOf takes the settings that an object holds: as a dictionary, as a
@@ -222,8 +230,8 @@ func (g *gathering) object(command, where string, o psobject.Object) {
 		g.autoUpgrade(value)
 	}
 	for _, name := range []string{"SuspensionReason", "AutoUpgradeSuspensionReason"} {
-		if value, state := o.String(name); state == psobject.Present && value != "" {
-			g.Facts.AutoUpgradeDetail, g.took = value, true
+		if value, state := o.String(name); state == psobject.Present && isReason(value) {
+			g.Facts.AutoUpgradeDetail, g.took, g.suspended = value, true, true
 		}
 	}
 	if o.Has("PasswordHashSync") && o.Has("ForcePasswordChangeOnLogOn") { // Get-ADSyncAADCompanyFeature: read, nothing to judge
@@ -324,10 +332,36 @@ func (g *gathering) programInfo(where string, o psobject.Object) {
 	}
 	e := Evidence{Product: product, Component: component, Origin: FromUninstallKey, Text: text, Where: where + ": " + first("DisplayName", "Name", "Caption")}
 	if engine {
-		e.Origin = FromEngineFile
+		e.Where += " (the engine's)"
 	}
 	e.Version, _ = Parse(text)
 	g.Evidence, g.took = append(g.Evidence, e), true
+}
+
+// aFileLine is a line of what a FileVersionInfo prints as text:
+// "ProductVersion:   2.5.79.0".
+var aFileLine = regexp.MustCompile(`^\s*(File|FileName|InternalName|OriginalFilename|FileVersion|ProductVersion)\s*:\s+(\S.*?)\s*$`)
+
+// fileVersions takes FileVersionInfo as text: a block begins with File.
+func (g *gathering) fileVersions(where string, raw []byte) {
+	text, err := wintext.Decode(raw)
+	if err != nil {
+		return
+	}
+	var block psobject.Object
+	for s := range strings.Lines(text) {
+		m := aFileLine.FindStringSubmatch(strings.TrimRight(s, "\r\n"))
+		if m == nil {
+			continue
+		}
+		if m[1] == "File" || m[1] == "FileName" {
+			g.programInfo(where, block)
+			block = psobject.Object{}
+			m[1] = "FileName"
+		}
+		block.Properties = append(block.Properties, psobject.Property{Name: m[1], Value: psobject.Value{State: psobject.Present, Text: m[2]}})
+	}
+	g.programInfo(where, block)
 }
 
 // aResult is a result of automatic upgrade within the text of an event.

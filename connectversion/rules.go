@@ -96,9 +96,11 @@ var (
 		UnknownTitle: "It is not known whether automatic upgrade gets the server far enough", Sources: []string{pageAutoUpgrade}})
 	ruleDisabled = declare(AutoUpgradeAxis, crossprem.Rule{ID: "auto-upgrade-disabled", Severity: crossprem.Warning,
 		Title: "Automatic upgrade is switched off", PassedTitle: "Automatic upgrade is not switched off",
-		Remedy: "Set-ADSyncAutoUpgrade -AutoUpgradeState Enabled, or upgrade by hand.", Sources: []string{pageAutoUpgrade}})
+		UnknownTitle: "It is not known whether automatic upgrade is switched off",
+		Remedy:       "Set-ADSyncAutoUpgrade -AutoUpgradeState Enabled, or upgrade by hand.", Sources: []string{pageAutoUpgrade}})
 	ruleSuspended = declare(AutoUpgradeAxis, crossprem.Rule{ID: "auto-upgrade-suspended", Severity: crossprem.Warning,
-		Title: "Automatic upgrade is suspended", PassedTitle: "Automatic upgrade is not suspended", Sources: []string{pageAutoUpgrade}})
+		Title: "Automatic upgrade is suspended", PassedTitle: "Automatic upgrade is not suspended",
+		UnknownTitle: "It is not known whether automatic upgrade is suspended", Sources: []string{pageAutoUpgrade}})
 	ruleScheduler = declare(AutoUpgradeAxis, crossprem.Rule{ID: "scheduler-suspended", Severity: crossprem.Critical,
 		Title: "The scheduler is suspended: nothing is synchronised", PassedTitle: "The scheduler is not suspended",
 		Remedy: "Start the wizard and let it finish the upgrade.", Sources: []string{pageHalfUpgrade}})

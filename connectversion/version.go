@@ -49,7 +49,9 @@ func ParsePartial(text string) (v Version, exact bool, err error) {
 	if len(text) > maxVersionText {
 		return Version{}, false, fmt.Errorf("%w: %.40q is too long", ErrVersion, text)
 	}
-	typed := strings.TrimFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("\"'`\u201c\u201d\u2018\u2019\u200b\ufeff", r) })
+	typed := strings.TrimFunc(text, func(r rune) bool {
+		return unicode.IsSpace(r) || strings.ContainsRune("\"'`\u201c\u201d\u2018\u2019\u200b\ufeff", r)
+	})
 	for _, word := range []string{"version", "ver.", "v.", "v"} {
 		if len(typed) > len(word) && strings.EqualFold(typed[:len(word)], word) {
 			typed = strings.TrimLeftFunc(typed[len(word):], func(r rune) bool { return unicode.IsSpace(r) || r == ':' || r == '=' })

@@ -6,11 +6,13 @@
 //	connect -product cloud-sync 1.1.2334.0 -json
 //	connect FOLDER -svg timeline.svg
 //	connect local
+//	connect -fleet FOLDER
 //	connect -tenant contoso.onmicrosoft.com -signin device
 //
 // FOLDER holds evidence from one server: copies of AzureADConnect.exe and
 // miiserver.exe, registry exports, logs of the wizard, and output of the
-// ADSync cmdlets; local asks the Windows machine it runs on. With -tenant, and
+// ADSync cmdlets; local asks the Windows machine it runs on. -fleet takes a
+// folder of such folders, one for each server, in one for each tenant. With -tenant, and
 // only then, it signs in to Microsoft Graph and asks what the tenant knows.
 //
 // Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly.
@@ -47,6 +49,7 @@ type asked struct {
 	product    connectversion.Product
 	at, until  time.Time
 	json       bool
+	fleet      bool
 	svg        string
 	facts      connectversion.Facts
 	anyProduct bool     // no -product was given
@@ -66,9 +69,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if !a.json {
 		stdout = plain{stdout}
 	}
-	if a.tenant.tenant != "" {
+	switch {
+	case a.tenant.tenant != "":
 		err = a.tenant.ask(ctx, stdout)
-	} else {
+	case a.fleet:
+		err = a.answerFleet(stdout, stderr)
+	default:
 		err = a.answer(stdout, stderr)
 	}
 	if err != nil {
@@ -86,6 +92,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&product, "product", "", "the `product` of VERSION: connect-sync (the default), cloud-sync, health-agent,\nprivate-network-connector, password-protection or pass-through-agent")
 	flags.StringVar(&at, "at", "", "the `day` to judge for, past or future, as 2026-11-22 (default today)")
 	flags.StringVar(&until, "until", "", "the `day` until which to plan (default a year later)")
+	flags.BoolVar(&a.fleet, "fleet", false, "FOLDER holds one folder for each tenant, with one for each server in it")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
 	flags.StringVar(&a.svg, "svg", "", "write a timeline to `FILE`")
 	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or worldwide), gcc-high, dod, china-21vianet, bleu-france,\ndelos-germany or other")
@@ -94,7 +101,7 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
 	flags.BoolVar(&a.tenant.connectors, "connectors", false, "with -tenant: ask for private network connectors too")
 	flags.Usage = func() {
-		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local|-tenant ID\n\n"+
+		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local|-fleet FOLDER|-tenant ID\n\n"+
 			"Tells whether an installed Entra Connect, or one of its agents, is still good, and until when.\n"+
 			"FOLDER holds evidence from one server: programs, registry exports, logs, output of cmdlets.\n"+
 			"local asks the Windows machine it runs on.\n"+
@@ -118,6 +125,8 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 		return a, fmt.Errorf("a tenant or %q, not both", a.subject)
 	case a.tenant.tenant != "" && (product != "" || until != "" || a.svg != ""):
 		return a, errors.New("-product, -until and -svg do not go with -tenant")
+	case a.fleet && (a.tenant.tenant != "" || product != "" || a.svg != "" || auth != ""):
+		return a, errors.New("-tenant, -product, -svg and -auth do not go with -fleet")
 	case a.tenant.tenant == "" && a.tenant.connectors:
 		return a, errors.New("-connectors goes with -tenant")
 	case a.tenant.tenant == "" && a.subject == "":
@@ -239,6 +248,7 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 		s.plan(i, all[n], plans[n])
 	}
 	s.evidence(found)
+	s.unread(machine.NotUnderstood)
 	return s.err
 }
 
