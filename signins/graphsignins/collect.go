@@ -89,7 +89,7 @@ func (s *Source) Follow(ctx context.Context, checkpoints Checkpoints, receive Re
 			return nil
 		}
 		if s.progress != nil {
-			s.progress(Progress{Records: s.records.Load(), Requests: s.requests.Load(), WaitingUntil: time.Now().Add(s.interval)})
+			s.progress(Progress{Records: s.records.Load(), Unreadable: s.unreadable.Load(), Requests: s.requests.Load(), WaitingUntil: time.Now().Add(s.interval)})
 		}
 		timer := time.NewTimer(s.interval)
 		select {
@@ -275,6 +275,7 @@ func (c *collection) deliver(ctx context.Context, f *found, before map[string]st
 	c.Mark = mark
 	c.Checkpoint.Records += int64(len(b.SignIns))
 	c.records.Add(int64(len(b.SignIns)))
+	c.unreadable.Add(int64(len(b.Errors)))
 	return nil
 }
 

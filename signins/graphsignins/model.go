@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"time"
 
 	"github.com/microsoft/kiota-abstractions-go/serialization"
 	kiotajson "github.com/microsoft/kiota-serialization-json-go"
@@ -46,5 +47,12 @@ func FromModel(m serialization.Parsable) (signins.SignIn, error) {
 	case len(page.SignIns) != 1:
 		return signins.SignIn{}, errors.New("graphsignins: model of a sign-in: it holds none")
 	}
-	return page.SignIns[0].Clone(), nil
+	signIn := page.SignIns[0].Clone()
+	// Kiota writes a time without the parts of its second.
+	if dated, ok := m.(interface{ GetCreatedDateTime() *time.Time }); ok {
+		if at := dated.GetCreatedDateTime(); at != nil {
+			signIn.Time = at.UTC()
+		}
+	}
+	return signIn, nil
 }

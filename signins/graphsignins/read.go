@@ -476,6 +476,6 @@ func rawOf(body []byte, page *signins.Page) ([]json.RawMessage, error) {
 // report tells how far it is.
 func (r *reader) report(until time.Time) {
 	if r.progress != nil {
-		r.progress(Progress{Slice: r.slice, Records: r.records.Load(), Requests: r.requests.Load(), WaitingUntil: until})
+		r.progress(Progress{Slice: r.slice, Records: r.records.Load(), Unreadable: r.unreadable.Load(), Requests: r.requests.Load(), WaitingUntil: until})
 	}
 }

@@ -111,6 +111,7 @@ type Options struct {
 type Progress struct {
 	Slice        Slice     // being read; until it was read once, it may become shorter
 	Records      int64     // delivered
+	Unreadable   int64     // left out, because they cannot be read
 	Requests     int64     // sent
 	WaitingUntil time.Time // zero when a request is about to be sent
 }
@@ -131,7 +132,7 @@ type Source struct {
 	raw       bool
 	progress  func(Progress)
 
-	requests, records atomic.Int64
+	requests, records, unreadable atomic.Int64
 }
 
 var _ signins.Source = (*Source)(nil)
@@ -224,7 +225,8 @@ var errNoBeginning = errors.New("graphsignins: Options.From is not set")
 
 // Page implements [signins.Source]. A page is a slice of time, the sign-ins of
 // which two readings agree about, in the order of their times; what arrives
-// late in it is not found. The cursor tells the time at which the next slice
+// late in it is not found. Records that cannot be read are left out and counted in
+// Progress.Unreadable; Collect hands over their errors. The cursor tells the time at which the next slice
 // begins and the one at which the last ends.
 func (s *Source) Page(ctx context.Context, cursor string) ([]signins.SignIn, string, error) {
 	r := s.reader()
@@ -257,6 +259,7 @@ func (s *Source) Page(ctx context.Context, cursor string) ([]signins.SignIn, str
 		page = append(page, f.records[id].signIn)
 	}
 	s.records.Add(int64(len(page)))
+	s.unreadable.Add(int64(len(f.errors)))
 	next := ""
 	if f.End.Before(rest.End) {
 		next = formatCursor(Slice{f.End, rest.End}, r.width)

@@ -75,6 +75,8 @@ type Graph struct {
 	mu       sync.Mutex
 	rows     []Row
 	dirty    bool
+	last     time.Time // when the last row becomes visible
+	final    []int     // what is shown from then on
 	encoded  map[encoding][]byte
 	sessions map[string]*session
 	order    []string // of sessions, the oldest first
@@ -538,8 +540,17 @@ func (g *Graph) begin(query url.Values, v1 bool) (*session, *refusal) {
 func (g *Graph) shown(at time.Time) []int {
 	if g.dirty {
 		slices.SortStableFunc(g.rows, func(a, b Row) int { return a.Time.Compare(b.Time) })
-		g.dirty, g.encoded = false, nil
+		g.dirty, g.encoded, g.final = false, nil, nil
 		clear(g.sessions)
+		g.last = time.Time{}
+		for i := range g.rows {
+			if v := g.rows[i].Visible; v.After(g.last) {
+				g.last = v
+			}
+		}
+	}
+	if g.final != nil && !at.Before(g.last) {
+		return g.final
 	}
 	last := make(map[string]int, len(g.rows))
 	for i := range g.rows {
@@ -552,7 +563,11 @@ func (g *Graph) shown(at time.Time) []int {
 		}
 		last[r.ID] = i
 	}
-	return slices.Sorted(maps.Values(last))
+	shown := slices.Sorted(maps.Values(last))
+	if !at.Before(g.last) {
+		g.final = shown
+	}
+	return shown
 }
 
 func (g *Graph) now() time.Time {
