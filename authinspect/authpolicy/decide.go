@@ -127,6 +127,7 @@ const (
 	pageOrg      = "Set-OrganizationConfig (learn.microsoft.com)"
 	pageDefaults = "Security defaults in Microsoft Entra ID (learn.microsoft.com)"
 	pageCA       = "Block legacy authentication with Conditional Access (learn.microsoft.com)"
+	pageRPC      = "RPC over HTTP deprecated in Office 365 (support.microsoft.com, KB3201590)"
 	pageHMA      = "Hybrid Modern Authentication; AD FS modern authentication (learn.microsoft.com)"
 )
 
@@ -276,7 +277,7 @@ func (e *evaluation) online() (basic, modern, windows Method) {
 	// What there is no sign-in for.
 	switch e.p {
 	case RPC:
-		m.block(Method{Reason: MethodNotOffered, Decider: "service", Detail: "Outlook Anywhere has no modern authentication.", Sources: []string{pageHMA}})
+		m.block(Method{Reason: MethodNotOffered, Decider: "service", Detail: "Outlook Anywhere has no modern authentication.", Sources: []string{pageRPC}})
 	case MAPI:
 		switch e.OrgSwitches["OAuth2ClientProfileEnabled"] {
 		case False:
@@ -467,8 +468,8 @@ func (e *evaluation) ewsSwitches(within int) (found []Method) {
 	return found
 }
 
-// ewsAgentSwitches are the switches for Microsoft's own clients, which the lists
-// of agents do not concern, with what their agents hold in lower case. Source:
+// ewsAgentSwitches are the switches for Microsoft's own clients, which come
+// before the lists of agents, with what their agents hold in lower case. Source:
 // Set-OrganizationConfig (learn.microsoft.com).
 var ewsAgentSwitches = []struct {
 	name   string
@@ -479,8 +480,8 @@ var ewsAgentSwitches = []struct {
 	{"EwsAllowOutlook", []string{"microsoft outlook", "microsoft office/"}},
 }
 
-// ewsAgent applies the switches for Microsoft's own clients, and to others the
-// list of agents.
+// ewsAgent applies the switches for Microsoft's own clients, and to others, or
+// where such a switch is empty, the list of agents.
 func (e *evaluation) ewsAgent(to ...*steps) {
 	add := func(m Method) {
 		m.Reason, m.Decider, m.Sources = AppNotAllowed, "tenant", []string{pageOrg}
@@ -494,6 +495,8 @@ func (e *evaluation) ewsAgent(to ...*steps) {
 			continue
 		}
 		switch e.OrgSwitches[own.name] {
+		case NotSet:
+			continue
 		case False:
 			add(Method{Verdict: Blocked, Detail: own.name + " of the organization is False.", Change: "Set-OrganizationConfig -" + own.name + " $true", WithinMinutes: cloudDelay})
 		case SwitchUnknown:

@@ -77,8 +77,9 @@ type reference string
 // A person is a user or a mailbox: names in lower case, and switches.
 type person struct {
 	names    []string
-	kind     string // RecipientTypeDetails
-	objectID string // ExternalDirectoryObjectId, the id in Entra ID, in lower case; "" if not known
+	linking  []string // the names without what is displayed, which several may share
+	kind     string   // RecipientTypeDetails
+	objectID string   // ExternalDirectoryObjectId, the id in Entra ID, in lower case; "" if not known
 	policy   *reference
 	disputed bool // two exports name different policies
 	switches map[string]Switch
@@ -297,7 +298,7 @@ func (r *reading) file(name string, raw []byte) {
 				r.found = append(r.found, f)
 			}
 		}
-		if n == 0 && !took {
+		if n == 0 && !took && (p.command != "" || len(parts) == 1) {
 			r.refuse(name, "no object was found in it")
 		}
 	}
@@ -671,7 +672,7 @@ func referenceOf(o psobject.Object, property string) (reference, bool) {
 func personOf(f *found) person {
 	p := person{switches: map[string]Switch{}}
 	names := []string{f.identity}
-	for _, property := range []string{"UserPrincipalName", "Identity", "PrimarySmtpAddress", "WindowsEmailAddress", "Alias", "SamAccountName", "Name", "DisplayName", "DistinguishedName", "Guid", "ExternalDirectoryObjectId"} {
+	for _, property := range []string{"UserPrincipalName", "Identity", "PrimarySmtpAddress", "WindowsEmailAddress", "Alias", "SamAccountName", "Name", "DistinguishedName", "Guid", "ExternalDirectoryObjectId"} {
 		texts, _ := identityTexts(f.object.Get(property))
 		for _, text := range texts {
 			names = append(names, text, commonName(text))
@@ -684,6 +685,11 @@ func personOf(f *found) person {
 		if n = strings.ToLower(strings.TrimSpace(n)); n != "" && !slices.Contains(p.names, n) {
 			p.names = append(p.names, n)
 		}
+	}
+	p.linking = slices.Clone(p.names)
+	display, _ := f.object.String("DisplayName")
+	if display = strings.ToLower(strings.TrimSpace(display)); display != "" && !slices.Contains(p.names, display) {
+		p.names = append(p.names, display)
 	}
 	p.kind, _ = f.object.String("RecipientTypeDetails")
 	id, _ := f.object.String("ExternalDirectoryObjectId")
@@ -1117,6 +1123,12 @@ func (p *Policies) Facts(user string, protocol Protocol) Facts {
 	}
 	who, names := s.person(s.users, user)
 	box, more := s.person(s.mailboxes, user)
+	// A mailbox may have been printed without the name that was asked for.
+	if who != nil && box == nil {
+		box, more = s.linked(s.mailboxes, who)
+	} else if box != nil && who == nil {
+		who, names = s.linked(s.users, box)
+	}
 	names = append(names, more...)
 	for _, one := range []*person{who, box} {
 		if one != nil {
@@ -1215,6 +1227,25 @@ func (s *side) person(list []person, name string) (*person, []string) {
 	return match, match.names
 }
 
+// linked returns the one of list that shares a name with p other than what is
+// displayed; nil if none does, or several.
+func (s *side) linked(list []person, p *person) (*person, []string) {
+	var match *person
+	for i := range list {
+		if !slices.ContainsFunc(list[i].linking, func(n string) bool { return slices.Contains(p.linking, n) }) {
+			continue
+		}
+		if match != nil {
+			return nil, nil
+		}
+		match = &list[i]
+	}
+	if match == nil {
+		return nil, nil
+	}
+	return match, slices.Clone(match.names)
+}
+
 // unique reports whether a name can be only one person's.
 func unique(name string) bool {
 	return strings.Contains(name, "@") || strings.HasPrefix(name, "cn=") || objectID.MatchString(name)
@@ -1226,6 +1257,11 @@ func (p *person) merge(other *person) {
 	for _, n := range other.names {
 		if !slices.Contains(p.names, n) {
 			p.names = append(p.names, n)
+		}
+	}
+	for _, n := range other.linking {
+		if !slices.Contains(p.linking, n) {
+			p.linking = append(slices.Clip(p.linking), n)
 		}
 	}
 	for name, value := range other.switches {

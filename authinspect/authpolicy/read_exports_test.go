@@ -84,6 +84,19 @@ func TestPrintedTwice(t *testing.T) {
 	assert.Equal(t, SwitchUnknown, p.Facts("bob", SMTP).OrgSwitches["SmtpClientAuthenticationDisabled"])
 }
 
+// A table names a mailbox by its name alone; the user's export says whose it is.
+// What is displayed links nobody.
+func TestMailboxesByTheirNames(t *testing.T) {
+	const table = "Hello,\n\nPS C:\\> Get-CASMailbox\n\nName ActiveSyncEnabled PopEnabled ImapEnabled SmtpClientAuthenticationDisabled\n---- ----------------- ---------- ----------- --------------------------------\nann  True              True       False\nbob  True              True       True        True\n\n"
+	const users = "PS C:\\> Get-User | fl\n\nName                 : ann\nDisplayName          : bob\nUserPrincipalName    : ann@contoso.test\nRecipientTypeDetails : UserMailbox\nAuthenticationPolicy :\n"
+	p := read(t, files("cloud/all.txt", table+users))
+	assert.Empty(t, p.NotUnderstood)
+	f := p.Facts("ann@contoso.test", IMAP)
+	assert.Equal(t, []any{False, crossprem.No}, []any{f.MailboxSwitches["ImapEnabled"], f.UserPolicy.Assigned})
+	two := read(t, files("cloud/all.txt", table+strings.Replace(table, "bob ", "ann ", 1)+users))
+	assert.NotEqual(t, False, two.Facts("ann@contoso.test", IMAP).MailboxSwitches["ImapEnabled"], "two mailboxes have the name")
+}
+
 func TestSideByTheDirectory(t *testing.T) {
 	for text, want := range map[string]Hosting{
 		"DistinguishedName : CN=a,OU=contoso.onmicrosoft.com,OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM\nOriginatingServer : DB1PR01A01DC001.EURPR01A001.PROD.OUTLOOK.COM": ExchangeOnline,
@@ -152,7 +165,8 @@ func TestEWSAgents(t *testing.T) {
 		agent, org string
 		want       Verdict
 	}{
-		{mac, allow, Allowed}, {win, block, Allowed}, {other, allow, Blocked}, {other, block, Blocked}, {"Something/2", allow, Allowed}, {"", allow, VerdictUnknown},
+		{mac, allow, Blocked}, {win, block, Blocked}, {mac, allow + `,"EwsAllowMacOutlook":true`, Allowed}, {win, block + `,"EwsAllowOutlook":true`, Allowed},
+		{win, block + `,"EwsAllowMacOutlook":true`, Blocked}, {other, allow, Blocked}, {other, block, Blocked}, {"Something/2", allow, Allowed}, {"", allow, VerdictUnknown},
 		{mac, `"EwsAllowMacOutlook":false`, Blocked}, {mac, `"EwsAllowOutlook":false`, Allowed}, {win, `"ewsallowoutlook":false`, Blocked}, {other, `"EwsAllowOutlook":false`, Allowed},
 	} {
 		assert.Equal(t, c.want, decide(c.agent, c.org), "%s %s", c.agent, c.org)
