@@ -44,8 +44,9 @@ const maxQuestion = 1 << 20
 // no authorization server, ActiveSync of today, OAuth2ClientProfileEnabled on,
 // EwsEnabled empty, mailbox switches at their defaults. Only an absent
 // SmtpClientAuthenticationDisabled of the organization is unknown, and on
-// premises an absent server and what an absent vdir would offer. Members that
-// it does not know are an error, which is one line and names them.
+// premises an absent server and what an absent vdir would offer. Settings are
+// named in any letter case. Members and settings that it does not know are an
+// error, which is one line and names them.
 func ParseQuestion(text []byte) (Question, error) {
 	var raw struct {
 		Hosting          Hosting                    `json:"hosting"`

@@ -96,13 +96,20 @@ type offer struct{ basic, windows, oauth crossprem.Answer }
 // Get-OrganizationConfig, Get-User, Get-CASMailbox, Get-TransportConfig,
 // Get-*VirtualDirectory, Get-OutlookAnywhere, Get-ImapSettings,
 // Get-PopSettings, Get-AuthServer, Get-ExchangeServer and Get-MobileDevice, as
-// Format-List, JSON, CLIXML or CSV, several commands in a file too; and of
-// Microsoft Graph the Conditional Access policies and the security defaults as
-// JSON.
+// Format-List, table, JSON, CLIXML or CSV, several commands in a file too, with
+// prompts, quoted or typed by hand; and the Conditional Access policies and the
+// security defaults, as Microsoft Graph has them or as PowerShell prints them. Of
+// a policy that was printed without its inner objects it is not known whether
+// it blocks.
+//
+// What was printed twice with different values is not known. Objects of one
+// person are put together by an address, an object id or a name; what is
+// displayed links nobody.
 //
 // Which side an object is from is told by a folder or file that has cloud,
 // exo, online or 365 in its name, or onprem, on-prem or premises; then by
-// properties that only one side prints; then by the other objects, if they are
+// properties that only one side prints; then by the directory it was read from,
+// which lies below outlook.com for Exchange Online; then by the other objects, if they are
 // all of one side; then by other, which may be HostingUnknown: what cannot be
 // told is listed in NotUnderstood. So is every file that could not be read.
 //
@@ -531,6 +538,9 @@ func (r *reading) take(s *side, f *found, kind string) {
 		}
 		s.users = append(s.users, p)
 	case "virtualdirectory":
+		if isBackEnd(o) {
+			return // servers alone talk to it
+		}
 		if p := protocolOf(f); p != ProtocolUnknown {
 			s.offer(p, offerOf(o))
 		} else {
@@ -697,11 +707,22 @@ func personOf(f *found) person {
 	return p
 }
 
+// isBackEnd reports whether a virtual directory is of the site that no client
+// connects to.
+func isBackEnd(o psobject.Object) bool {
+	for _, name := range []string{"Name", "Identity", "WebSiteName"} {
+		if texts, _ := identityTexts(o.Get(name)); slices.ContainsFunc(texts, func(s string) bool { return strings.Contains(strings.ToLower(s), "exchange back end") }) {
+			return true
+		}
+	}
+	return false
+}
+
 // protocolOf returns the protocol of a virtual directory.
 func protocolOf(f *found) Protocol {
 	name, _ := f.object.String("Name")
-	identity, _ := f.object.String("Identity")
-	text := strings.ToLower(f.command + " " + name + " " + identity)
+	identity, _ := identityTexts(f.object.Get("Identity"))
+	text := strings.ToLower(f.command + " " + name + " " + strings.Join(identity, " "))
 	for _, w := range []struct {
 		word string
 		p    Protocol
@@ -731,8 +752,8 @@ func offerOf(o psobject.Object) offer {
 	one.oauth = answer("OAuthAuthentication")
 	for _, name := range []string{"IISAuthenticationMethods", "InternalAuthenticationMethods"} {
 		methods, state := o.Strings(name)
-		if state != psobject.Present {
-			continue
+		if state != psobject.Present || len(methods) == 0 {
+			continue // an empty list stands beside BasicAuthEnabled too, and says nothing
 		}
 		has := func(words ...string) crossprem.Answer {
 			return crossprem.AnswerOf(slices.ContainsFunc(methods, func(m string) bool {

@@ -97,6 +97,22 @@ func TestMailboxesByTheirNames(t *testing.T) {
 	assert.NotEqual(t, False, two.Facts("ann@contoso.test", IMAP).MailboxSwitches["ImapEnabled"], "two mailboxes have the name")
 }
 
+func TestVirtualDirectories(t *testing.T) {
+	const eas = "[PS] C:\\>Get-ActiveSyncVirtualDirectory | fl\n\nIdentity                      : EX1\\Microsoft-Server-ActiveSync (Default Web Site)\nBasicAuthEnabled              : True\nWindowsAuthEnabled            : False\nInternalAuthenticationMethods : {}\n\n"
+	const ews = "[PS] C:\\>Get-WebServicesVirtualDirectory -ShowMailboxVirtualDirectories | fl\n\nIdentity              : EX1\\EWS (Default Web Site)\nBasicAuthentication   : False\nWindowsAuthentication : True\nOAuthAuthentication   : True\n\nIdentity              : EX1\\EWS (Exchange Back End)\nBasicAuthentication   : True\nWindowsAuthentication : True\nOAuthAuthentication   : True\n\n"
+	const rpc = "[PS] C:\\>Get-OutlookAnywhere | fl\n\nIdentity                 : EX1\\Rpc (Default Web Site)\nIISAuthenticationMethods : {Basic, Ntlm, Negotiate}\n"
+	p := read(t, files("a.txt", eas+ews+rpc))
+	require.Empty(t, p.NotUnderstood)
+	for protocol, want := range map[Protocol][]crossprem.Answer{
+		ActiveSync: {crossprem.Yes, crossprem.No, crossprem.AnswerUnknown},
+		EWS:        {crossprem.No, crossprem.Yes, crossprem.Yes},
+		RPC:        {crossprem.Yes, crossprem.Yes, crossprem.No},
+	} {
+		f := p.Facts("ann", protocol)
+		assert.Equal(t, want, []crossprem.Answer{f.OffersBasic, f.OffersWindows, f.OffersOAuth}, protocol)
+	}
+}
+
 func TestSideByTheDirectory(t *testing.T) {
 	for text, want := range map[string]Hosting{
 		"DistinguishedName : CN=a,OU=contoso.onmicrosoft.com,OU=Microsoft Exchange Hosted Organizations,DC=EURPR01A001,DC=PROD,DC=OUTLOOK,DC=COM\nOriginatingServer : DB1PR01A01DC001.EURPR01A001.PROD.OUTLOOK.COM": ExchangeOnline,
