@@ -263,6 +263,25 @@ func TestBER(t *testing.T) {
 	assert.True(t, got.Equal(cert))
 	_, err = oauthcert.Parse(indefinite(t, pfx))
 	assert.ErrorIs(t, err, oauthcert.ErrPrivateKey)
+	// The safe within the octet string may be in BER as well, as NSS has it;
+	// without a MAC, which would be of that.
+	plain, err := pkcs12.Passwordless.EncodeTrustStore([]*x509.Certificate{cert.X509()}, "")
+	require.NoError(t, err)
+	var pfxBody, version, info, kind, inner, safes cryptobyte.String
+	whole := cryptobyte.String(plain)
+	require.True(t, whole.ReadASN1(&pfxBody, asn1.SEQUENCE) && pfxBody.ReadASN1Element(&version, asn1.INTEGER) && pfxBody.ReadASN1(&info, asn1.SEQUENCE) &&
+		info.ReadASN1Element(&kind, asn1.OBJECT_IDENTIFIER) && info.ReadASN1(&inner, asn1.Tag(0).Constructed().ContextSpecific()) && inner.ReadASN1(&safes, asn1.OCTET_STRING))
+	var b cryptobyte.Builder
+	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		b.AddBytes(version)
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(kind)
+			b.AddASN1(asn1.Tag(0).Constructed().ContextSpecific(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(indefinite(t, safes)) })
+		})
+	})
+	got, err = oauthcert.Parse(b.BytesOrPanic())
+	require.NoError(t, err)
+	assert.True(t, got.Equal(cert))
 	_, err = oauthcert.Parse(bytes.Repeat([]byte{0x30, 0x80}, 1000))
 	assert.ErrorIs(t, err, oauthcert.ErrNoCertificate)
 }

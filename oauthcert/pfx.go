@@ -110,6 +110,15 @@ func (rd *Reader) pfx(der []byte) ([]*Certificate, error) {
 	return found.certs, nil
 }
 
+// inDER returns the structure in b as DER, if it is in BER. The MAC is made of
+// what stands in the file.
+func inDER(b cryptobyte.String) cryptobyte.String {
+	if der, _, err := toDER(b, 0); err == nil {
+		return der
+	}
+	return b
+}
+
 func parsePFX(der cryptobyte.String) (*pfxFile, error) {
 	var body, info, kind, inner, safes cryptobyte.String
 	var file pfxFile
@@ -126,7 +135,8 @@ func parsePFX(der cryptobyte.String) (*pfxFile, error) {
 	if !body.Empty() && !body.ReadASN1(&file.mac, asn1.SEQUENCE) {
 		return nil, errNotPFX
 	}
-	if content := file.content; !content.ReadASN1(&safes, asn1.SEQUENCE) {
+	content := inDER(file.content)
+	if !content.ReadASN1(&safes, asn1.SEQUENCE) {
 		return nil, errNotPFX
 	}
 	for n := 0; !safes.Empty(); n++ {
@@ -191,6 +201,9 @@ type bags struct {
 // add reads SafeContents (RFC 7292 §4.2).
 func (b *bags) add(contents cryptobyte.String, depth int) error {
 	var list cryptobyte.String
+	if depth == 0 {
+		contents = inDER(contents)
+	}
 	if !contents.ReadASN1(&list, asn1.SEQUENCE) || depth > 4 {
 		return errNotPFX
 	}

@@ -166,12 +166,12 @@ func (f Fleet) ask(ctx context.Context, tenant string) SharedKeys {
 // A Cover says whether a directory's object has a key that serves one
 // certificate of one server.
 type Cover struct {
-	Server      string
-	Certificate Thumbprint
-	Held        crossprem.Answer // whether the server has the certificate, with its private key if that was told
-	Covered     crossprem.Answer // whether Entra ID accepts what is signed with it; unknown if not every key was shown
-	KeyID       string           // of the key that serves it, or ""
-	Until       time.Time        // when that key ends; zero if it is not told
+	Server      string           `json:"server"`
+	Certificate Thumbprint       `json:"certificate"`
+	Held        crossprem.Answer `json:"held"`            // whether the server has the certificate, with its private key if that was told
+	Covered     crossprem.Answer `json:"covered"`         // whether Entra ID accepts what is signed with it; unknown if not every key was shown
+	KeyID       string           `json:"keyId,omitempty"` // of the key that serves it, or ""
+	Until       time.Time        `json:"until,omitzero"`  // when that key ends; zero if it is not told
 }
 
 // Coverage compares the certificates of servers with the keys of an object on

@@ -29,6 +29,8 @@ const help = `Usage: authcert show    [-json] [-o FILE.cer] FILE | -thumbprint X
        authcert verify  [where] [what]            whether the directory shows it
        authcert cleanup [where] [-write]          drops every key of the shared principal; names with -drop
        authcert restore [where] -backup FILE [-write]
+       authcert coverage [where] -servers FILE    which servers' certificates are among the keys, and which are not
+       authcert shared  -tenants FILE             which tenants' shared principal still holds keys; with -json one a line
 
 where: -tenant ID [-cloud NAME] [-signin browser|device|cli|environment]
        -snapshot FILE    an object as Microsoft Graph sent it; for plan and verify
@@ -86,6 +88,8 @@ type options struct {
 	dropExpired          bool
 	allowKeysOn          string
 	situation            string
+	servers              list
+	tenants, earlier     string
 	write                bool
 	backup               string
 	patience, steadiness time.Duration
@@ -162,6 +166,9 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.BoolVar(&o.dropExpired, "drop-expired", false, "drop expired keys")
 	flags.StringVar(&o.allowKeysOn, "allow-keys-on", "", "the application id of a first-party principal to add keys to all the same")
 	flags.StringVar(&o.situation, "situation", "", "refuse what is wrong in this situation: "+strings.Join(situations(), ", "))
+	flags.Var(&o.servers, "servers", "captured output of Get-ExchangeCertificate -Server (repeatable; with coverage)")
+	flags.StringVar(&o.tenants, "tenants", "", "a file with a tenant a line (with shared); without it, a demonstration")
+	flags.StringVar(&o.earlier, "earlier", "", "what shared -json printed before it was stopped: those tenants are not asked again")
 	flags.BoolVar(&o.write, "write", false, "do it; without this flag nothing is changed")
 	flags.StringVar(&o.backup, "backup", "", "the file for the backup (default authcert-TIME.json), or to restore from")
 	flags.DurationVar(&o.patience, "patience", 5*time.Minute, "how long to wait until the directory shows a change")
@@ -218,6 +225,14 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return o.show(ctx, stdout)
 	case "plan", "apply", "verify", "cleanup", "restore":
 		return o.change(ctx, stdout, stderr)
+	case "coverage", "shared":
+		if o.write {
+			return errUsage(o.command + " changes nothing; -write is for apply, cleanup and restore")
+		}
+		if o.command == "shared" {
+			return o.sharedKeys(ctx, stdout, stderr)
+		}
+		return o.coverage(ctx, stdout, stderr)
 	case "":
 		return errUsage("a command is missing")
 	}

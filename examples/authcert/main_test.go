@@ -183,6 +183,41 @@ type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, errors.New("broken pipe") }
 
+func TestCoverageAndShared(t *testing.T) {
+	t.Chdir(t.TempDir())
+	cert, next := oauthcerttest.AuthCertificate{}.Make(), oauthcerttest.AuthCertificate{}.Make()
+	key := cert.KeyCredential()
+	key.KeyID, key.EndDateTime = "cccc3333-0000-4000-8000-000000000001", cert.NotAfter()
+	data, err := json.Marshal(oauthcert.Object{Kind: oauthcert.Application, ID: "1a2b3c4d-5e6f-4071-8293-a4b5c6d7e8f9",
+		AppID: "c0ffee12-7a3b-4d5e-8f90-1234567890ab", Keys: []oauthcert.KeyCredential{key}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile("app.json", data, 0o600))
+	require.NoError(t, os.WriteFile("servers.json", []byte(`[{"Server":"EX01","Thumbprint":"`+cert.SHA1().String()+`","HasPrivateKey":true},`+
+		`{"Server":"EX02","Thumbprint":"`+next.SHA1().String()+`","HasPrivateKey":true}]`), 0o600))
+	code, out, stderr := start(t, "coverage", "-snapshot", "app.json", "-servers", "servers.json")
+	require.Zero(t, code, stderr)
+	assert.Regexp(t, `EX01 +[0-9A-F]{40} +yes +yes until `, out)
+	assert.Regexp(t, `EX02 +[0-9A-F]{40} +yes +NO`, out)
+	code, out, stderr = start(t, "coverage", "-snapshot", "app.json", "-servers", "servers.json", "-json")
+	require.Zero(t, code, stderr)
+	var cover oauthcert.Cover
+	require.NoError(t, json.NewDecoder(strings.NewReader(out)).Decode(&cover))
+	assert.Equal(t, cert.SHA1(), cover.Certificate)
+	code, _, _ = start(t, "coverage", "-snapshot", "app.json")
+	assert.Equal(t, 2, code)
+
+	code, out, stderr = start(t, "shared")
+	require.Zero(t, code, stderr)
+	assert.Contains(t, out, "contoso.example: 2 keys, 1 of them valid, the oldest from ")
+	require.NoError(t, os.WriteFile("tenants.txt", []byte("a.example\n"), 0o600))
+	require.NoError(t, os.WriteFile("earlier.json", []byte(`{"tenant":"a.example","at":"2026-11-01T00:00:00Z","holds":"no","keys":0,"valid":0}`+"\n{\"ten"), 0o600))
+	code, out, stderr = start(t, "shared", "-tenants", "tenants.txt", "-earlier", "earlier.json")
+	require.Zero(t, code, stderr)
+	assert.Equal(t, "a.example: no key\n", out, "it is not asked again")
+	code, _, _ = start(t, "shared", "-write")
+	assert.Equal(t, 2, code)
+}
+
 func TestSnapshot(t *testing.T) {
 	t.Chdir(t.TempDir())
 	cert := oauthcerttest.AuthCertificate{}.Make()
