@@ -388,6 +388,13 @@ func altered(der cryptobyte.String, edit func(fields [][]byte)) []byte {
 	return b.BytesOrPanic()
 }
 
+// element encodes one element in DER.
+func element(tag asn1.Tag, content []byte) []byte {
+	var b cryptobyte.Builder
+	b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(content) })
+	return b.BytesOrPanic()
+}
+
 // Certificates that the standard parser refuses are read as far as they go,
 // and say so.
 func TestIrregular(t *testing.T) {
@@ -396,18 +403,34 @@ func TestIrregular(t *testing.T) {
 	for name, edit := range map[string]func(fields [][]byte){
 		"a negative serial number": func(f [][]byte) { f[1] = []byte{2, 2, 0x80, 1} },
 		"a version of its own":     func(f [][]byte) { f[0] = []byte{0xa0, 3, 2, 1, 7} },
+		"dates without seconds": func(f [][]byte) {
+			f[4] = element(asn1.SEQUENCE, append(element(asn1.GeneralizedTime, []byte("202601020304Z")), element(asn1.GeneralizedTime, []byte("20310102040405.5+0100"))...))
+		},
+		"a name in a UniversalString": func(f [][]byte) {
+			f[5] = element(asn1.SEQUENCE, element(asn1.SET, element(asn1.SEQUENCE, append([]byte{6, 3, 0x55, 4, 3}, element(0x1c, []byte("\x00\x00\x00a\x00\x00\x20\xac"))...))))
+		},
 		"an extension twice": func(f [][]byte) {
 			ext := []byte{0x30, 0x0a, 6, 3, 0x55, 0x1d, 0x0f, 4, 3, 2, 1, 7}
 			f[7] = append([]byte{0xa3, 26, 0x30, 24}, append(ext, ext...)...)
 		},
 	} {
 		der := altered(made.DER(), edit)
+		before := bytes.Clone(der)
 		cert, err := oauthcert.Parse(der)
+		require.Equal(t, before, der, "the input is left as it is")
 		require.NoError(t, err, name)
 		assert.NotEmpty(t, cert.Irregular(), name)
 		assert.Equal(t, der, cert.DER(), name)
-		assert.Equal(t, made.Subject(), cert.Subject())
-		assert.True(t, made.NotAfter().Equal(cert.NotAfter()))
+		switch name {
+		case "dates without seconds":
+			assert.Equal(t, "2026-01-02T03:04:00Z", cert.NotBefore().Format(time.RFC3339))
+			assert.Equal(t, "2031-01-02T03:04:05Z", cert.NotAfter().Format(time.RFC3339))
+		case "a name in a UniversalString":
+			assert.Equal(t, "CN=a€", cert.Subject())
+		default:
+			assert.Equal(t, made.Subject(), cert.Subject())
+			assert.True(t, made.NotAfter().Equal(cert.NotAfter()))
+		}
 		assert.Equal(t, 2048, cert.KeyBits())
 		if name == "a negative serial number" {
 			assert.Equal(t, big.NewInt(-32767), cert.X509().SerialNumber)
