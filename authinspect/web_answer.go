@@ -43,6 +43,11 @@ type Answer struct {
 	Header http.Header // as received; read-only
 	Err    error       // why there is no answer
 	At     time.Time   // when the answer arrived; zero if not known
+
+	// Partial reports that the server sent more than Header holds, as in a
+	// capture that was cut, or that shows the status alone: what is missing is
+	// unknown.
+	Partial bool
 }
 
 // An answerObject is an Answer in JSON.
@@ -52,6 +57,7 @@ type answerObject struct {
 	Location   string    `json:"location,omitempty"`
 	Challenges []string  `json:"challenges,omitempty"` // the fields WWW-Authenticate
 	Fields     bool      `json:"fields,omitempty"`     // there were header fields
+	Partial    bool      `json:"partial,omitempty"`
 	Error      string    `json:"error,omitempty"`
 	At         time.Time `json:"at,omitzero"`
 }
@@ -64,7 +70,7 @@ var ntlmMessage = regexp.MustCompile(`(?i)\b(NTLM|Negotiate|Kerberos)([ \t]+)[A-
 // its query, the challenges without NTLM messages, the error and the time.
 // Other fields, cookies among them, stay out.
 func (a Answer) MarshalJSON() ([]byte, error) {
-	object := answerObject{Step: a.Step, Status: a.Status, Location: a.location(), Fields: a.Header != nil, Error: errorText(a.Err), At: a.At}
+	object := answerObject{Step: a.Step, Status: a.Status, Location: a.location(), Fields: a.Header != nil, Partial: a.Partial, Error: errorText(a.Err), At: a.At}
 	for _, field := range fieldValues(a.Header, "WWW-Authenticate") {
 		object.Challenges = append(object.Challenges, ntlmMessage.ReplaceAllString(strings.ToValidUTF8(field, "\uFFFD"), "$1${2}removed"))
 	}
@@ -77,7 +83,7 @@ func (a *Answer) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &object); err != nil {
 		return err
 	}
-	read := Answer{Step: object.Step, Status: object.Status, Err: errorOf(object.Error), At: object.At}
+	read := Answer{Step: object.Step, Status: object.Status, Err: errorOf(object.Error), At: object.At, Partial: object.Partial}
 	if object.Fields || object.Location != "" || object.Challenges != nil {
 		read.Header = http.Header{}
 	}

@@ -180,7 +180,7 @@ func (c *conclusion) read(a Answer) {
 	if left > 0 {
 		c.warn(a.Step, "more than %d schemes; %d challenges left out", maxListed, left)
 	}
-	if a.Status == http.StatusUnauthorized && len(challenges) == 0 {
+	if a.Status == http.StatusUnauthorized && len(challenges) == 0 && !a.Partial {
 		c.warn(a.Step, "status 401 without any challenge, which RFC 9110 §15.5.2 forbids; a proxy may have removed them")
 	}
 	if where := a.location(); where != "" {

@@ -327,13 +327,17 @@ func (a *assessment) front(r *Result) {
 	}
 	for _, answer := range r.Answers {
 		challenges, _ := ParseChallenges(answer.Header)
+		if answer.Status == http.StatusUnauthorized && len(challenges) == 0 && answer.Partial {
+			a.add(challengeMissing.Unknown(a.subject, "").Explain("The step {step} was answered with status 401, and not every header field of the answer is to be seen.", crossprem.Val("step", answer.Step)))
+			break
+		}
 		if answer.Status == http.StatusUnauthorized && len(challenges) == 0 {
 			a.add(challengeMissing.Failed(a.subject).Explain("The step {step} was answered with status 401, without the field WWW-Authenticate.", crossprem.Val("step", answer.Step)))
 			break
 		}
 	}
 	for _, answer := range r.Answers {
-		if _, warnings := ParseChallenges(answer.Header); len(warnings) > 0 {
+		if _, warnings := ParseChallenges(answer.Header); len(warnings) > 0 && !answer.Partial {
 			a.add(challengeMalformed.Failed(a.subject).Explain("The answer to the step {step} has {place}.", crossprem.Val("step", answer.Step), crossprem.Val("place", warnings[0].String())))
 			break
 		}
