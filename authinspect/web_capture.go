@@ -201,11 +201,11 @@ func hexLine(line string) []byte {
 			break
 		}
 		data = append(data, b...)
+		if shownBytes(data) == strings.Trim(rest[end:], " \t|>") {
+			return data
+		}
 		for end < len(rest) && (rest[end] == ' ' || rest[end] == '\t' || rest[end] == '-') {
 			end++
-		}
-		if shown := strings.TrimRight(rest[end:], " "); len(data) >= 1 && shownBytes(data) == strings.Trim(shown, "|>") {
-			return data
 		}
 		pos = end
 	}
@@ -223,7 +223,7 @@ func shownBytes(data []byte) string {
 		}
 		b.WriteByte(c)
 	}
-	return strings.Trim(strings.TrimRight(b.String(), " "), "|>")
+	return strings.Trim(b.String(), " |>")
 }
 
 var escapedEnd = regexp.MustCompile(`(?:\\r\\n|\\n|\\x0[dD](?:\\x0[aA])?|\[\\r\]\[\\n\]|\\r)`)
@@ -255,6 +255,7 @@ var (
 	listLine    = regexp.MustCompile(`^( *[A-Za-z][A-Za-z0-9_.-]* *) : ?`) // of PowerShell's Format-List
 	tableLine   = regexp.MustCompile(`^( *(?:Key|Name|Scheme)\s+)(?:Value|Parameter)\s*$`)
 	beginsField = regexp.MustCompile(`(?i)^\s*(?:<{1,2} )?(?:` + fieldNames + `\s?:|HTTP/\d)`)
+	hyphenated  = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9]*-[A-Za-z0-9-]*: `)
 	anyField    = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9-]*: `)
 )
 
@@ -278,6 +279,7 @@ func unwrap(lines []captureLine) []captureLine {
 	}
 	var out []captureLine
 	column, quotes := 0, 0
+	property := false // the last of out is a property and its value, whose lines look like anything
 	for i, l := range lines {
 		blanks := len(l.text) - len(strings.TrimLeft(l.text, " "))
 		if m := listLine.FindStringSubmatch(l.text); m != nil && blanks < max(column, 1) {
@@ -289,8 +291,8 @@ func unwrap(lines []captureLine) []captureLine {
 				column = 0
 			}
 		}
-		if i > 0 && lines[i-1].width == width && strings.TrimSpace(l.text) != "" &&
-			(!beginsField.MatchString(l.text) && (quotes%2 == 1 || !anyField.MatchString(l.text))) && (listLine.FindString(l.text) == "" || blanks >= column && column > 0) {
+		if i > 0 && lines[i-1].width == width && strings.TrimSpace(l.text) != "" && !strings.HasSuffix(strings.TrimRight(lines[i-1].text, " }"), "…") &&
+			(!beginsField.MatchString(l.text) && (quotes%2 == 1 || property || !anyField.MatchString(l.text))) && (listLine.FindString(l.text) == "" || blanks >= column && column > 0) {
 			last := &out[len(out)-1]
 			if more := l.text[min(blanks, column):]; len(last.text)+len(more) <= maxPasted {
 				last.text += more
@@ -299,6 +301,8 @@ func unwrap(lines []captureLine) []captureLine {
 			continue
 		}
 		quotes = strings.Count(l.text, `"`)
+		_, value, _ := strings.Cut(l.text, " : ")
+		property = listLine.MatchString(l.text) && !strings.HasPrefix(value, "HTTP/")
 		out = append(out, l)
 	}
 	return out

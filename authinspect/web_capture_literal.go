@@ -135,7 +135,7 @@ func (r *literalReader) field(begin, end, inside int) (start, stop int, values [
 	case quoted:
 		pos, start = pos+1, begin-1
 	}
-	if pos < len(text) && text[pos] == ']' { // [name] => value
+	if strings.HasPrefix(text[pos:], "] =>") || strings.HasPrefix(text[pos:], "]=>") { // [name] => value
 		pos++
 	}
 	pos = skipBlanks(text, pos, false)

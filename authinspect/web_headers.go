@@ -121,11 +121,11 @@ var (
 	// several are fields that stand on one line.
 	several = regexp.MustCompile(`(?i)(?:^|[\s,;|])(` + fieldNames + `): `)
 	arrow   = regexp.MustCompile(`^([A-Za-z0-9-]+)\s*(?:=>|->|→|⇒|➔|➜|»)\s*(.*)$`)
-	spaced  = regexp.MustCompile(`(?i)^(` + fieldNames + `)(?:\t|\s{2,}|\s*\|\s*|\s+\{)(\S.*)$`)
+	spaced  = regexp.MustCompile(`(?i)^(` + fieldNames + `)(?:\t|\s{2,}|\s*\|\s*|\s+\{)([^\s:=].*)$`)
 
 	// Statuses, of which the first two begin an answer.
 	statusAnywhere = regexp.MustCompile(`\bHTTP/\d(?:\.\d)? ([1-9]\d\d)(?:\s|$|["'\\\[])`)
-	statusAlone    = regexp.MustCompile(`^(?:WebResponse: )?([1-5]\d\d)(?: ([A-Z][A-Za-z' -]+?))?(?: with body.*| \{)?$`)
+	statusAlone    = regexp.MustCompile(`^(?:WebResponse: )?([1-5]\d\d)(?: ([A-Z][A-Za-z' -]+?))?(?: with .*| \{)?$`)
 	statusNamed    = regexp.MustCompile(`(?i)\bstatus[ _-]?(?:code)?["']?\s*[:=]\s*["']?([1-5]\d\d)\b`)
 	statusSpelled  = regexp.MustCompile(`^StatusCode\s*[:=]\s*([A-Za-z]+)\b`)
 	statusMention  = regexp.MustCompile(`\b([1-5]\d\d)\)? \(?([A-Z][a-z]+(?: [A-Z][a-z]+)*)\)?|\) ([1-5]\d\d)$|HTTP/\d\.\d" ([1-5]\d\d)\b`)
@@ -276,7 +276,7 @@ func (p *pasted) read(number int, line string) {
 		p.indent = ""
 	}
 	if len(blanks) > len(p.indent) {
-		if p.field != fieldNone && !known && !statusAlone.MatchString(text) && !(p.field == fieldValue && p.quotes%2 == 0 && p.property() && anyField.MatchString(text)) {
+		if p.field != fieldNone && !known && !statusAlone.MatchString(text) && !(p.field == fieldValue && p.quotes%2 == 0 && p.property() && hyphenated.MatchString(text)) {
 			p.more(text) // folded
 			return
 		}
@@ -350,7 +350,7 @@ func (p *pasted) unprefix(text string) (rest string, known, ok bool) {
 		rest = strings.Replace(strings.Replace(rest, "`:", ":", 1), "`", "", strings.Count(before, "`")&1)
 		return strings.TrimSuffix(rest, "[\\r][\\n]")
 	}
-	if m := statusAnywhere.FindStringIndex(text); m != nil && !requestLine.MatchString(strings.TrimLeft(text, `"' `)) {
+	if m := statusAnywhere.FindStringIndex(text); m != nil && !listLine.MatchString(text) && !requestLine.MatchString(strings.TrimLeft(text, `"' `)) {
 		if strings.Contains(text[:m[0]], ">>") {
 			return "", false, false
 		}
@@ -416,7 +416,12 @@ func loggers(text string, at int) bool {
 }
 
 // continues reports whether the value that is being read must go on.
-func (p *pasted) continues() bool { return p.field == fieldValue && p.quotes%2 == 1 }
+func (p *pasted) continues() bool { return p.field == fieldValue && p.quotes%2 == 1 && !p.cut() }
+
+// cut reports whether what the value has so far was cut: nothing follows then.
+func (p *pasted) cut() bool {
+	return len(p.lines) > 0 && strings.HasSuffix(strings.TrimRight(p.lines[len(p.lines)-1], "} "), "…")
+}
 
 // boundary reads a line at which another section begins, and returns false for
 // one that is none.
@@ -425,6 +430,10 @@ func (p *pasted) boundary(number int, blanks, text string) bool {
 	heading := headings.FindStringSubmatch(strings.Trim(text, "-#*= "))
 	switch {
 	case isStatus:
+		p.end()
+		if n := len(p.answers); p.open && len(p.answers[n-1].Header) == 0 && p.answers[n-1].Status == status {
+			p.answers, p.numbers = p.answers[:n-1], p.numbers[:n-1] // it was told before
+		}
 		p.begin(number, blanks)
 		p.answers[len(p.answers)-1].Status = status
 	case text == "" || strings.Trim(text, `"' |`) == "" && text[0] != '|':
@@ -502,7 +511,7 @@ func (p *pasted) line(number, length int, text string, known bool) {
 	switch {
 	case p.field == fieldEmpty && !(isField && (value == "" || strings.HasSuffix(text, " "+value))):
 		p.more(strings.TrimPrefix(text, "- ")) // the value after a line with the name alone; "https://…" is no field
-	case p.field == fieldValue && !isField && (p.quotes%2 == 1 || strings.HasSuffix(p.lines[len(p.lines)-1], ",") || parameter.MatchString(text)):
+	case p.field == fieldValue && !isField && !p.cut() && (p.quotes%2 == 1 || strings.HasSuffix(p.lines[len(p.lines)-1], ",") || parameter.MatchString(text)):
 		p.more(text) // wrapped
 	case isRaw && strings.EqualFold(name, "RawContent"):
 		// PowerShell's list of the properties of an answer holds the answer as
@@ -677,10 +686,6 @@ func (p *pasted) row(number int, text string) {
 	if tableRule.MatchString(text) {
 		return
 	}
-	if p.continues() {
-		p.more(text)
-		return
-	}
 	name, value, _ := strings.Cut(text, " ")
 	if !isName(name) {
 		p.end()
@@ -738,6 +743,11 @@ func (p *pasted) end() {
 		name = http.CanonicalHeaderKey(name)
 	}
 	p.field, p.name, p.lines, p.size, p.quotes, p.braced = fieldNone, "", nil, 0, 0, false
+	if name == notField {
+		if m := statusMention.FindStringSubmatch(value); m != nil {
+			p.mention(p.nameLine, m)
+		}
+	}
 	if name == "" || name == notField || requestFields[name] {
 		return
 	}
