@@ -47,6 +47,7 @@ var (
 	entity    = regexp.MustCompile(`&(?:quot|lt|gt|amp|apos|nbsp|#\d{1,6}|#x[0-9A-Fa-f]{1,5});`)
 	cells     = regexp.MustCompile(`(?i)</t[dh]>\s*<t[dh][^>]*>`)
 	tag       = regexp.MustCompile(`(?i)</?(?:table|tbody|thead|tr|td|th|pre|code|p|div|span|br|li|ul|b|strong|em)\b[^>]*>`)
+	emphasis  = regexp.MustCompile(`(?:\*\*|__)([A-Za-z][A-Za-z -]*)(:?)(?:\*\*|__)`)
 	softening = strings.NewReplacer("\u00a0", " ", "\u200b", "", "\u200e", "", "\u2060", "", "\ufeff", "", "“", `"`, "”", `"`, "„", `"`, "‘", "'", "’", "'")
 )
 
@@ -67,6 +68,7 @@ func splitCapture(text string) []captureLine {
 		if strings.IndexByte(line, '&') >= 0 && entity.MatchString(line) {
 			line = html.UnescapeString(line)
 		}
+		line = emphasis.ReplaceAllString(strings.ReplaceAll(line, `[\r][\n]`, ""), "$1$2")
 		lines = append(lines, captureLine{number: number, text: softening.Replace(line), width: width})
 	}
 	return lines
@@ -237,8 +239,8 @@ func unescapeEnds(lines []captureLine) []captureLine {
 			continue
 		}
 		for i, part := range escapedEnd.Split(l.text, 1000) {
-			if i > 0 && strings.Trim(part, `'" )],}`) == "" {
-				part = "" // what closes the literal
+			if i > 0 && part != "" && strings.Trim(part, `'" )],}`) == "" {
+				continue // what closes the literal
 			}
 			out = append(out, captureLine{number: l.number, text: strings.ReplaceAll(part, `\"`, `"`)})
 			if i == 0 && len(part) == len(l.text) {
@@ -278,20 +280,20 @@ func unwrap(lines []captureLine) []captureLine {
 		return lines
 	}
 	var out []captureLine
-	column, quotes := 0, 0
+	column, quotes, inTable := 0, 0, false
 	property := false // the last of out is a property and its value, whose lines look like anything
 	for i, l := range lines {
 		blanks := len(l.text) - len(strings.TrimLeft(l.text, " "))
 		if m := listLine.FindStringSubmatch(l.text); m != nil && blanks < max(column, 1) {
 			column = len(m[0])
 		} else if m := tableLine.FindStringSubmatch(l.text); m != nil {
-			column = len(m[1])
+			column, inTable = len(m[1]), true
 		} else if blanks < column && strings.TrimSpace(l.text) != "" && (i == 0 || lines[i-1].width != width) && !strings.HasPrefix(strings.TrimSpace(l.text), "---") {
 			if !tableRow(l.text, column) {
-				column = 0
+				column, inTable = 0, false
 			}
 		}
-		if i > 0 && lines[i-1].width == width && strings.TrimSpace(l.text) != "" && !strings.HasSuffix(strings.TrimRight(lines[i-1].text, " }"), "…") &&
+		if i > 0 && lines[i-1].width == width && !(inTable && blanks < column) && !alike(lines[i-1].text, l.text) && strings.TrimSpace(l.text) != "" && !strings.HasSuffix(strings.TrimRight(lines[i-1].text, " }"), "…") &&
 			(!beginsField.MatchString(l.text) && (quotes%2 == 1 || property || !anyField.MatchString(l.text))) && (listLine.FindString(l.text) == "" || blanks >= column && column > 0) {
 			last := &out[len(out)-1]
 			if more := l.text[min(blanks, column):]; len(last.text)+len(more) <= maxPasted {
@@ -306,6 +308,11 @@ func unwrap(lines []captureLine) []captureLine {
 		out = append(out, l)
 	}
 	return out
+}
+
+// alike reports whether two lines begin alike, as those of a log do.
+func alike(a, b string) bool {
+	return len(a) >= 8 && len(b) >= 8 && a[:8] == b[:8] && strings.TrimSpace(a[:8]) != ""
 }
 
 // tableRow reports whether a column of a table begins at byte at of line.

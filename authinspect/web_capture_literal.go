@@ -100,6 +100,24 @@ func takeLiterals(lines []captureLine) []captureLine {
 		at, inside = stop, stop
 	}
 	plain(len(r.text))
+	return closeUp(out)
+}
+
+// closeUp leaves out the empty lines within literals, which part no answers.
+func closeUp(lines []captureLine) []captureLine {
+	inside := func(l captureLine) bool {
+		return l.kind != capturePlain || chatter.MatchString(strings.TrimSpace(l.text))
+	}
+	out := lines[:0:0]
+	for i, l := range lines {
+		if l.kind == capturePlain && strings.TrimSpace(l.text) == "" && i > 0 && i+1 < len(lines) && len(out) > 0 {
+			next := lines[i+1]
+			if opens := strings.TrimSpace(next.text); inside(out[len(out)-1]) && inside(next) && (next.kind != capturePlain || opens != "{" && opens != "[" && !strings.HasPrefix(opens, "`") && !strings.HasPrefix(opens, "-")) {
+				continue
+			}
+		}
+		out = append(out, l)
+	}
 	return out
 }
 

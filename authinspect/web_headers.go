@@ -70,6 +70,7 @@ type pasted struct {
 	marker  string // the last word of what a logger puts before every line
 	list    bool   // names and values stand on lines of their own, parted by empty lines
 	pending string // in such a list, the name; its value is on the next line
+	again   int    // a status that the last answer has as well
 	ntlm    bool   // below nmap's heading http-ntlm-info
 
 	// The field that is being read: its lines, and how many bytes and quotes
@@ -80,6 +81,7 @@ type pasted struct {
 	lines        []string
 	size, quotes int
 	braced       bool // the value may stand in braces
+	items        bool // it is an item of a list; the next one may follow
 }
 
 // A section is what the lines are that are being read.
@@ -110,6 +112,7 @@ const (
 
 var (
 	requestLine = regexp.MustCompile(`^[A-Z]{3,10} \S+ HTTP/\d`)
+	requestSaid = regexp.MustCompile(`[^A-Za-z ][ ]*b?['"][A-Z]{3,10} \S+ HTTP/\d`) // in a log: send: b'GET / HTTP/1.1…'
 	headings    = regexp.MustCompile(`(?i)^(?:---\s*)?(request|response)[ -]?(?:headers|begin---)\b[^:]*:?$`)
 	tableHead   = regexp.MustCompile(`^(Key|Name|Scheme)\s+(?:Value|Parameter)$`)
 	tableRule   = regexp.MustCompile(`^[-|: ]*-+[-|: ]*$`)
@@ -125,7 +128,7 @@ var (
 
 	// Statuses, of which the first two begin an answer.
 	statusAnywhere = regexp.MustCompile(`\bHTTP/\d(?:\.\d)? ([1-9]\d\d)(?:\s|$|["'\\\[])`)
-	statusAlone    = regexp.MustCompile(`^(?:WebResponse: )?([1-5]\d\d)(?: ([A-Z][A-Za-z' -]+?))?(?: with .*| \{)?$`)
+	statusAlone    = regexp.MustCompile(`^(?:WebResponse: )?([1-5]\d\d)(?: ([A-Z][A-Za-z' -]+?))?(?: with .*| https?://.*| \{)?$`)
 	statusNamed    = regexp.MustCompile(`(?i)\bstatus[ _-]?(?:code)?["']?\s*[:=]\s*["']?([1-5]\d\d)\b`)
 	statusSpelled  = regexp.MustCompile(`^StatusCode\s*[:=]\s*([A-Za-z]+)\b`)
 	statusMention  = regexp.MustCompile(`\b([1-5]\d\d)\)? \(?([A-Z][a-z]+(?: [A-Z][a-z]+)*)\)?|\) ([1-5]\d\d)$|HTTP/\d\.\d" ([1-5]\d\d)\b`)
@@ -152,7 +155,10 @@ func (p *pasted) capture(l captureLine) {
 		name, value, _ := strings.Cut(line, ": ")
 		p.end()
 		p.section = sectionFields
-		p.start(l.number, fieldName(name), value)
+		if name = fieldName(name); name == "WWW-Authenticate" {
+			value = punctuated(value)
+		}
+		p.start(l.number, name, value)
 		p.end()
 		return
 	case captureFragment:
@@ -220,6 +226,10 @@ func (p *pasted) status(number int, code string) {
 		p.answers[n-1].Status = status
 		return
 	}
+	if n := len(p.answers); n > 0 && !p.open && p.answers[n-1].Status == status {
+		p.again = status // told once more, or that of another answer
+		return
+	}
 	p.begin(number, "")
 	p.answers[len(p.answers)-1].Status = status
 }
@@ -256,13 +266,25 @@ func (p *pasted) mention(number int, m []string) {
 // read takes one line without its end and the blanks before that.
 func (p *pasted) read(number int, line string) {
 	line, ok := p.untrace(line)
-	if !ok {
+	if !ok || requestSaid.MatchString(line) {
 		return
 	}
 	text := strings.TrimLeft(line, " \t")
 	blanks := line[:len(line)-len(text)]
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "[\\r][\\n]"), `\x0D`)
 	if p.boundary(number, blanks, text) || p.section == sectionRequest {
+		return
+	}
+	if (p.field == fieldEmpty || p.items) && strings.HasPrefix(text, "- ") { // a list in YAML
+		name, line, value := p.name, p.nameLine, strings.TrimSpace(text[2:])
+		if inner, after, ok := readQuoted(value, 0); ok && after == len(value) {
+			value = inner
+		}
+		if p.field == fieldEmpty {
+			p.field, p.name, p.lines = fieldNone, "", nil
+		}
+		p.start(line, name, value)
+		p.items = true
 		return
 	}
 	known := false
@@ -276,7 +298,7 @@ func (p *pasted) read(number int, line string) {
 		p.indent = ""
 	}
 	if len(blanks) > len(p.indent) {
-		if p.field != fieldNone && !known && !statusAlone.MatchString(text) && !(p.field == fieldValue && p.quotes%2 == 0 && p.property() && hyphenated.MatchString(text)) {
+		if p.field != fieldNone && !known && !(p.field == fieldValue && p.quotes%2 == 0 && p.property() && hyphenated.MatchString(text)) {
 			p.more(text) // folded
 			return
 		}
@@ -314,6 +336,10 @@ func (p *pasted) untrace(line string) (rest string, ok bool) {
 		return "", false
 	case line == "<", strings.HasPrefix(line, "< "):
 		line = strings.TrimPrefix(line[1:], " ")
+	case strings.HasPrefix(line, "--> "):
+		return "", false
+	case strings.HasPrefix(line, "<-- "):
+		line = line[4:]
 	case strings.HasPrefix(line, "<- "), strings.HasPrefix(line, "<< "):
 		line = strings.TrimLeft(line[2:], " ")
 	}
@@ -336,8 +362,9 @@ func (p *pasted) unprefix(text string) (rest string, known, ok bool) {
 			if last == '(' {
 				closing = ")"
 			}
-			for range 2 {
-				rest = strings.TrimSuffix(strings.TrimSuffix(rest, `\r\n`), closing)
+			rest = strings.TrimSuffix(strings.TrimSuffix(rest, closing), `\r\n`)
+			if last == '*' || last == '_' {
+				rest = strings.TrimRight(rest, closing)
 			}
 			if last == '"' {
 				rest = strings.ReplaceAll(rest, `\"`, `"`)
@@ -354,7 +381,7 @@ func (p *pasted) unprefix(text string) (rest string, known, ok bool) {
 		if strings.Contains(text[:m[0]], ">>") {
 			return "", false, false
 		}
-		if m[0] == 0 || !startsField(text) {
+		if m[0] == 0 || !startsField(text) || loggers(text, m[0]) {
 			return cut(m[0]), false, true
 		}
 	}
@@ -612,36 +639,49 @@ func (p *pasted) challenges(number int, text string) bool {
 	}
 	text = strings.TrimSuffix(text, ",")
 	whole, _ := uncut(text)
-	read, warnings := ParseChallenges(http.Header{"Www-Authenticate": {whole}})
-	for _, c := range read {
-		if !known(string(c.Scheme)) {
-			return false
+	if _, _, ok := plainChallenges(whole); !ok {
+		return false
+	}
+	p.end()
+	text = punctuated(text)
+	p.start(number, "WWW-Authenticate", text)
+	return true
+}
+
+// plainChallenges reads challenges of which nothing is odd but the
+// punctuation.
+func plainChallenges(text string) (challenges []Challenge, odd, ok bool) {
+	challenges, warnings := ParseChallenges(http.Header{"Www-Authenticate": {text}})
+	for _, c := range challenges {
+		if !known(string(c.Scheme)) || c.Token68 != "" && len(c.Token68) < 16 {
+			return nil, false, false
 		}
 		for _, param := range c.Params {
 			if !isName(param.Name) {
-				return false
+				return nil, false, false
 			}
-		}
-		if c.Token68 != "" && len(c.Token68) < 16 {
-			return false
 		}
 	}
 	for _, w := range warnings {
-		if strings.HasPrefix(w.Text, "neither") || strings.HasPrefix(w.Text, "parameter without") {
-			return false
+		if strings.HasPrefix(w.Text, "neither") || strings.HasPrefix(w.Text, "parameter") || strings.HasPrefix(w.Text, "quoted") {
+			return nil, false, false
 		}
 	}
-	p.end()
-	if len(warnings) > 0 && whole == text {
-		// nmap leaves the quotes out; they are not the server's fault
-		values := make([]string, len(read))
-		for i, c := range read {
-			values[i] = c.String()
-		}
-		text = strings.Join(values, ", ")
+	return challenges, len(warnings) > 0, len(challenges) > 0
+}
+
+// punctuated puts back the quotes and commas of challenges that nmap, Go and
+// others leave out. They are not the server's fault.
+func punctuated(text string) string {
+	challenges, odd, ok := plainChallenges(text)
+	if !ok || !odd {
+		return text
 	}
-	p.start(number, "WWW-Authenticate", text)
-	return true
+	values := make([]string, len(challenges))
+	for i, c := range challenges {
+		values[i] = c.String()
+	}
+	return strings.Join(values, ", ")
 }
 
 // begin begins an answer of which every line is indented with blanks.
@@ -742,7 +782,7 @@ func (p *pasted) end() {
 	if name != statusField && name != notField {
 		name = http.CanonicalHeaderKey(name)
 	}
-	p.field, p.name, p.lines, p.size, p.quotes, p.braced = fieldNone, "", nil, 0, 0, false
+	p.field, p.name, p.lines, p.size, p.quotes, p.braced, p.items = fieldNone, "", nil, 0, 0, false, false
 	if name == notField {
 		if m := statusMention.FindStringSubmatch(value); m != nil {
 			p.mention(p.nameLine, m)
@@ -778,8 +818,9 @@ func (p *pasted) end() {
 	whole, cut := uncut(value)
 	if !p.open {
 		p.open = true
-		p.answers = append(p.answers, Answer{Header: http.Header{}})
+		p.answers = append(p.answers, Answer{Header: http.Header{}, Status: p.again})
 		p.numbers = append(p.numbers, p.nameLine)
+		p.again = 0
 	}
 	answer := &p.answers[len(p.answers)-1]
 	if cut {
@@ -879,6 +920,12 @@ func (p *pasted) finish() {
 	p.end()
 	if n := p.strange - maxPastedWarnings; n > 0 {
 		p.warnings = append(p.warnings, fmt.Sprintf("and %d more lines are no header fields", n))
+	}
+	for i := 0; i+1 < len(p.answers); i++ {
+		if a, next := &p.answers[i], &p.answers[i+1]; len(a.Header) == 0 && next.Status == 0 {
+			next.Status = a.Status // an empty line parted them
+			p.answers, p.numbers = slices.Delete(p.answers, i, i+1), slices.Delete(p.numbers, i, i+1)
+		}
 	}
 	for i := range p.answers {
 		a := &p.answers[i]
