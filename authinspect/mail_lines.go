@@ -35,6 +35,9 @@ type MailState struct {
 
 	// Lines are the answers that the above was read from, fit to be shown.
 	Lines []string `json:"lines"`
+
+	listing bool // while it is read: the list goes on
+	greeted bool // while it is read: the list may be a greeting
 }
 
 // Mechanisms that take a password as it is, a token, or a Windows credential.
@@ -75,13 +78,19 @@ func (s *MailState) named(kind []string) []string {
 
 // ParseMailState reads the lines by which a server lists its capabilities:
 // IMAP's CAPABILITY (also inside another answer), POP3's CAPA and SMTP's EHLO.
-// It takes lines with or without their end, and any others in between, and
-// never fails: a state that is not [MailState.Known] has seen no list. A list
-// ends after 500 capabilities.
+// It takes lines with or without their end, with or without the greeting and
+// the line that names the server, EHLO's answer as a log makes one line of it,
+// and any others in between, and never fails: a state that is not
+// [MailState.Known] has seen no list. A list ends after 500 capabilities.
 func ParseMailState(protocol Protocol, lines []string) *MailState {
 	s := &MailState{Capabilities: []string{}, Mechanisms: []string{}, Lines: []string{}} // arrays in JSON, too
-	for i, line := range lines {
+	first := true                                                                        // of the lines that are no greeting
+	for _, line := range lines {
 		line = strings.TrimRight(line, "\r\n")
+		i := 1
+		if first && !(protocol.plain() == SMTP && strings.HasPrefix(line, "220")) {
+			i, first = 0, false
+		}
 		s.Lines = append(s.Lines, showLine(line))
 		switch protocol.plain() {
 		case IMAP:
@@ -92,6 +101,10 @@ func ParseMailState(protocol Protocol, lines []string) *MailState {
 			s.readSMTP(line, i)
 		}
 	}
+	if s.greeted && len(s.Capabilities) == 0 {
+		s.Known = false // "+OK" was a greeting, and no list
+	}
+	s.listing, s.greeted = false, false
 	if s.Known && protocol.plain() == IMAP && s.Login == StrengthUnknown {
 		s.Login = Advertised // RFC 9051 §6.2.3: allowed unless LOGINDISABLED
 	}
@@ -128,17 +141,42 @@ func (s *MailState) readIMAP(line string) {
 	}
 }
 
-// readPOP3 reads one line of an answer to CAPA (RFC 2449 §5).
+// popCapabilities are the words that begin the lines of CAPA (RFC 2449 §6 and
+// the registry of POP3 capabilities).
+var popCapabilities = wordSet("TOP LOGIN-DELAY PIPELINING EXPIRE UIDL IMPLEMENTATION SASL USER RESP-CODES AUTH-RESP-CODE STLS UTF8 LANG APOP CAPA X-TLS XOIP XTND")
+
+func wordSet(words string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
+}
+
+// readPOP3 reads one line of an answer to CAPA (RFC 2449 §5). A list is one
+// that "+OK" begins and "." ends. Behind a greeting or another answer, and
+// where its first line is missing, a known capability begins it.
 func (s *MailState) readPOP3(line string, number int) {
+	words := strings.Fields(strings.TrimPrefix(line, ".")) // the end, or a stuffed dot
 	if number == 0 {
-		s.Known = strings.HasPrefix(line, "+OK")
+		s.Known, s.listing = false, false
+	}
+	switch {
+	case strings.HasPrefix(line, "+OK"), strings.HasPrefix(line, "-ERR"):
+		// A bare "+OK" at the beginning is the answer to CAPA, whatever follows.
+		s.listing = number == 0 && line[0] == '+'
+		s.Known = s.Known || s.listing
+		s.greeted = number == 0 && s.listing && len(words) > 1
+		return
+	case line == ".":
+		s.listing = false
+		return
+	case len(words) == 0:
+		return
+	case !s.listing && !popCapabilities[strings.ToUpper(words[0])]:
 		return
 	}
-	line = strings.TrimPrefix(line, ".") // the end, or a stuffed dot
-	words := strings.Fields(line)
-	if !s.Known || len(words) == 0 {
-		return
-	}
+	s.listing, s.Known = true, true
 	if !s.capability(strings.Join(words, " ")) {
 		return
 	}
@@ -154,19 +192,69 @@ func (s *MailState) readPOP3(line string, number int) {
 	}
 }
 
-var smtpLine = regexp.MustCompile(`^250(?:[ -](.*))?$`)
+var smtpLine = regexp.MustCompile(`^250(?:([ -])(.*))?$`)
 
-// readSMTP reads one line of an answer to EHLO (RFC 5321 §4.1.1.1).
+// smtpKeywords are keywords of EHLO (RFC 5321 §4.1.1.1, the registry of SMTP
+// service extensions, and Exchange's own).
+var smtpKeywords = wordSet("8BITMIME AUTH BINARYMIME BURL CHUNKING CHECKPOINT CONNEG CONPERM DELIVERBY DSN ENHANCEDSTATUSCODES ETRN EXPN FUTURERELEASE HELP LIMITS MT-PRIORITY MTRK NO-SOLICITING " +
+	"ONEX PIPELINING REQUIRETLS RRVS SAML SEND SIZE SMTPUTF8 SOML STARTTLS SUBMITTER TURN UTF8SMTP VERB VRFY XCLIENT XFORWARD XRDST TLS VERP " +
+	"X-ANONYMOUSTLS X-EXPS X-LINK2STATE XEXCH50 XSHADOW XSHADOWREQUEST XOORG XPROXY XPROXYFROM XPROXYTO XMESSAGECONTEXT XSYSPROBE XORIGFROM XEXCH XMSA")
+
+func smtpKeyword(word string) bool {
+	word, _, _ = strings.Cut(strings.ToUpper(word), "=")
+	return smtpKeywords[word]
+}
+
+// readSMTP reads one line of an answer to EHLO (RFC 5321 §4.1.1.1), whose
+// first line names the server.
 func (s *MailState) readSMTP(line string, number int) {
 	m := smtpLine.FindStringSubmatch(line)
 	if m == nil {
+		s.listing = false
+		return
+	}
+	words := strings.Fields(m[2])
+	first := !s.listing
+	s.listing = m[1] == "-"
+	if first && (len(words) == 0 || !smtpKeyword(words[0])) {
+		count := 0
+		for _, w := range words {
+			if smtpKeyword(w) {
+				count++
+			}
+		}
+		switch {
+		case count >= 2: // a log made one line of the answer
+			s.Known = true
+			s.flat(words)
+		case s.listing || number == 0 && len(words) > 0 && !strings.HasPrefix(words[0], "2."):
+			s.Known = true // it names the server
+		}
+		return
+	}
+	if len(words) == 0 || !s.listing && len(words) == 1 && strings.EqualFold(words[0], "OK") {
 		return
 	}
 	s.Known = true
-	words := strings.Fields(m[1])
-	if number == 0 || len(words) == 0 {
-		return // the first line names the server
+	s.extension(words)
+}
+
+// flat reads the extensions of an answer to EHLO of which a log made one line.
+func (s *MailState) flat(words []string) {
+	from := -1
+	for i, w := range words {
+		if smtpKeyword(w) {
+			if from >= 0 {
+				s.extension(words[from:i])
+			}
+			from = i
+		}
 	}
+	s.extension(words[from:])
+}
+
+// extension reads one extension of SMTP and its arguments.
+func (s *MailState) extension(words []string) {
 	if !s.capability(strings.Join(words, " ")) {
 		return
 	}

@@ -161,7 +161,7 @@ func (a *mailAssessment) relay() bool {
 
 func (a *mailAssessment) tlsMissing() {
 	switch {
-	case a.r.TLS != nil:
+	case a.r.TLS != nil || a.r.StartTLS == Observed:
 		a.add(mailTLSMissing.Passed(a.subject).Explain("TLS was set up."))
 	case a.r.StartTLS == Refused:
 		f := mailTLSMissing.Failed(a.subject).Explain("The server does not let TLS start on this port.")

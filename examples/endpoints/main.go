@@ -5,6 +5,8 @@
 //	endpoints -domain contoso.com                 the hosts of a mail domain, AD FS, Entra ID, Exchange Online
 //	endpoints https://mail.contoso.com/EWS/Exchange.asmx imaps://mail.contoso.com
 //	endpoints -headers FILE                       explains pasted response headers; "-" is standard input
+//	endpoints -lines FILE -protocol smtp          explains a pasted session with a mail server (smtp, imap, pop3)
+//	endpoints -explain TEXT -protocol imap        explains one answer (http, imap, pop3, smtp, aadsts)
 //	endpoints -demo                               shows an invented organization; needs no network
 package main
 
@@ -18,6 +20,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +60,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	asJSON := flags.Bool("json", false, "print one JSON object a line for each target")
 	headers := flags.String("headers", "", "explain the response headers in this `file` and ask nobody; - is standard input")
+	lines := flags.String("lines", "", "read what a mail server said from this `file` and ask nobody; - is standard input")
+	text := flags.String("explain", "", "explain this `text`, one answer of a server, and ask nobody")
+	protocol := flags.String("protocol", "", "of -lines: smtp, imap or pop3; of -explain also http and aadsts")
 	domain := flags.Bool("domain", false, "the names are mail domains: find their hosts")
 	mailbox := flags.String("mailbox", "", "the `address` of one mailbox whose policy is to be applied")
 	roots := flags.String("ca", "", "a PEM `file` with authorities to trust in place of the system's")
@@ -87,10 +93,21 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return usage("-at takes a day such as 2026-11-22")
 		}
 	}
+	offline := 0
+	for _, mode := range []string{*headers, *lines, *text} {
+		if mode != "" {
+			offline++
+		}
+	}
+	mail := []string{"smtp", "imap", "pop3", "smtps", "imaps", "pop3s"}
 	inspector := &authinspect.Inspector{Mailbox: *mailbox, Timeout: *timeout}
 	switch {
-	case *demo && (len(targets) > 0 || *headers != ""), *headers != "" && len(targets) > 0:
-		return usage("-demo, -headers and targets exclude one another")
+	case *demo && (len(targets) > 0 || offline > 0), offline > 1, offline > 0 && len(targets) > 0:
+		return usage("-demo, -headers, -lines, -explain and targets exclude one another")
+	case *lines != "" && !slices.Contains(mail, *protocol):
+		return usage("-lines takes -protocol smtp, imap or pop3")
+	case *text != "" && *protocol != "http" && *protocol != "aadsts" && !slices.Contains(mail, *protocol):
+		return usage("-explain takes -protocol smtp, imap, pop3, http or aadsts")
 	case *demo:
 		contoso := authinspecttest.Contoso().Start()
 		defer contoso.Close()
@@ -99,7 +116,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			inspector.Mailbox = "bob@contoso.test"
 		}
 		targets, *domain = []string{"contoso.test"}, true
-	case *headers == "" && len(targets) == 0:
+	case offline == 0 && len(targets) == 0:
 		flags.Usage()
 		return exitUsage
 	}
@@ -114,7 +131,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	p := page{w: stdout, colour: colour}
 	show := func(a answer) {
 		if *asJSON {
-			line, err := json.Marshal(a.facts)
+			line, err := marshal(a.facts)
 			if err != nil {
 				panic(err) // plain values only
 			}
@@ -123,8 +140,17 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		p.show(a)
 	}
-	if *headers != "" {
-		a, err := explain(*headers, stdin, *mailbox, at)
+	if offline > 0 {
+		var a answer
+		var err error
+		switch {
+		case *headers != "":
+			a, err = explain(*headers, stdin, *mailbox, at)
+		case *lines != "":
+			a, err = readLines(*lines, authinspect.Protocol(*protocol), stdin, at)
+		default:
+			a, err = explainText(*text, *protocol)
+		}
 		if err != nil {
 			fmt.Fprintln(stderr, "endpoints:", err)
 			return exitError
@@ -182,24 +208,36 @@ func inspect(ctx context.Context, inspector *authinspect.Inspector, target strin
 
 // explain reads pasted headers.
 func explain(file string, stdin io.Reader, mailbox string, at time.Time) (answer, error) {
-	if file != "-" {
-		f, err := os.Open(file)
-		if err != nil {
-			return answer{}, err
-		}
-		defer f.Close()
-		stdin = f
+	in, name, done, err := open(file, stdin)
+	if err != nil {
+		return answer{}, err
 	}
-	answers, warnings, err := authinspect.ReadAnswers(stdin)
+	defer done()
+	answers, warnings, err := authinspect.ReadAnswers(in)
 	if err != nil {
 		return answer{}, fmt.Errorf("%s: %w", file, err)
 	}
-	if file == "-" {
-		file = "standard input"
-	}
-	r := authinspect.Conclude(file, mailbox, answers...)
+	r := authinspect.Conclude(name, mailbox, answers...)
 	r.Warnings = append(warnings, r.Warnings...)
-	return answer{r, authinspect.Assess(r, at)}, nil
+	findings := authinspect.Assess(r, at)
+	return answer{capture{r, findings}, findings}, nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// marshal returns the object for -json.
+func marshal(facts any) ([]byte, error) {
+	c, ok := facts.(capture)
+	if !ok {
+		return json.Marshal(facts)
+	}
+	object, err := json.Marshal(c.Result)
+	if err != nil {
+		return nil, err
+	}
+	findings, err := json.Marshal(append([]crossprem.Finding{}, c.Findings...))
+	if err != nil {
+		return nil, err
+	}
+	return fmt.Appendf(object[:len(object)-1], `,"findings":%s}`, findings), nil
+}

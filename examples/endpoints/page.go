@@ -46,6 +46,13 @@ func (p page) show(a answer) {
 		p.line("%s", p.paint(bold, facts.Target, 0))
 		p.matrix([]*authinspect.Result{facts}, facts.Schemes)
 		p.result(facts)
+	case capture:
+		p.show(answer{facts.Result, a.findings})
+		return
+	case dialogue:
+		p.dialogue(facts)
+	case explanation:
+		p.explanation(facts)
 	case *authinspect.MailResult:
 		p.mail(facts)
 	}
