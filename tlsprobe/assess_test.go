@@ -165,7 +165,7 @@ func TestEndpoints(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, 103, count)
+	assert.Equal(t, 104, count)
 	_, err := time.Parse(time.DateOnly, tlsprobe.AsOf)
 	assert.NoError(t, err)
 	var last time.Time

@@ -27,6 +27,10 @@ type endpoint struct {
 	Error      string             `json:"error,omitempty"`
 }
 
+// everywhere are hosts that serve all clouds, and that the table has for the
+// worldwide one: Microsoft runs one PowerShell Gallery.
+var everywhere = []string{"www.powershellgallery.com", "cdn.powershellgallery.com", "cdn.oneget.org", "go.microsoft.com", "aka.ms"}
+
 // rows returns what a hybrid deployment of the cloud reaches. The hosts of
 // Azure Government serve GCC High and DoD alike. Names that are given up are
 // left out.
@@ -34,6 +38,13 @@ func rows(cloud crossprem.Cloud) []tlsprobe.Endpoint {
 	list := tlsprobe.Endpoints(cloud)
 	if cloud == crossprem.GCCHigh || cloud == crossprem.DoD {
 		list = append(list, tlsprobe.AzureGovernment()...)
+	}
+	if cloud != crossprem.Worldwide {
+		for _, e := range tlsprobe.Endpoints(crossprem.Worldwide) {
+			if slices.Contains(everywhere, e.Host) {
+				list = append(list, e)
+			}
+		}
 	}
 	return slices.DeleteFunc(list, func(e tlsprobe.Endpoint) bool { return e.NoTLS || e.Status == "retired" })
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,6 +122,7 @@ func TestEndpoints(t *testing.T) {
 			}
 		}
 		assert.Positive(t, answers, cloud)
+		assert.True(t, slices.ContainsFunc(a.Endpoints, func(e endpoint) bool { return e.Target == "www.powershellgallery.com:443" }), cloud)
 		assert.Positive(t, inspected, "the test's own authority on hosts of Microsoft: %v", cloud)
 		assert.Positive(t, missed, "Windows PowerShell of Server 2016: %v", cloud)
 	}
