@@ -68,24 +68,41 @@ type errorTable struct {
 func declareErrors() *errorTable {
 	t := new(errorTable)
 	must(json.Unmarshal(errorsJSON, t))
+	t.Errors = append(t.Errors, otherEntra)
 	for _, r := range t.Errors {
 		severity := crossprem.Critical
 		switch {
 		case slices.Contains([]string{"O-SMTPNOBOX", "EV-48H", "EV-MISSINGPRIV"}, r.ID):
 			severity = crossprem.Info
-		case r.Priority <= 15, r.Kind == "hcw" && r.ID != "HCW8064" && r.ID != "HCW-AUTHCERT", r.Kind == "free-busy":
+		case r.Priority <= 15, r == otherEntra, r.Kind == "hcw" && r.ID != "HCW8064" && r.ID != "HCW-AUTHCERT", r.Kind == "free-busy":
 			severity = crossprem.Warning
 		}
-		r.rule = rules.Declare(crossprem.Rule{ID: r.ID, Severity: severity, Title: "The error " + r.ID + " was reported",
-			PassedTitle: "The error " + r.ID + " was not reported", Remedy: r.Fix, Sources: r.Sources})
+		name := "The error " + r.ID
+		if r == otherEntra {
+			name = "An error of Entra ID that the catalogue does not hold"
+		}
+		r.rule = rules.Declare(crossprem.Rule{ID: r.ID, Severity: severity, Title: name + " was reported",
+			PassedTitle: name + " was not reported", Remedy: r.Fix, Sources: r.Sources})
 	}
 	return t
+}
+
+// otherEntra stands for the codes of Entra ID that the catalogue does not
+// hold. It has no pattern: see [unknownCodes].
+var otherEntra = &errorRow{
+	ID: "AADSTS-OTHER", Kind: "aadsts", Priority: 20, Confidence: "low",
+	Cause:   "Entra ID refused with a code that the catalogue does not hold, so the cause is not known here",
+	Fix:     "Look up the code, without the letters AADSTS, at https://login.microsoftonline.com/error, or in the list of error codes at https://learn.microsoft.com/entra/identity-platform/reference-error-codes; the sentence behind the code and the sign-in log of the application say more",
+	Sources: []string{"Microsoft Entra AADSTS error reference, https://learn.microsoft.com/entra/identity-platform/reference-error-codes"},
 }
 
 // matcher finds the rows that explain a text. It is compiled when first asked.
 var matcher = sync.OnceValue(func() *catalogue.Table[*errorRow] {
 	var t catalogue.Table[*errorRow]
 	for _, r := range errTable.Errors {
+		if r.Match == "" {
+			continue
+		}
 		exact, squeezed := compile(r.Match), compile(withoutBlanks(r.Match))
 		t.AddRow(catalogue.Row[*errorRow]{Value: r, Weight: r.Priority, Match: func(text string) bool {
 			f := splitForms(text)
@@ -200,9 +217,11 @@ func splitForms(text string) (f formed) {
 // letters AADSTS: in sign-in logs, and in the body of a refused token request.
 var (
 	errorCodes = regexp.MustCompile(`(?i)"?\b(?:sign-?in )?error[_ ]?codes?"?\s*[:=]\s*\[?\s*"?((?:\d{5,7}\s*,?\s*)+)`)
-	aadsts     = regexp.MustCompile(`\bAADSTS(\d{5,7})\b`)
+	aadsts     = regexp.MustCompile(`(?i)\bAADSTS ?(\d{5,7})\b`)
+	aadstsCut  = regexp.MustCompile(`(?i)\b(AADSTS ?\d{1,6})[ \t]*\r?\n[ \t>]*(\d{1,6}:)`) // by a console, within the number
+	entraText  = regexp.MustCompile(`(?i)failureReason|failure reason|sign-?in|correlation[_ ]?id|trace[_ ]?id|error_description`)
 	digits     = regexp.MustCompile(`\d{5,7}`)
-	hcwCode    = regexp.MustCompile(`(?i)\bHCW ?([89]\d{3})\b`)
+	hcwCode    = regexp.MustCompile(`(?i)\bHCW[ -]?([89]\d{3})\b`)
 )
 
 // MaxText is the size in bytes of a text that [ExplainError] reads; what is
@@ -213,12 +232,15 @@ const MaxText = 1 << 20
 // reports: codes of the Hybrid Configuration Wizard, x-ms-diagnostics and
 // their reasons, AADSTS codes with and without those letters, events, and
 // messages of .NET and Microsoft Graph. The most exact comes first, a bare
-// HTTP status last; where several causes remain, all are there. It is empty
-// where nothing is known.
+// HTTP status last; where several causes remain, all are there. A code of
+// Entra ID that the catalogue does not hold is AADSTS-OTHER, once for each
+// code, with the code taken out. It is empty where no error is reported.
 func ExplainError(text string) []Explanation {
 	if len(text) > MaxText {
 		text = strings.ToValidUTF8(text[:MaxText], "")
 	}
+	text = aadstsCut.ReplaceAllString(text, "$1$2")
+	text = hcwCode.ReplaceAllString(aadsts.ReplaceAllString(text, "AADSTS$1"), "HCW$1") // as they are typed
 	found := matcher().Find(forms(text))
 	ids := map[string]bool{}
 	for _, row := range found {
@@ -231,6 +253,10 @@ func ExplainError(text string) []Explanation {
 			found = append(found, &catalogue.Row[*errorRow]{Value: errTable.Errors[i], Weight: errTable.Errors[i].Priority})
 		}
 	}
+	others := unknownCodes(text)
+	if len(others) > 0 {
+		found = append(found, &catalogue.Row[*errorRow]{Value: otherEntra, Weight: otherEntra.Priority})
+	}
 	catalogue.Sort(found)
 	suppressed := map[string]bool{}
 	for _, row := range found {
@@ -238,52 +264,80 @@ func ExplainError(text string) []Explanation {
 			suppressed[id] = true
 		}
 	}
-	if everyCodeIsKnown(text, ids) {
-		suppressed["HCW-OTHER"] = true
-	}
 	explained := []Explanation{}
 	for _, row := range found {
-		if !suppressed[row.Value.ID] {
-			explained = append(explained, row.Value.explain(text))
+		switch r := row.Value; {
+		case suppressed[r.ID]:
+		case r == otherEntra:
+			for _, code := range others {
+				e := r.explain("", crossprem.Val("code", "AADSTS"+code))
+				e.Fix = strings.Replace(e.Fix, "login.microsoftonline.com/error,", "login.microsoftonline.com/error?code="+code+",", 1)
+				explained = append(explained, e)
+			}
+		case r.ID == otherWizard:
+			for _, code := range unknownWizardCodes(text, ids) {
+				explained = append(explained, r.explain("", crossprem.Val("code", "HCW"+code)))
+			}
+		default:
+			explained = append(explained, r.explain(text))
 		}
 	}
 	return explained
 }
 
-// codesIn returns the numbers of Entra ID's errors in a text, in either form.
-func codesIn(text string) (codes []string) {
-	add := func(code string) {
-		if !slices.Contains(codes, code) {
+// unknownCodes returns the numbers of Entra ID's errors in a text that the
+// catalogue does not hold. A number without the letters AADSTS may be one of
+// Windows, so that it counts only beside what Entra ID writes.
+func unknownCodes(text string) (codes []string) {
+	found := allCodes(text, aadsts)
+	if entraText.MatchString(text) {
+		found = append(found, allCodes(text, errorCodes)...)
+	}
+	for _, code := range found {
+		isKnown := slices.ContainsFunc(errTable.Errors, func(r *errorRow) bool { return r.ID == "AADSTS"+code })
+		if !isKnown && !slices.Contains(codes, code) && len(codes) < maxUnknown {
 			codes = append(codes, code)
-		}
-	}
-	for _, m := range aadsts.FindAllStringSubmatch(text, 1000) {
-		add(m[1])
-	}
-	for _, m := range errorCodes.FindAllStringSubmatch(text, 1000) {
-		for _, code := range digits.FindAllString(m[1], 100) {
-			add(code)
 		}
 	}
 	return codes
 }
 
-// everyCodeIsKnown reports whether every code of the wizard in a text has an
-// entry of its own among those found.
-func everyCodeIsKnown(text string, found map[string]bool) bool {
-	codes := hcwCode.FindAllStringSubmatch(text, 1000)
-	for _, m := range codes {
-		own := false
-		for _, r := range errTable.Errors {
-			if r.Kind == "hcw" && r.ID != "HCW-OTHER" && found[r.ID] && regexp.MustCompile(r.Match).MatchString("HCW"+m[1]) {
-				own = true
-			}
-		}
-		if !own {
-			return false
+// maxUnknown bounds the unknown codes of one text.
+const maxUnknown = 50
+
+// allCodes returns the numbers in what matches re.
+func allCodes(text string, re *regexp.Regexp) (codes []string) {
+	for _, m := range re.FindAllStringSubmatch(text, 1000) {
+		codes = append(codes, digits.FindAllString(m[1], 100)...)
+	}
+	return codes
+}
+
+// codesIn returns the numbers of Entra ID's errors in a text, in either form.
+func codesIn(text string) (codes []string) {
+	for _, code := range append(allCodes(text, aadsts), allCodes(text, errorCodes)...) {
+		if !slices.Contains(codes, code) {
+			codes = append(codes, code)
 		}
 	}
-	return len(codes) > 0
+	return codes
+}
+
+// otherWizard stands for the codes of the wizard that have no entry.
+const otherWizard = "HCW-OTHER"
+
+// unknownWizardCodes returns the numbers of the wizard's codes in a text that
+// have no entry of their own among those found.
+func unknownWizardCodes(text string, found map[string]bool) (codes []string) {
+	for _, m := range hcwCode.FindAllStringSubmatch(text, 1000) {
+		isKnown := slices.ContainsFunc(errTable.Errors, func(r *errorRow) bool {
+			return r.Kind == "hcw" && r.ID != otherWizard && found[r.ID] && regexp.MustCompile(r.Match).MatchString("HCW"+m[1])
+		})
+		if !isKnown && !slices.Contains(codes, m[1]) && len(codes) < maxUnknown {
+			codes = append(codes, m[1])
+		}
+	}
+	return codes
 }
 
 // extras are the extractors that add to an entry what its own pattern does not
@@ -306,8 +360,11 @@ var takenNames = map[string][]string{
 	"ASRV-METADATA": {"address"}, "G-KEYNOTUPD": {"keyId"}, "R-2024": {"application"}, "R-2015": {"issuer", "nameid"}, "R-2007": {"form", "issuer"},
 }
 
-func (r *errorRow) explain(text string) Explanation {
-	e := Explanation{ID: r.ID, Kind: r.Kind, Cause: r.Cause, Fix: r.Fix, Note: r.Note, Rules: slices.Clone(r.Rules), Sources: slices.Clone(r.Sources)}
+func (r *errorRow) explain(text string, taken ...crossprem.Value) Explanation {
+	e := Explanation{ID: r.ID, Kind: r.Kind, Cause: r.Cause, Fix: r.Fix, Note: r.Note, Rules: slices.Clone(r.Rules), Taken: taken, Sources: slices.Clone(r.Sources)}
+	if r == otherEntra || r.ID == otherWizard {
+		return e
+	}
 	for _, v := range r.Variants {
 		if regexp.MustCompile(v.Match).MatchString(catalogue.Squeeze(text)) {
 			e.Cause, e.Rules = v.Cause, slices.Clone(v.Rules)
@@ -403,6 +460,9 @@ func (j *judge) errorFinding(t Text, e Explanation) crossprem.Finding {
 	row := errTable.Errors[slices.IndexFunc(errTable.Errors, func(r *errorRow) bool { return r.ID == e.ID })]
 	subject := firstText(clean(t.Name), "pasted text")
 	f := row.rule.Failed(subject)
+	if row == otherEntra || row.ID == otherWizard {
+		f = f.WithPart(e.Taken[0].Text)
+	}
 	var b strings.Builder
 	b.WriteString("Cause: " + strings.TrimSuffix(e.Cause, ".") + ".")
 	values := slices.Clone(e.Taken)

@@ -456,9 +456,13 @@ func (j *judge) holders(of fact) (with, without, unknown []string) {
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
 		listed, holds, key := false, false, crossprem.AnswerUnknown
+		whole := slices.Contains(j.c.Listed, Listing{exchange.Certificate, OnPremises}) // and not a paste that breaks off
 		for _, o := range certificates {
 			if sameServer(o.server(), name) {
 				listed = true
+				if _, ok := exchange.ParseThumbprint(o.Get("Thumbprint").scalar()); !ok {
+					whole = false // which one that is was not captured
+				}
 				if j.isCertificate(o, of) {
 					holds, key = true, o.Get("HasPrivateKey").yes()
 				}
@@ -467,7 +471,7 @@ func (j *judge) holders(of fact) (with, without, unknown []string) {
 		switch {
 		case holds && key == crossprem.Yes:
 			with = append(with, name)
-		case listed && (!holds || key == crossprem.No):
+		case holds && key == crossprem.No, listed && whole && !holds:
 			without = append(without, name)
 		default:
 			unknown = append(unknown, name)

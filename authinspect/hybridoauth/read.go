@@ -134,7 +134,7 @@ func (c *Configuration) Add(name string, content []byte) error {
 		return nil
 	}
 	var rest []string // what is no object of ours
-	for _, o := range outputs {
+	for i, o := range outputs {
 		kind, commandSide := exchange.KindOfCommand(o.Command)
 		if o.Command == "" {
 			kind, commandSide = fileKind, fileSide
@@ -146,7 +146,7 @@ func (c *Configuration) Add(name string, content []byte) error {
 			}
 		}
 		whole := kind != "" && !o.Failed && (len(o.Objects) > 0 || len(o.Lines) == 0)
-		if whole && kind != exchange.ConnectivityTest {
+		if whole && kind != exchange.ConnectivityTest && !(i == len(outputs)-1 && breaksOff(content, o)) {
 			c.list(kind, r.sideOf(kind))
 		}
 		rest = append(rest, strings.Join(o.Lines, "\n"))
@@ -156,7 +156,30 @@ func (c *Configuration) Add(name string, content []byte) error {
 		return nil
 	}
 	c.Texts = append(c.Texts, Text{Name: name, Text: text})
+	c.Tokens = append(c.Tokens, tokensIn(text)...)
 	return nil
+}
+
+// breaksOff reports whether a paste ends within what its last command printed:
+// within the line of a command, within an object that has fewer properties
+// than the one before it, or within a thumbprint.
+func breaksOff(content []byte, last psobject.Output) bool {
+	text, err := wintext.Decode(content)
+	if err != nil {
+		return true
+	}
+	n := len(last.Objects)
+	if n == 0 {
+		return len(last.Lines) == 0 && !strings.HasSuffix(string(text), "\n")
+	}
+	if begin := strings.TrimSpace(string(text)); begin == "" || strings.ContainsAny(begin[:1], `{"<`) || begin[0] == '[' && !strings.HasPrefix(begin, "[PS]") {
+		return false // an export is read whole or not at all
+	}
+	end := last.Objects[n-1]
+	if thumbprint, state := end.String("Thumbprint"); state == psobject.Present && thumbprint != "" && (len(thumbprint) != 40 || !hexOnly.MatchString(thumbprint)) {
+		return true
+	}
+	return n > 1 && len(end.Properties) < len(last.Objects[n-2].Properties)
 }
 
 // isEmptyList reports whether a file holds an empty list of JSON.

@@ -54,7 +54,7 @@ type Token struct {
 // token does not hold.
 type TokenPart struct {
 	Algorithm  string              `json:"algorithm,omitempty"`
-	Signed     crossprem.Answer    `json:"signed"`        // by its shape: a third part that is not empty, or the algorithm of a decoded one
+	Signed     crossprem.Answer    `json:"signed"`        // by its shape: a third part that is not empty, and an algorithm other than none
 	Thumbprint exchange.Thumbprint `json:"x5t,omitempty"` // SHA-1 of the certificate that x5t names
 	KeyID      string              `json:"kid,omitempty"`
 
@@ -105,6 +105,38 @@ func ExplainToken(text string) (Token, error) {
 	return explainDecoded(text)
 }
 
+// maxTokens bounds the tokens that are looked for in one text.
+const maxTokens = 20
+
+// tokenLine is a line that may be a part of a token.
+var tokenLine = regexp.MustCompile(`^[A-Za-z0-9_=-]*(?:\.[A-Za-z0-9_=-]*){0,2}$`)
+
+// tokensIn returns the tokens that stand in a text, such as a log or the
+// answer of a token endpoint, also where a mail quoted or wrapped them.
+func tokensIn(text string) (tokens []Token) {
+	if len(text) > MaxToken || !strings.Contains(text, "eyJ") {
+		return nil
+	}
+	var b strings.Builder
+	last, within := 0, false // length of the line before, which may go on
+	for line := range strings.Lines(text) {
+		line = strings.TrimLeft(strings.TrimSpace(line), "> \t")
+		goesOn := within && last >= 40 && len(line) >= 20 && tokenLine.MatchString(line)
+		if !goesOn {
+			b.WriteByte('\n')
+		}
+		b.WriteString(line)
+		end := line[strings.LastIndexAny(line, " \t")+1:]
+		last, within = len(end), goesOn || strings.HasPrefix(end, "eyJ") && tokenLine.MatchString(end)
+	}
+	for _, m := range tokenLike.FindAllString(b.String(), maxTokens) {
+		if t, err := explainCompact(m, 0); err == nil {
+			tokens = append(tokens, t)
+		}
+	}
+	return tokens
+}
+
 // raw is a part as decoded JSON.
 type raw = map[string]any
 
@@ -122,7 +154,7 @@ func explainCompact(dense string, depth int) (Token, error) {
 		return Token{}, ErrNoToken
 	}
 	t := Token{Outer: part(header, claims)}
-	t.Outer.Signed = crossprem.AnswerOf(m[3] != "")
+	t.Outer.Signed = crossprem.AnswerOf(m[3] != "" && !strings.EqualFold(t.Outer.Algorithm, "none"))
 	for _, name := range []string{"actortoken", "appctx_actor"} {
 		if inner, ok := claims[name].(string); ok {
 			if actor, err := explainCompact(strings.Join(strings.Fields(inner), ""), depth+1); err == nil {
@@ -388,8 +420,8 @@ func CheckToken(t Token, c Configuration, at time.Time) []crossprem.Finding {
 	acting := t.acting()
 
 	realmOf := func(p TokenPart) crossprem.Answer {
-		if p.IssuerRealm == "" || p.AudienceRealm == "" {
-			return crossprem.AnswerUnknown
+		if p.IssuerRealm == "" || p.AudienceRealm == "" || guidForm.MatchString(p.IssuerRealm) != guidForm.MatchString(p.AudienceRealm) {
+			return crossprem.AnswerUnknown // a domain may be one of the tenant with that id
 		}
 		return crossprem.AnswerOf(strings.EqualFold(p.IssuerRealm, p.AudienceRealm))
 	}
@@ -397,10 +429,10 @@ func CheckToken(t Token, c Configuration, at time.Time) []crossprem.Finding {
 	if t.Actor != nil {
 		realms = and(realms, realmOf(*t.Actor))
 	}
-	if realms == crossprem.AnswerUnknown && acting.IssuerRealm != "" && j.tenantID != "" {
+	if realms == crossprem.AnswerUnknown && guidForm.MatchString(acting.IssuerRealm) && acting.AudienceRealm == "" && j.tenantID != "" {
 		realms = crossprem.AnswerOf(strings.EqualFold(acting.IssuerRealm, j.tenantID))
 	}
-	say("TOKEN-REALM", realms, "The token does not name the realm of both audience and issuer.",
+	say("TOKEN-REALM", realms, "The token does not name the realm of both audience and issuer, or one as a domain and the other as an id, which says nothing.",
 		"Audience: {audience}. Issuer: {issuer}.", "R-2011", crossprem.Val("audience", acting.Audience), crossprem.Val("issuer", acting.Issuer))
 
 	inTime, late := crossprem.AnswerUnknown, "R-3001"
@@ -414,7 +446,13 @@ func CheckToken(t Token, c Configuration, at time.Time) []crossprem.Finding {
 			inTime = crossprem.Yes
 		}
 	}
-	say("TOKEN-TIME", inTime, "The token has no end.", "It is valid from {from} to {to}.", late, crossprem.Val("from", acting.NotBefore.Format(time.RFC3339)), crossprem.Val("to", acting.Expires.Format(time.RFC3339)))
+	moment := func(t time.Time) string {
+		if t.IsZero() {
+			return "a time that it does not name"
+		}
+		return t.Format(time.RFC3339)
+	}
+	say("TOKEN-TIME", inTime, "The token has no end.", "It is valid from {from} to {to}.", late, crossprem.Val("from", moment(acting.NotBefore)), crossprem.Val("to", moment(acting.Expires)))
 
 	signed, reason := acting.Signed, ""
 	switch {
