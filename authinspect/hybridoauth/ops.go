@@ -460,7 +460,7 @@ func (j *judge) holders(of fact) (with, without, unknown []string) {
 		for _, o := range certificates {
 			if sameServer(o.server(), name) {
 				listed = true
-				if _, ok := exchange.ParseThumbprint(o.Get("Thumbprint").scalar()); !ok {
+				if v := o.Get("Thumbprint"); !v.IsKnown() || hexOnly.MatchString(v.scalar()) && len(v.scalar()) < 40 {
 					whole = false // which one that is was not captured
 				}
 				if j.isCertificate(o, of) {

@@ -168,12 +168,13 @@ func breaksOff(content []byte, last psobject.Output) bool {
 	if err != nil {
 		return true
 	}
+	begin := strings.TrimSpace(string(text))
+	if begin == "" || strings.ContainsAny(begin[:1], `{"<`) || begin[0] == '[' && !strings.HasPrefix(begin, "[PS]") {
+		return false // an export is read whole or not at all
+	}
 	n := len(last.Objects)
 	if n == 0 {
-		return len(last.Lines) == 0 && !strings.HasSuffix(string(text), "\n")
-	}
-	if begin := strings.TrimSpace(string(text)); begin == "" || strings.ContainsAny(begin[:1], `{"<`) || begin[0] == '[' && !strings.HasPrefix(begin, "[PS]") {
-		return false // an export is read whole or not at all
+		return len(last.Lines) == 0 && last.Command != "" && strings.Contains(string(text[bytes.LastIndexByte([]byte(text), '\n')+1:]), last.Command)
 	}
 	end := last.Objects[n-1]
 	if thumbprint, state := end.String("Thumbprint"); state == psobject.Present && thumbprint != "" && (len(thumbprint) != 40 || !hexOnly.MatchString(thumbprint)) {

@@ -12,9 +12,10 @@
 // Display formats lose information, and this package says so rather than
 // guess: a value that PowerShell cut is [Cut], not absent, and so is a value
 // of several lines of which only the width of an unknown console tells where
-// they end or whether a blank stood between them (see [Value.Dense]), and a table cell whose column cannot be told. What the output does
-// not hold is [Absent], which is not the same as not being there: both the
-// default view and tables leave properties out.
+// they end or whether a blank stood between them (see [Value.Dense]), and a
+// table cell whose column cannot be told. What the output does not hold is
+// [Absent], which is not the same as not being there: both the default view
+// and tables leave properties out.
 //
 // Properties called SerializationData are dropped: they repeat the whole
 // object in base64, and so still hold what somebody took out of the visible
