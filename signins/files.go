@@ -33,7 +33,10 @@ const (
 // pipe or a link to a folder. If ctx ends, its error comes last. If fsys itself
 // cannot be read, the only pair carries an error that is no RecordError: one
 // that is [fs.ErrNotExist] if the folder is not there.
-func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, error] {
+//
+// With names, only these files and folders of fsys are read, in this order. A
+// name that is not there yields a [RecordError], as a file that cannot be read.
+func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS, names ...string) iter.Seq2[SignIn, error] {
 	return func(yield func(SignIn, error) bool) {
 		workers := r.Workers
 		if workers <= 0 {
@@ -54,7 +57,7 @@ func (r *Reader) ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, er
 		defer cancel(errStopped)
 		w.running.Go(func() {
 			defer close(w.tasks)
-			w.walk(fsys)
+			w.walk(fsys, names)
 		})
 		w.collect(yield)
 		switch {
@@ -130,13 +133,13 @@ type item struct {
 	err    error
 }
 
-// walk makes tasks of all files.
-func (w *walker) walk(fsys fs.FS) {
-	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+// walk makes tasks of all files, or of those with the names.
+func (w *walker) walk(fsys fs.FS, names []string) {
+	visit := func(name string, d fs.DirEntry, err error) error {
 		switch {
 		case w.ctx.Err() != nil:
 			return w.ctx.Err()
-		case err != nil && name == ".":
+		case err != nil && name == "." && names == nil:
 			w.noFolder = err
 			return err
 		case err != nil:
@@ -150,8 +153,16 @@ func (w *walker) walk(fsys fs.FS) {
 			w.split(fsys, name)
 		}
 		return nil
-	})
-	_ = err // it is that of the context, or noFolder
+	}
+	roots := names
+	if names == nil {
+		roots = []string{"."}
+	}
+	for _, root := range roots {
+		if fs.WalkDir(fsys, root, visit) != nil { // the context ended, or noFolder is set
+			return
+		}
+	}
 }
 
 // isFile reports whether name is a file, or a link to one, and no pipe that
@@ -337,7 +348,7 @@ func (w *walker) work(t *task) {
 	s.maxErrors = math.MaxInt // which collect counts
 	t.run(s)
 	if s.err != nil && !s.stopped {
-		*batch = append(*batch, item{err: &RecordError{Offset: s.base + int64(s.end), Err: s.err}})
+		*batch = append(*batch, item{err: &RecordError{Offset: s.base + int64(s.end), Rest: true, Err: s.err}})
 	}
 	send()
 }

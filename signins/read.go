@@ -18,9 +18,10 @@ import (
 // Read reads sign-ins from r with the settings of the zero [Reader].
 func Read(r io.Reader) iter.Seq2[SignIn, error] { return new(Reader).Read(r) }
 
-// ReadFiles reads all files of fsys with the settings of the zero [Reader].
-func ReadFiles(ctx context.Context, fsys fs.FS) iter.Seq2[SignIn, error] {
-	return new(Reader).ReadFiles(ctx, fsys)
+// ReadFiles reads all files of fsys, or those with the names, with the settings
+// of the zero [Reader].
+func ReadFiles(ctx context.Context, fsys fs.FS, names ...string) iter.Seq2[SignIn, error] {
+	return new(Reader).ReadFiles(ctx, fsys, names...)
 }
 
 // A Reader holds the settings of reading. The zero value is ready to use, and
@@ -62,6 +63,7 @@ type RecordError struct {
 	File   string // as in the file system; "" when reading from an io.Reader
 	Record int64  // counted from 1, within the file; 0 if it is not about one record
 	Offset int64  // of the record's first byte, in the file after decompression
+	Rest   bool   // the file could not be read from Offset on, so that more than this record is missing
 	Err    error
 }
 

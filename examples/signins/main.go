@@ -7,6 +7,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -52,6 +53,7 @@ type settings struct {
 	at         time.Time
 	json, csv  bool
 	mergeable  bool
+	tables     *signins.Tables // nil for the built-in ones
 	files      []string
 	unread     []error // files of which nothing could be read
 	in         io.Reader
@@ -82,6 +84,11 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	} {
 		flags.IntVar(n.to, n.name, 0, n.usage)
 	}
+	flags.Func("tables", "a `folder` with client-apps.json, error-codes.json or retirements.json to use in place of, or beside, the built-in ones", func(s string) (err error) {
+		o.tables, err = signins.LoadTables(os.DirFS(s))
+		o.Summarizer.Tables, o.Assessor.Tables = o.tables, o.tables
+		return err
+	})
 	flags.DurationVar(&o.Spray.After, "fall-within", 0, "how long after the last guess an account can fall to the attack (default 24h)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	flags.BoolVar(&o.csv, "csv", false, "print the users as CSV")
@@ -201,7 +208,7 @@ func (t *folderTally) end() {
 // read reads what the command line names, one after the other.
 func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 	return func(yield func(signins.SignIn, error) bool) {
-		reader := signins.Reader{}
+		reader := signins.Reader{Tables: o.tables}
 		var before, now int64 // bytes of the files before this one, and of this one
 		progress := func(signins.Progress) {}
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
@@ -216,14 +223,14 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 			}
 		}
-		for _, name := range o.files {
-			var file tally // of this file
-			inFolder := folderTally{name: name}
+		for names := range o.groups() {
+			var file tally // of what is no regular file
+			several := folderTally{name: names.folder}
 			reader.Progress = func(p signins.Progress) {
 				progress(p)
-				inFolder.add(p)
+				several.add(p)
 			}
-			seq, closer, err := o.open(ctx, &reader, name)
+			seq, closer, err := o.open(ctx, &reader, names)
 			if err != nil {
 				yield(signins.SignIn{}, err)
 				return
@@ -235,31 +242,79 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 				}
 				file.records++
 				if e := (*signins.RecordError)(nil); errors.As(err, &e) {
+					if names.files != nil && e.Rest {
+						yield(s, fmt.Errorf("%s: at byte %d: %w", e.File, e.Offset, e.Err))
+						return
+					}
 					if !errors.Is(err, signins.ErrOtherCategory) {
 						file.errors++
 						if file.first == nil {
 							file.first = e.Err
 						}
-						inFolder.fail(e)
+						several.fail(e)
 					}
-					e.File = filepath.Join(name, e.File)
+					e.File = filepath.Join(names.folder, names.alone, e.File)
 				} else if err != nil {
-					err = fmt.Errorf("%s: %s", name, strings.TrimPrefix(err.Error(), "signins: "))
+					err = fmt.Errorf("%s: %s", names, strings.TrimPrefix(err.Error(), "signins: "))
 				}
 				if !yield(s, err) {
 					return
 				}
 			}
 			closer.Close()
-			if inFolder.end(); inFolder.now.File != "" {
-				o.unread = append(o.unread, inFolder.unread...)
-			} else if err := file.unreadable(name); err != nil {
+			if several.end(); several.now.File != "" {
+				o.unread = append(o.unread, several.unread...)
+			} else if err := file.unreadable(names.alone); err != nil {
 				o.unread = append(o.unread, err)
 			}
 			before, now = before+now, 0
 		}
 	}
 }
+
+// A group is what of the command line is read at a time: a folder, files that
+// several goroutines read together, or one thing that is neither.
+type group struct {
+	folder string
+	files  []string
+	alone  string // standard input as "-", a pipe or a device
+}
+
+func (g group) String() string { return strings.Join(append(g.files, g.folder+g.alone), ", ") }
+
+// groups returns what the command line names, files that stand together as
+// one.
+func (o *settings) groups() iter.Seq[group] {
+	return func(yield func(group) bool) {
+		var files []string
+		for _, name := range o.files {
+			info, err := os.Stat(name)
+			if name != "-" && (err != nil || info.Mode().IsRegular()) {
+				files = append(files, name)
+				continue
+			}
+			if files != nil && !yield(group{files: files}) {
+				return
+			}
+			files = nil
+			g := group{alone: name}
+			if name != "-" && info.IsDir() {
+				g = group{folder: name}
+			}
+			if !yield(g) {
+				return
+			}
+		}
+		if files != nil {
+			yield(group{files: files})
+		}
+	}
+}
+
+// disk is the whole file system, by the names that the command line has.
+type disk struct{}
+
+func (disk) Open(name string) (fs.File, error) { return os.Open(name) }
 
 // size returns how many bytes files and folders hold, or -1 if that cannot be
 // told beforehand.
@@ -282,19 +337,17 @@ func size(names []string) (total int64) {
 	return total
 }
 
-func (o *settings) open(ctx context.Context, reader *signins.Reader, name string) (iter.Seq2[signins.SignIn, error], io.Closer, error) {
+func (o *settings) open(ctx context.Context, reader *signins.Reader, g group) (iter.Seq2[signins.SignIn, error], io.Closer, error) {
 	none := io.NopCloser(nil)
-	if name == "-" {
+	switch {
+	case g.files != nil:
+		return reader.ReadFiles(ctx, disk{}, g.files...), none, nil
+	case g.folder != "":
+		return reader.ReadFiles(ctx, os.DirFS(g.folder)), none, nil
+	case g.alone == "-":
 		return reader.Read(o.in), none, nil
 	}
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, nil, err
-	}
-	if info.IsDir() {
-		return reader.ReadFiles(ctx, os.DirFS(name)), none, nil
-	}
-	f, err := os.Open(name)
+	f, err := os.Open(g.alone)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -304,41 +357,107 @@ func (o *settings) open(ctx context.Context, reader *signins.Reader, name string
 // printJSON prints the summary as it marshals itself, with what depends on
 // the day of asking.
 func (o *settings) printJSON(s *signins.Summary) error {
-	retirements, findings := signins.Retirements(s, o.at), o.Assess(s, o.at)
+	retirements, findings := o.tables.Retirements(s, o.at), o.Assess(s, o.at)
 	if !o.mergeable {
 		s.Seal()
 	}
-	summary, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	members := map[string]json.RawMessage{}
-	if err := json.Unmarshal(summary, &members); err != nil {
-		return err
-	}
-	for name, v := range map[string]any{"asOf": o.at.Format(time.DateOnly), "retirements": retirements, "findings": findings} {
-		if members[name], err = json.Marshal(v); err != nil {
+	out := bufio.NewWriterSize(o.out, 64<<10)
+	w := &indenter{w: out}
+	for i, member := range []struct {
+		name  string
+		value any
+	}{{"asOf", o.at.Format(time.DateOnly)}, {"retirements", retirements}, {"findings", findings}} {
+		text, err := json.Marshal(member.value)
+		if err != nil {
 			return err
 		}
+		fmt.Fprintf(w, "%s%q:%s,", []string{"{", "", ""}[i], member.name, text)
 	}
-	enc := json.NewEncoder(o.out)
-	enc.SetIndent("", "  ")
-	return enc.Encode(members)
+	if _, err := s.WriteTo(&behind{w: w, skip: 1}); err != nil { // without its brace
+		return err
+	}
+	out.WriteByte('\n')
+	return out.Flush()
+}
+
+// behind leaves out the first bytes.
+type behind struct {
+	w    io.Writer
+	skip int
+}
+
+func (b *behind) Write(text []byte) (int, error) {
+	n := min(b.skip, len(text))
+	b.skip -= n
+	written, err := b.w.Write(text[n:])
+	return n + written, err
+}
+
+// An indenter writes JSON with two blanks for each level, as it comes.
+type indenter struct {
+	w        *bufio.Writer
+	depth    int
+	inString bool
+	escaped  bool
+	opened   bool // by the last byte
+}
+
+func (d *indenter) Write(text []byte) (int, error) {
+	for _, c := range text {
+		switch {
+		case d.inString:
+			d.inString, d.escaped = d.escaped || c != '"', !d.escaped && c == '\\'
+			d.w.WriteByte(c)
+			continue
+		case c == ' ' || c == '\n':
+			continue
+		case c == '}' || c == ']':
+			d.depth--
+			if !d.opened {
+				d.line()
+			}
+			d.opened = false
+			d.w.WriteByte(c)
+			continue
+		}
+		if d.opened {
+			d.line()
+		}
+		d.opened, d.inString = c == '{' || c == '[', c == '"'
+		d.w.WriteByte(c)
+		switch {
+		case d.opened:
+			d.depth++
+		case c == ',':
+			d.line()
+		case c == ':':
+			d.w.WriteByte(' ')
+		}
+	}
+	_, err := d.w.Write(nil) // what failed before
+	return len(text), err
+}
+
+func (d *indenter) line() {
+	d.w.WriteByte('\n')
+	for range d.depth {
+		d.w.WriteString("  ")
+	}
 }
 
 // printUsers prints a line for each user with a legacy sign-in.
 func (o *settings) printUsers(s *signins.Summary) error {
 	w := csv.NewWriter(o.out)
 	w.Write([]string{"user", "records", "successes", "protocols", "countries", "clients", "first", "last", "lastSuccess"})
-	for _, u := range s.LegacyUserList() {
-		w.Write([]string{inert(u.Name), strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Successes, 10), protocols(u, " "),
+	for name, u := range s.AllLegacyUsers() {
+		w.Write([]string{inert(name), strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Successes, 10), protocols(u, " "),
 			inert(names(u.Countries)), inert(names(u.Clients)), stamp(u.First), stamp(u.Last), stamp(u.LastSuccess)})
 	}
 	w.Flush()
 	return w.Error()
 }
 
-func protocols(u signins.NamedUser, separator string) string {
+func protocols(u *signins.User, separator string) string {
 	var all []string
 	for _, p := range u.Protocols {
 		all = append(all, p.Protocol.String())
@@ -369,6 +488,9 @@ func stamp(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// maxUsers bounds the users that each part of the table shows.
+const maxUsers = 500
+
 // maxApplications bounds the applications that the table shows for a protocol.
 const maxApplications = 10
 
@@ -393,7 +515,8 @@ func (o *settings) printTable(s *signins.Summary) error {
 
 	const use, untold, attacked = "USE LEGACY AUTHENTICATION", "TRIED, AND HOW IT ENDED IS UNKNOWN", "ONLY ATTACKED OR STOPPED"
 	parts := make(map[string][]signins.NamedUser)
-	for _, u := range s.LegacyUserList() {
+	more := make(map[string]int)
+	for name, u := range s.AllLegacyUsers() {
 		part := attacked
 		switch {
 		case u.Successes > 0:
@@ -401,14 +524,21 @@ func (o *settings) printTable(s *signins.Summary) error {
 		case slices.ContainsFunc(u.Outcomes, func(o signins.OutcomeUse) bool { return o.Outcome == signins.UnknownOutcome }):
 			part = untold
 		}
-		parts[part] = append(parts[part], u)
+		if len(parts[part]) == maxUsers {
+			more[part]++
+			continue
+		}
+		parts[part] = append(parts[part], signins.NamedUser{Name: name, User: *u})
 	}
 	for _, part := range []string{use, untold, attacked} {
 		if len(parts[part]) > 0 {
 			fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", part, "tried", "got in", "with")
 		}
 		for _, u := range parts[part] {
-			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(u, ", "))
+			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(&u.User, ", "))
+		}
+		if more[part] > 0 {
+			fmt.Fprintf(w, "and %d more, which -csv lists\n", more[part])
 		}
 	}
 	printAttacks(w, &s.Judgement)

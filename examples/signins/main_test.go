@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -174,4 +175,62 @@ func TestUnreadableFilesAreNamed(t *testing.T) {
 		assert.Contains(t, notes, `the text of "message"`)
 		assert.NotContains(t, notes, "a-page")
 	}
+}
+
+// Many users are listed in part, and counted in full; JSON is indented as it is
+// written.
+func TestManyUsers(t *testing.T) {
+	var in strings.Builder
+	for i := range 1200 {
+		fmt.Fprintf(&in, "{\"id\":\"%d\",\"createdDateTime\":\"2026-11-18T08:00:00Z\",\"userPrincipalName\":\"user%04d@contoso.com\",\"clientAppUsed\":\"IMAP4\",\"status\":{\"errorCode\":0}}\n", i, i)
+	}
+	code, out, notes := call(t, strings.NewReader(in.String()), "-at", "2026-11-22")
+	require.Equal(t, 0, code, notes)
+	assert.Contains(t, out, "and 700 more, which -csv lists\n")
+	assert.Less(t, len(out), 60_000)
+	code, out, notes = call(t, strings.NewReader(in.String()), "-json", "-at", "2026-11-22")
+	require.Equal(t, 0, code, notes)
+	var again bytes.Buffer
+	require.NoError(t, json.Indent(&again, []byte(out), "", "  "))
+	assert.Equal(t, again.String(), out)
+	assert.Equal(t, 1, strings.Count(out, "\n    \"user0007@contoso.com\": {\n"))
+}
+
+// Files are read together, in any packing, and a pipe after them.
+func TestSeveralFiles(t *testing.T) {
+	folder := t.TempDir()
+	var names []string
+	for i, page := range []string{"page-1.json", "page-2.json"} {
+		text, err := os.ReadFile(filepath.Join(samples, "graph-beta", page))
+		require.NoError(t, err)
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err = z.Write(text)
+		require.NoError(t, err)
+		require.NoError(t, z.Close())
+		names = append(names, filepath.Join(folder, fmt.Sprintf("%d.gz", 2-i))) // not in lexical order
+		require.NoError(t, os.WriteFile(names[i], b.Bytes(), 0o600))
+	}
+	_, want, _ := call(t, nil, "-json", "-at", "2026-11-22", filepath.Join(samples, "graph-beta/page-1.json"), filepath.Join(samples, "graph-beta/page-2.json"))
+	code, got, notes := call(t, nil, append([]string{"-json", "-at", "2026-11-22"}, names...)...)
+	require.Equal(t, 0, code, notes)
+	assert.Equal(t, want, got)
+	text, err := os.ReadFile(filepath.Join(samples, "graph-beta/page-1.json"))
+	require.NoError(t, err)
+	code, got, notes = call(t, bytes.NewReader(text), "-json", "-at", "2026-11-22", names[1], "-")
+	require.Equal(t, 0, code, notes)
+	assert.Equal(t, want, got)
+}
+
+func TestOwnTables(t *testing.T) {
+	folder := t.TempDir()
+	code, _, notes := call(t, strings.NewReader(""), "-tables", folder)
+	assert.Equal(t, 2, code)
+	assert.Contains(t, notes, "no table client-apps.json")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "retirements.json"), []byte(`{"asOf":"2027-01-01","retirements":[
+		{"id":"pigeons","date":"2027-06-01","protocols":["smtp-auth"],"title":"Pigeons end","sources":["RFC 1149"]}]}`), 0o600))
+	code, out, notes := call(t, nil, "-tables", folder, "-json", filepath.Join(samples, "graph-beta"))
+	require.Equal(t, 0, code, notes)
+	assert.Contains(t, out, `"pigeons"`)
+	assert.NotContains(t, out, "smtp-auth-default-off")
 }
