@@ -22,6 +22,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +134,10 @@ func (o *settings) report(ctx context.Context) error {
 	s, err := o.Summarize(signins.Dedupe(o.read(ctx), 0))
 	if err != nil {
 		return err
+	}
+	var m runtime.MemStats
+	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 { // what printing leaves behind should not double a large summary
+		debug.SetGCPercent(50)
 	}
 	switch {
 	case s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0:
