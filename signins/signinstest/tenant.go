@@ -7,11 +7,16 @@
 // same log. Nothing is kept in memory, so that a log may be as large as one
 // likes.
 //
-// What it does not model: guests, risk, Conditional Access beyond a policy
-// that blocks legacy authentication, weekends, people who travel, sign-ins at
-// AD FS, and events that arrive late or twice. Records hold the fields that
-// package signins reads and, of the others, what makes them as long as real
-// ones.
+// A [Graph] serves such a log as Microsoft Graph does, on loopback or as an
+// [http.RoundTripper], and misbehaves on a schedule. A [Source] is one to write
+// as a literal, and [TestSource] checks that somebody's own source keeps the
+// promises of [signins.Source].
+//
+// What a Tenant does not model: guests, risk, Conditional Access beyond a
+// policy that blocks legacy authentication, weekends, people who travel,
+// sign-ins at AD FS, and events that arrive late or twice, which a [Row] of a
+// Graph can. Records hold the fields that package signins reads and, of the
+// others, what makes them as long as real ones.
 package signinstest
 
 import (
