@@ -62,7 +62,7 @@ type Release struct {
 	RetiredBasis   string
 	RetiredEarlier time.Time
 
-	// AutoUpgrade tells whether the release was offered to automatic upgrade.
+	// AutoUpgrade reports whether the release was offered to automatic upgrade.
 	// AutoUpgradeImplied marks a "no" that is read from a status line which
 	// says "download" and nothing more. From and Until, if known, bound the
 	// days on which it was offered.

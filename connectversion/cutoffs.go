@@ -174,6 +174,9 @@ func (v *verdict) judgeDeprecation(h hit) {
 		f = f.Explain("It is deprecated from {deprecated} on, the day from which the rule holds.", crossprem.Val("deprecated", h.due))
 	} else {
 		f = f.Explain("From {windowEnds} on the next release deprecates it. "+h.why, crossprem.Val("windowEnds", h.from))
+		if !h.due.IsZero() {
+			f = f.Explain("It is deprecated from {deprecated} on.", crossprem.Val("deprecated", h.due))
+		}
 	}
 	if h.hits == crossprem.Yes {
 		f = f.WithRemedy(v.upgradeTo()).DueOn(h.due, v.At)

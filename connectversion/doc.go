@@ -20,6 +20,10 @@
 // were announced later are applied to earlier days too: the verdict for a day
 // in 2020 lists the cut-offs of 2023 as upcoming.
 //
+// A plan ([Plan]) rests on the same predicates as a verdict, and has steps:
+// which version to run from which day to which. [AssessFleet] judges many
+// servers of many tenants, and [Diff] compares two catalogues.
+//
 // The version itself can be had from many places that disagree when an upgrade
 // was left half-way; [Reconcile] compares them. [ReadFileVersion] reads the
 // version resource of an executable on any system, [ReadRegistry] a .reg

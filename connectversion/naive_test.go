@@ -91,7 +91,7 @@ func inRange(p map[string]any, version string) bool {
 	return true
 }
 
-// mayHit tells whether a cut-off hits some server of this version.
+// mayHit reports whether a cut-off hits some server of this version.
 func mayHit(p map[string]any, version string) bool {
 	if inRange(p, version) || p["requires"] != nil {
 		return true

@@ -25,8 +25,9 @@ type UpgradePlan struct {
 	Deadlines []Deadline
 
 	// Target is the lowest release that is good on every axis up to the
-	// horizon, or as far as anything can be known: it can be the installed
-	// version itself, and it is zero if no release known at At is.
+	// horizon, or as far as anything could be known on the day At: it can be
+	// the installed version itself, and it is zero if no release known at At
+	// is. Security fixes that came later end a step, and are no reason here.
 	// Newest is the newest release at At.
 	Target Version
 	Newest Version
@@ -231,7 +232,9 @@ func (p *UpgradePlan) steps(v *verdict) {
 		}
 	}
 	for _, c := range candidates {
-		ends := slices.DeleteFunc(slices.Clone(c.ends), func(e end) bool { return e.unknowable })
+		ends := slices.DeleteFunc(slices.Clone(c.ends), func(e end) bool {
+			return e.unknowable || e.rule == ruleSecurity.ID && e.from.After(p.At) // which nobody knew
+		})
 		if p.Target.IsZero() && len(over(ends, p.Horizon)) == 0 {
 			p.Target = c.version
 		}

@@ -100,3 +100,19 @@ func TestPlanOfTheUnknown(t *testing.T) {
 		assert.Contains(t, p.Why, "newer than every release")
 	}
 }
+
+// The rotation of the application's certificate can remove the last key before
+// 2.6.91.0: 2.6.84.0 is enough for April 2027 and yet no target for those who
+// use it, and neither for those who have to by then.
+func TestKeyRotation(t *testing.T) {
+	for auth, want := range map[Authentication]crossprem.Status{Application: failed, ServiceAccount: passed, UnknownAuthentication: unknown} {
+		facts := Facts{Authentication: auth}
+		assert.Equal(t, want, judge(t, ConnectSync, "2.6.84.0", "2026-09-20", facts).find("app-auth-key-rotation").Status)
+		assert.Equal(t, version("2.6.91.0"), plan("2.6.84.0", "2026-09-20", "2027-06-01", facts).Target)
+		judge(t, ConnectSync, "2.6.91.0", "2026-09-20", facts).lacks("app-auth-key-rotation")
+	}
+	assert.Contains(t, judge(t, ConnectSync, "2.6.3.0", "2026-11-26", Facts{}).find("app-auth-2027-04-07").Remedy, "Upgrade to 2.6.91.0 or newer.")
+	// The move to Cloud Sync is beside the verdict, and no reason for anything.
+	judge(t, ConnectSync, "2.6.92.0", "2026-11-26", Facts{}).has("connect-to-cloud-sync-transition", unknown, info)
+	judge(t, ConnectSync, "2.6.3.0", "2026-03-31", Facts{}).lacks("connect-to-cloud-sync-transition")
+}

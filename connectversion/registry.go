@@ -98,7 +98,7 @@ var tlsValues = []tlsValue{
 	{keyTLS12 + `\Server`, "DisabledByDefault", 0},
 }
 
-// TLS12 tells whether TLS 1.2 may be used, and whether every value for it is
+// TLS12 reports whether TLS 1.2 may be used, and whether every value for it is
 // set as the installer of 2.3.20.0 to 2.4.129.0 wants it. A value that is
 // explicitly wrong makes both No. Without any, Windows Server 2016 and newer
 // use TLS 1.2; older systems, and parts of the registry that nobody looked at,

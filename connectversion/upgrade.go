@@ -20,7 +20,7 @@ type AutoUpgradeExplanation struct {
 	Prefix string
 	Codes  []string
 
-	// Known tells whether every code is one that the vendor's pages list.
+	// Known reports whether every code is one that the vendor's pages list.
 	Known bool
 
 	// Temporary is Yes if the upgrade is tried again and can succeed by itself,
@@ -170,7 +170,7 @@ func (x *AutoUpgradeExplanation) explainCodes(detail string) {
 // kept writing under the old name.
 var autoUpgradeSources = []string{"Microsoft Entra Connect Upgrade", "Azure AD Connect Upgrade"}
 
-// IsAutoUpgradeEvent tells whether an event of the Application log was written
+// IsAutoUpgradeEvent reports whether an event of the Application log was written
 // by automatic upgrade: IDs 300 to 399 under the new or the old source name.
 func IsAutoUpgradeEvent(source string, id int) bool {
 	return id >= 300 && id <= 399 && slices.ContainsFunc(autoUpgradeSources, func(name string) bool {
@@ -178,7 +178,7 @@ func IsAutoUpgradeEvent(source string, id int) bool {
 	})
 }
 
-// V2EndpointExplanation tells whether Connect Sync talks to the V2 endpoint of
+// V2EndpointExplanation says whether Connect Sync talks to the V2 endpoint of
 // the sync service.
 type V2EndpointExplanation struct {
 	On      crossprem.Answer // Yes if both import and export use it

@@ -82,3 +82,26 @@ func FuzzParse(f *testing.F) {
 		assert.LessOrEqual(t, len(v.String()), max(len(text), 7))
 	})
 }
+
+// What people type and paste.
+func TestParsePartialTakesWhatPeopleType(t *testing.T) {
+	for text, want := range map[string]string{
+		"v2.5.79.0": "2.5.79.0", "V2.5.79.0": "2.5.79.0", "2.5.79": "2.5.79.0", " 2.5.79.0 ": "2.5.79.0", "\t2.5.79.0\r\n": "2.5.79.0", "version 2.5.79.0": "2.5.79.0",
+		"Version: 2.5.79.0": "2.5.79.0", "ver. 2.5": "2.5.0.0", "2, 5, 79, 0": "2.5.79.0", "\"2.5.79.0\"": "2.5.79.0", "\u00a02.5.79.0": "2.5.79.0", "2.5 .79. 0": "2.5.79.0", "v 2.5.79": "2.5.79.0",
+	} {
+		v, exact, err := ParsePartial(text)
+		assert.NoError(t, err, text)
+		assert.False(t, exact, text)
+		assert.Equal(t, want, v.String(), text)
+		_, err = Parse(text)
+		assert.ErrorIs(t, err, ErrVersion, "Parse stays strict: %q", text)
+	}
+	v, exact, err := ParsePartial("1.0.494.0501")
+	assert.NoError(t, err)
+	assert.True(t, exact)
+	assert.Equal(t, Version{1, 0, 494, 501}, v)
+	for _, text := range []string{"", "v", "2", "v2", "2.", ".2", "2..5", "2.5.79.0.1", "2.5.x", "2.5.79.0-beta", "vv2.5", "2 5 79 0", "2.5.70000", "２.５", "-2.5"} {
+		_, _, err := ParsePartial(text)
+		assert.ErrorIs(t, err, ErrVersion, text)
+	}
+}

@@ -55,7 +55,7 @@ func TestTheQuestionOf2020(t *testing.T) {
 	code, out, _ := connect("-at", "2020-07-01", "1.4.38.0")
 	require.Equal(t, 0, code)
 	assert.Contains(t, out, "newest   1.5.30.0\n")
-	assert.Contains(t, out, "From 2021-07-20 (384 days left): The version is deprecated by its age")
+	assert.Contains(t, out, "From 2021-07-20 (384 days left): The vendor deprecates the version for its age")
 	assert.Contains(t, out, "2020-07-01 to 2021-06-08: 1.4.38.0 can stay.\n2021-06-09 to 2021-07-01: run 1.5.18.0 (connect-18-month-deprecation).\n")
 	assert.NotContains(t, out, "!")
 }
