@@ -1,6 +1,9 @@
 // Package crossprem is the map of a library that answers the authentication
 // questions on the seam between on-premises Exchange and Microsoft 365. It
-// holds the one word that all its packages share, [Finding].
+// holds the words that all its packages share: [Finding] and the [Rule] that
+// makes it, [Cloud] and [Answer]; [Compare], which tells what is new and what
+// is fixed since another day; and findings for other people's pipelines, such
+// as [WriteSARIF].
 //
 // Each question has a package of its own, and none imports another:
 //
@@ -9,7 +12,7 @@
 //	r, err := tlsprobe.Probe(ctx, "mail.contoso.test:443")
 //	old := err == nil && r.Offers(tlsprobe.TLS10, tlsprobe.TLS11)
 //
-// Who still signs in with legacy authentication, who is merely attacked, and
+// Who still signs in with legacy authentication, who is attacked, and
 // what breaks when?
 //
 //	summary, err := signins.Summarize(signins.Read(file))
@@ -25,6 +28,19 @@
 //
 //	r, err := authinspect.Inspect(ctx, "https://mail.contoso.test/EWS/Exchange.asmx")
 //	fmt.Println(r.Schemes, r.Modern)
+//
+// Would this Windows client manage that server, and what does its error mean?
+//
+//	c, err := schannel.Read(file)
+//	offer := c.Offers(schannel.App{Stack: schannel.WindowsPowerShell})
+//	causes := symptoms.Diagnose(text, offer)
+//
+// What is wrong with this hybrid OAuth configuration? May this user use this
+// protocol, and who decided? What stops when Basic goes?
+//
+//	findings := hybridoauth.Check(configuration, 0, time.Now())
+//	decision := policies.Effective("bob@contoso.test", authpolicy.IMAP, time.Now())
+//	effects := clients.Impact(agents, clients.ExchangeOnline, time.Now())
 //
 // Is this Entra Connect, or one of its agents, still good, and until when?
 //
