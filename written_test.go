@@ -14,20 +14,29 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect"
+	"github.com/crossprem/crossprem/authinspect/authpolicy"
+	"github.com/crossprem/crossprem/authinspect/clients"
+	"github.com/crossprem/crossprem/authinspect/hybridoauth"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/internal/apitext"
+	"github.com/crossprem/crossprem/internal/findingtest"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/schannel"
 )
 
 // allRules are the rules of every package that has some.
 var allRules = map[string]func() []crossprem.Rule{
-	"authinspect":    authinspect.Rules,
-	"connectversion": connectversion.Rules,
-	"oauthcert":      oauthcert.Rules,
-	"signins":        signins.Rules,
-	"tlsprobe":       tlsprobe.Rules,
+	"authinspect":             authinspect.Rules,
+	"authinspect/authpolicy":  authpolicy.Rules,
+	"authinspect/clients":     clients.Rules,
+	"authinspect/hybridoauth": hybridoauth.Rules,
+	"connectversion":          connectversion.Rules,
+	"oauthcert":               oauthcert.Rules,
+	"signins":                 signins.Rules,
+	"tlsprobe":                tlsprobe.Rules,
+	"tlsprobe/schannel":       schannel.Rules,
 }
 
 // With CROSSPREM_WRITE=1 the files that are made from the code are written
@@ -83,6 +92,20 @@ func TestExportsAreWrittenDown(t *testing.T) {
 
 func exportFile(path string) string {
 	return "api/" + strings.ReplaceAll(strings.Replace(path, ".", "crossprem", 1), "/", ".") + ".txt"
+}
+
+// The rules of every package keep the promises of a rule, and no two rules of
+// the whole library have one ID.
+func TestEveryRuleKeepsItsPromises(t *testing.T) {
+	owner := make(map[string]string)
+	for name, rules := range allRules {
+		findingtest.CheckRules(t, rules())
+		for _, r := range rules() {
+			assert.Empty(t, owner[r.ID], "%s: %s is a rule of another package too", name, r.ID)
+			owner[r.ID] = name
+		}
+	}
+	t.Logf("%d rules", len(owner))
 }
 
 // RULES.md is made of the rules of all packages.
