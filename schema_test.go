@@ -97,7 +97,7 @@ func shapedTypes(t *testing.T) []shaped {
 	return []shaped{
 		{"finding", "crossprem.Finding", nil, findings, false},
 		{"changes", "crossprem.Changes", nil, []any{crossprem.Compare(nil, signins.Assess(summary, at)), crossprem.Compare(signins.Assess(summary, at), nil)}, false},
-		{"signins.summary", "signins.Summary", []string{"users", "byClass", "byProtocol", "byOutcome", "legacyBasicAuth", "notKnowable"}, []any{summary, new(signins.Summary)}, false},
+		{"signins.summary", "signins.Summary", []string{"users", "byClass", "byProtocol", "byOutcome", "legacyBasicAuth", "notKnowable", "applicationsByProtocol", "daysByProtocol"}, []any{summary, new(signins.Summary)}, false},
 		{"signins.signin", "signins.SignIn", nil, records, false},
 		{"signins.verdict", "signins.Verdict", nil, verdicts, false},
 		{"tlsprobe.result", "tlsprobe.Result", []string{"versions", "others.versions"}, results, true},

@@ -360,14 +360,25 @@ func (r *report) timelineSection(at time.Time) htmlSection {
 
 var tlsVersions = []tlsprobe.Version{tlsprobe.SSL30, tlsprobe.TLS10, tlsprobe.TLS11, tlsprobe.TLS12, tlsprobe.TLS13}
 
-// legacyByDay draws the legacy sign-ins of each day.
+// legacyByDay draws the legacy sign-ins of each day, by protocol.
 func legacyByDay(s *signins.Summary) chart {
-	var labels []string
-	failed, succeeded := series{name: "failed"}, series{name: "succeeded"}
+	days := make([]string, 0, len(s.Days))
 	for _, d := range s.Days {
-		labels = append(labels, d.Name)
-		failed.values = append(failed.values, d.Records-d.Successes)
-		succeeded.values = append(succeeded.values, d.Successes)
+		days = append(days, d.Name)
 	}
-	return stackedBars("legacy-days", "Legacy sign-ins by day", labels, []series{succeeded, failed})
+	days = days[max(0, len(days)-maxDays):]
+	var all []series
+	for _, p := range slices.Sorted(maps.Keys(s.DaysByProtocol)) {
+		one := series{name: p.String(), values: make([]int64, len(days))}
+		for _, d := range s.DaysByProtocol[p] {
+			if i := slices.Index(days, d.Name); i >= 0 {
+				one.values[i] = d.Records
+			}
+		}
+		all = append(all, one)
+	}
+	return stackedBars("legacy-days", "Legacy sign-ins by day and protocol", days, all)
 }
+
+// maxDays is how many days the chart shows, the last ones.
+const maxDays = 120
