@@ -24,6 +24,7 @@ import (
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/schannel"
+	"github.com/crossprem/crossprem/tlsprobe/symptoms"
 )
 
 // allRules are the rules of every package that has some.
@@ -37,6 +38,7 @@ var allRules = map[string]func() []crossprem.Rule{
 	"signins":                 signins.Rules,
 	"tlsprobe":                tlsprobe.Rules,
 	"tlsprobe/schannel":       schannel.Rules,
+	"tlsprobe/symptoms":       symptoms.Rules,
 }
 
 // With CROSSPREM_WRITE=1 the files that are made from the code are written
