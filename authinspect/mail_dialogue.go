@@ -16,7 +16,7 @@ import (
 // into nc, telnet or openssl s_client, or shown by swaks, curl, MailKit, Python,
 // nmap, a protocol log of Exchange. The lines of the client are left out,
 // since they may hold credentials. What the server says before TLS is in Clear,
-// what it says after it in Secure; where nothing tells whether there was TLS,
+// what it says after it in Secure; where nothing reports whether there was TLS,
 // and STARTTLS is not offered, it is in Secure too, with a warning. A side that
 // is not shown is nil, and StartTLS is unknown where it cannot be seen.
 //
@@ -280,7 +280,7 @@ func (d *mailCapture) result(protocol Protocol) (*MailResult, error) {
 	case r.Clear != nil && !d.known && (len(r.Clear.Mechanisms) > 0 || len(r.Clear.Passwords()) > 0):
 		// Nobody knows whether this is before TLS.
 		r.Secure, r.Clear = r.Clear, nil
-		r.Warnings = append(r.Warnings, "nothing tells whether the lines were said before TLS or over it; they are taken for those over it")
+		r.Warnings = append(r.Warnings, "nothing reports whether the lines were said before TLS or over it; they are taken for those over it")
 	case r.Clear != nil && (d.known || d.greeting != ""):
 		r.StartTLS = Refused
 	}

@@ -260,7 +260,7 @@ func (d *mailDialog) greeting() (string, error) {
 	return line, nil
 }
 
-// welcome tells whether the greeting lets the conversation go on.
+// welcome reports whether the greeting lets the conversation go on.
 func (d *mailDialog) welcome(greeting string) bool {
 	upper := strings.ToUpper(greeting)
 	if isPreauth(greeting) {
@@ -273,7 +273,7 @@ func (d *mailDialog) welcome(greeting string) bool {
 	return false
 }
 
-// isPreauth tells whether a greeting of IMAP says that one is signed in
+// isPreauth reports whether a greeting of IMAP says that one is signed in
 // already (RFC 9051 §7.1.4).
 func isPreauth(greeting string) bool {
 	return strings.HasPrefix(strings.ToUpper(greeting), "* PREAUTH")
@@ -419,7 +419,7 @@ func (d *mailDialog) line() (string, error) {
 	return strings.TrimRight(string(line), "\r\n"), nil
 }
 
-// complete tells whether line, the nth of an answer, is its last.
+// complete reports whether line, the nth of an answer, is its last.
 func (d *mailDialog) complete(tag, line string, n int) bool {
 	switch d.protocol {
 	case IMAP:
@@ -433,7 +433,7 @@ func (d *mailDialog) complete(tag, line string, n int) bool {
 	return len(line) < 4 || line[3] != '-' // SMTP
 }
 
-// succeeded tells whether an answer is a success.
+// succeeded reports whether an answer is a success.
 func (d *mailDialog) succeeded(answer []string) bool {
 	if len(answer) == 0 {
 		return false

@@ -276,7 +276,7 @@ func (s *MailState) extension(words []string) {
 // maxCapabilities is far beyond what real servers name: some forty.
 const maxCapabilities = 500
 
-// capability adds to the list, and tells whether it stands there.
+// capability adds to the list, and reports whether it stands there.
 func (s *MailState) capability(word string) bool {
 	word = showLine(word)
 	switch {
@@ -306,7 +306,7 @@ func showLine(line string) string {
 	return printable(strings.ToValidUTF8(line, "\uFFFD"))
 }
 
-// mangled tells whether a capability was overwritten on the way: some
+// mangled reports whether a capability was overwritten on the way: some
 // firewalls write X over what they do not want to pass, STARTTLS among them.
 func mangled(capability string) bool {
 	return len(capability) >= 4 && strings.Trim(capability, "Xx") == "" || strings.HasPrefix(capability, "XXXXXXX")

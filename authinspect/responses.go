@@ -108,7 +108,7 @@ func ExplainAll(protocol Protocol, text string) []Explanation {
 	return explain(protocol.plain(), text, nil, true)
 }
 
-// explain is ExplainAll; secure, if not nil, tells whether the answer came
+// explain is ExplainAll; secure, if not nil, reports whether the answer came
 // over TLS, which rows on capabilities may depend on. Unless wrapped, each
 // line is an answer.
 func explain(protocol Protocol, text string, secure *bool, wrapped bool) []Explanation {
@@ -190,7 +190,7 @@ var answerStarts = map[Protocol]*regexp.Regexp{
 // fieldStart is the beginning of any field of HTTP.
 var fieldStart = regexp.MustCompile(`^[A-Za-z0-9-]+ ?: `)
 
-// startsAnswer tells whether line begins another answer.
+// startsAnswer reports whether line begins another answer.
 func startsAnswer(protocol Protocol, line string) bool {
 	re := answerStarts[protocol]
 	return re != nil && re.MatchString(line) || protocol == HTTP && fieldStart.MatchString(line)

@@ -396,7 +396,7 @@ func (p *challengeParser) word() {
 	}
 }
 
-// atParam tells whether a parameter begins at the position.
+// atParam reports whether a parameter begins at the position.
 func (p *challengeParser) atParam() bool {
 	rest := *p
 	name := rest.token()
@@ -425,18 +425,18 @@ func (p *challengeParser) token() string {
 	return p.s[from:p.pos]
 }
 
-// isToken tells whether c may stand in a token, RFC 9110 §5.6.2.
+// isToken reports whether c may stand in a token, RFC 9110 §5.6.2.
 func isToken(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c != 0 && strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
-// isToken68 tells whether c may stand in token68 before the padding, RFC 9110
+// isToken68 reports whether c may stand in token68 before the padding, RFC 9110
 // §11.2.
 func isToken68(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c != 0 && strings.IndexByte("-._~+/", c) >= 0
 }
 
-// known tells whether word names one of the schemes of this package.
+// known reports whether word names one of the schemes of this package.
 func known(word string) bool {
 	switch Scheme(strings.ToLower(word)) {
 	case Basic, Bearer, Digest, Kerberos, Negotiate, NTLM:
@@ -445,6 +445,6 @@ func known(word string) bool {
 	return false
 }
 
-// takesParams tells whether the challenges of s hold parameters and never
+// takesParams reports whether the challenges of s hold parameters and never
 // token68.
 func takesParams(s Scheme) bool { return s == Basic || s == Bearer || s == Digest }

@@ -236,7 +236,7 @@ func ParseNTLMChallenge(data []byte) (*NTLMChallenge, error) {
 	return c, nil
 }
 
-// fileTime converts 100-nanosecond steps since 1601, and tells whether the
+// fileTime converts 100-nanosecond steps since 1601, and reports whether the
 // result lies in the years 1601 to 9999.
 func fileTime(ticks uint64) (time.Time, bool) {
 	const toUnix = 11644473600 // seconds from 1601 to 1970

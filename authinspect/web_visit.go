@@ -80,7 +80,7 @@ func InspectOrganization(ctx context.Context, target string) (*Organization, err
 // service of Entra ID tells anonymously: its realm, with the AD FS behind a
 // federated one, and its OpenID configuration. If Entra ID knows the domain,
 // Exchange Online is asked too. No address is made up for that, and no
-// question tells whether a mailbox exists; Autodiscover is asked about the
+// question reports whether a mailbox exists; Autodiscover is asked about the
 // caller's Mailbox alone. A domain with letters outside ASCII is converted
 // (RFC 5891).
 //

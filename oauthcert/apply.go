@@ -192,7 +192,7 @@ func Restore(ctx context.Context, dir Directory, backup io.Reader, policy Policy
 // a [*ChangedError] is returned if one read shows another object than the one
 // that the plan was made from. The write replaces the collection by what the
 // plan keeps and adds. If the answer to a write is lost, the directory itself
-// tells whether it took effect. Then it is asked until it shows exactly the
+// reports whether it took effect. Then it is asked until it shows exactly the
 // plan, and does so for a while.
 //
 // A kept key is somebody else's, and is written by reference. Where the

@@ -55,7 +55,7 @@ type Reader struct {
 	Password string `json:"-"`
 }
 
-// Format tells whether there is a password, and nothing of it, for all verbs.
+// Format reports whether there is a password, and nothing of it, for all verbs.
 func (rd Reader) Format(f fmt.State, _ rune) {
 	password := ""
 	if rd.Password != "" {

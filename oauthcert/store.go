@@ -35,7 +35,7 @@ var (
 	ErrNoStore = errors.New("oauthcert: only Windows has a machine store; give a file or a folder")
 )
 
-// A Presence tells whether a store links a private key to a certificate.
+// A Presence reports whether a store links a private key to a certificate.
 type Presence uint8
 
 const (

@@ -41,7 +41,7 @@ func code(err error) uint32 {
 }
 
 // Find opens the store for reading, looks the certificate up by its SHA-1
-// hash, and tells whether the store names a private key for it.
+// hash, and reports whether the store names a private key for it.
 func (s MachineStore) Find(ctx context.Context, t Thumbprint) (*Certificate, error) {
 	return s.find(ctx, crypt32, t)
 }

@@ -18,11 +18,11 @@ type Verdict struct {
 	// tell. It is AnswerUnknown for every other class.
 	BasicAuth crossprem.Answer `json:"basicAuth"`
 
-	// PasswordRight tells whether the sign-in shows that the password is
+	// PasswordRight reports whether the sign-in shows that the password is
 	// right, be it that something else stopped it. AnswerUnknown if it shows nothing.
 	PasswordRight crossprem.Answer `json:"passwordRight"`
 
-	// ROPC tells whether the OAuth 2.0 password grant was used (RFC 6749
+	// ROPC reports whether the OAuth 2.0 password grant was used (RFC 6749
 	// §4.3), DeviceCode whether the device code flow was (RFC 8628). They are
 	// AnswerUnknown where the format cannot know.
 	ROPC       crossprem.Answer `json:"ropc"`

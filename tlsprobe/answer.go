@@ -83,7 +83,7 @@ type answerReader struct {
 	warned   bool
 }
 
-// feed takes the next bytes and tells whether more are wanted.
+// feed takes the next bytes and reports whether more are wanted.
 func (r *answerReader) feed(p []byte) (more bool) {
 	for len(p) > 0 && !r.done {
 		n := 1
@@ -379,7 +379,7 @@ func (r *answerReader) certificates(body cryptobyte.String, cut bool) {
 	}
 }
 
-// bannerEnds tells whether head says enough about a foreign protocol.
+// bannerEnds reports whether head says enough about a foreign protocol.
 func bannerEnds(head []byte) bool {
 	if len(head) >= maxBanner || head[len(head)-1] == '\n' {
 		return true

@@ -57,7 +57,7 @@ func newProof(suite Suite, serverRandom []byte, body cryptobyte.String) *proof {
 	return p
 }
 
-// by tells whether the signature was made with the key of cert. It is false as
+// by reports whether the signature was made with the key of cert. It is false as
 // well for what proves little, such as SHA-1, and for keys that are too large.
 func (p *proof) by(cert *x509.Certificate) bool {
 	signed := slices.Concat(p.client, p.server, p.params)
@@ -98,7 +98,7 @@ func (p *proof) by(cert *x509.Certificate) bool {
 	return false
 }
 
-// tooLarge tells whether the key of cert would keep us busy for long: a
+// tooLarge reports whether the key of cert would keep us busy for long: a
 // stranger chose its size. The limit is that of crypto/tls.
 func tooLarge(cert *x509.Certificate) bool {
 	key, ok := cert.PublicKey.(*rsa.PublicKey)

@@ -18,7 +18,7 @@ const scsv Suite = 0x00FF
 // some servers break on more than 64.
 const maxSuites = 64
 
-// elliptic tells whether the key exchange is over elliptic curves, which
+// elliptic reports whether the key exchange is over elliptic curves, which
 // SSL 3.0 does not have (RFC 8422 §1).
 func (info suiteInfo) elliptic() bool { return strings.HasPrefix(info.name, "ECDH") }
 

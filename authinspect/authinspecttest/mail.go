@@ -173,7 +173,7 @@ func (c *mailConversation) inspect(wire wire, words []string) {
 	}
 }
 
-// command answers one command, and tells whether the conversation goes on.
+// command answers one command, and reports whether the conversation goes on.
 func (c *mailConversation) command(wire wire, tag string, words []string) bool {
 	verb := strings.ToUpper(words[0])
 	shown := strings.ToUpper(strings.Join(words, " "))

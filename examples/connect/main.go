@@ -1,4 +1,4 @@
-// Command connect tells whether an installed Entra Connect, or one of its
+// Command connect reports whether an installed Entra Connect, or one of its
 // agents, is still good, and until when.
 //
 //	connect 2.6.3.0

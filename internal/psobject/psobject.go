@@ -290,7 +290,7 @@ func (v Value) AsTime() (time.Time, State) {
 
 // Dense returns the value as a text without white space, and whether it is
 // known so far. It is known of a value that is [Cut] only because nothing
-// tells whether a blank stood where a console broke its line: then what holds
+// reports whether a blank stood where a console broke its line: then what holds
 // no blanks, such as an address, is known all the same.
 func (v Value) Dense() (string, bool) {
 	s, known := v.Text, v.lettered || v.State == Present && v.Text != ""

@@ -291,7 +291,7 @@ func judged(equal bool, state State) outcome {
 	return wrong
 }
 
-// compareValue tells whether v is the value w, or unknown. Where the print
+// compareValue reports whether v is the value w, or unknown. Where the print
 // cannot tell, both are right: null and an empty text, {a, b} of a list and of
 // a text, a date without an offset.
 func compareValue(w trueValue, v Value) outcome {

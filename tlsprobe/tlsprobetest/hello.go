@@ -294,7 +294,7 @@ func (s *Server) firstFlight(conn net.Conn, hello *clientHello, version tlsprobe
 	}
 }
 
-// suite13 tells whether suite is one of TLS 1.3.
+// suite13 reports whether suite is one of TLS 1.3.
 func suite13(suite tlsprobe.Suite) bool { return suite>>8 == 0x13 }
 
 // usualSuites stand for crypto/tls where Suites is nil and it cannot serve.

@@ -57,7 +57,7 @@ func (p *Proxy) Close() {
 	p.wg.Wait()
 }
 
-// track notes a connection that Close shall end, and tells whether it may go on.
+// track notes a connection that Close shall end, and reports whether it may go on.
 func (p *Proxy) track(conn net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

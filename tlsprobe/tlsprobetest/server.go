@@ -263,7 +263,7 @@ func (s *Server) serve(conn net.Conn) {
 	})
 }
 
-// overLimit tells whether the connection is one too many.
+// overLimit reports whether the connection is one too many.
 func (s *Server) overLimit(number int) bool {
 	if s.EveryNth > 0 && number%s.EveryNth == 0 {
 		return true
