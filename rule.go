@@ -149,7 +149,7 @@ func unknownTitle(failed string) string {
 	first, rest, _ := strings.Cut(failed, " ")
 	switch first {
 	case "The", "A", "An", "No", "Some", "This", "These", "It", "Its", "One", "Two", "Several", "At", "Every", "All", "Users", "Legacy",
-		"Sign-ins", "Passwords", "Keys", "Tokens", "Clients", "Servers", "Mailboxes", "Applications", "Accounts", "Modern", "There", "Private", "Old":
+		"Sign-ins", "Passwords", "Keys", "Tokens", "Clients", "Servers", "Mailboxes", "Applications", "Accounts", "Modern", "There", "Private", "Old", "Synchronisation", "Signing", "Custom", "Automatic":
 		first = strings.ToLower(first)
 	}
 	return strings.TrimSpace("It is not known whether " + first + " " + rest)

@@ -121,7 +121,7 @@ func TestExplainResponse(t *testing.T) {
 	check(POP3S, "poplib.error_proto: b'-ERR Basic authentication is disabled'", "pop-basic-disabled")
 	check(POP3, "Basic authentication is disabled", "pop-basic-disabled")
 
-	// A word alone does not report whether TLS was on.
+	// A word alone does not tell whether TLS was on.
 	check(IMAP, "LOGINDISABLED", "imap-cap-logindisabled")
 
 	// SASL error challenges hold JSON in base64.

@@ -207,7 +207,7 @@ func ParseObject(kind Kind, data []byte) (*Object, error) {
 	case strings.Contains(wire.Context, "#servicePrincipals"):
 		o.Kind = ServicePrincipal
 	default:
-		return nil, fmt.Errorf("oauthcert: directory object %.60q: cannot report whether it is an application or a service principal", o.ID)
+		return nil, fmt.Errorf("oauthcert: directory object %.60q: cannot tell whether it is an application or a service principal", o.ID)
 	}
 	if len(o.Keys) > maxKeys || len(o.Names) > maxNames {
 		return nil, fmt.Errorf("oauthcert: directory object %.60q: %d keys and %d names; at most %d and %d are read", o.ID, len(o.Keys), len(o.Names), maxKeys, maxNames)

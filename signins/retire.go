@@ -85,7 +85,7 @@ func (t *Tables) Retirements(s *Summary, at time.Time) []Retirement {
 		r.Past = !r.Date.After(at)
 		if !told[i] {
 			r.Certain = false
-			r.Effect += " Of some users the log does not report whether they sent a password or a certificate, which is not hit."
+			r.Effect += " Of some users the log does not tell whether they sent a password or a certificate, which is not hit."
 		}
 		slices.Sort(r.Users)
 		slices.Sort(r.SucceededSince)

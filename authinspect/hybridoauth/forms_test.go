@@ -199,7 +199,7 @@ func capture(t *testing.T, c hybridoauth.Configuration, f form) fstest.MapFS {
 func verdict(c hybridoauth.Configuration, s hybridoauth.Situation) []string {
 	var all []string
 	for _, f := range hybridoauth.Check(c, s, c.Context.Now) {
-		// a line that is full to its last column does not report whether a blank followed
+		// a line that is full to its last column does not tell whether a blank followed
 		all = append(all, strings.ReplaceAll(f.Key(), "%20", "")+" "+f.Status.String())
 	}
 	slices.Sort(all)

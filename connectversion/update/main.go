@@ -150,7 +150,7 @@ func compare(folder, data fs.FS, asOf string) (changed map[string][]byte, differ
 	return changed, difference, nil
 }
 
-// loads tells whether the tables would be a good catalogue.
+// loads reports whether the tables would be a good catalogue.
 func loads(data fs.FS, changed map[string][]byte) error {
 	all := make(fstest.MapFS)
 	names, err := fs.Glob(data, "*.json")
