@@ -178,7 +178,7 @@ func TestOnlyGraphAndKQLPackagesTouchMicrosoftsSDKs(t *testing.T) {
 			continue
 		}
 		// Programs that can ask a tenant pay for it as well.
-		if graph(p.ImportPath) || strings.HasPrefix(path, "examples/") && slices.ContainsFunc(p.Imports, graph) {
+		if graph(p.ImportPath) || strings.HasPrefix(path, "examples/") && slices.ContainsFunc(slices.Concat(p.Imports, p.TestImports), graph) {
 			continue
 		}
 		for _, dep := range slices.Concat(p.Deps, p.TestImports, p.XTestImports) {

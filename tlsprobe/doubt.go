@@ -215,8 +215,10 @@ func (e *endpoint) resolveDoubts() {
 	e.patient(3)
 }
 
-// nameMatters asks without the server name where every hello was cut, and
-// reports whether that is answered.
+// nameMatters asks without the server name where every hello was cut. It
+// reports whether that is answered while the same hello with the name is cut
+// once more, at once and after a pause: a path that cuts some connections, or
+// a limit, would let one of them through.
 func (e *endpoint) nameMatters() bool {
 	if e.sni == "" || slices.ContainsFunc(e.log, func(o outcome) bool { return !o.cut() && o.hello.version > SSL30 }) {
 		return false
@@ -225,9 +227,19 @@ func (e *endpoint) nameMatters() bool {
 		h := hello{version: v, noName: true}
 		e.send(h, 0)
 		e.pump(e.deadline, func() bool { return !e.pending[h] })
-		if slices.ContainsFunc(e.nameless, outcome.answered) {
-			return true
+		if !slices.ContainsFunc(e.nameless, outcome.answered) {
+			continue
 		}
+		named := hello{version: v}
+		for _, pause := range []time.Duration{0, limitPause} {
+			before := len(e.log)
+			e.send(named, pause)
+			e.pump(e.deadline, func() bool { return !e.pending[named] })
+			if slices.ContainsFunc(e.log[before:], outcome.answered) {
+				return false
+			}
+		}
+		return true
 	}
 	return false
 }

@@ -32,9 +32,34 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	// Reading from a terminal does not end by itself.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(time.Second) // for what is known by then
+		os.Exit(1)
+	})
 	info, err := os.Stdout.Stat()
 	colour := err == nil && info.Mode()&os.ModeCharDevice != 0 && os.Getenv("NO_COLOR") == ""
-	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, colour))
+	out := &output{w: os.Stdout}
+	code := run(ctx, os.Args[1:], os.Stdin, out, os.Stderr, colour)
+	if out.err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "endpoints:", out.err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// An output remembers the first error of its writer.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.w.Write(b)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // The exit codes.

@@ -34,7 +34,7 @@ type textForm struct {
 }
 
 // maxListed bounds what one table or list prints; -json has everything.
-const maxListed = 8
+const maxListed = 6
 
 // A page is text in the making.
 type page struct {
@@ -212,7 +212,11 @@ func (r *report) writeFailed(p *page) {
 		first := p.paint(label.colour, " ● "+label.text) + "  "
 		subjects := short(subjectsOf(group), 4)
 		if f.Severity == crossprem.Info {
-			p.wrapped(first, indent, f.Title+": "+subjects, "")
+			text := f.Title + ": " + subjects
+			if !p.all {
+				text = shorten(text, p.width-len(indent)-2)
+			}
+			p.wrapped(first, indent, text, "")
 			continue
 		}
 		p.wrapped(first, indent, f.Title, bold)

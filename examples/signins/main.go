@@ -39,6 +39,11 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	// Reading from a terminal does not end by itself.
+	context.AfterFunc(ctx, func() {
+		time.Sleep(time.Second) // for what is known by then
+		os.Exit(1)
+	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
