@@ -64,7 +64,7 @@ func (t *TLS) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	read := TLS{Trusted: object.Trusted, Distrust: errorOf(object.Distrust), NameMismatch: object.NameMismatch}
-	for v := uint16(tls.VersionSSL30); object.Version != "" && read.Version == 0; v++ { //nolint:staticcheck // old servers have it
+	for v := uint16(0x0300); object.Version != "" && read.Version == 0; v++ { // from SSL 3.0 on: old servers have it
 		switch {
 		case tls.VersionName(v) == object.Version:
 			read.Version = v

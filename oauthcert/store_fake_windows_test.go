@@ -1,7 +1,14 @@
 package oauthcert
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/stretchr/testify/assert"
@@ -47,4 +54,14 @@ func TestWindowsStoreIsDenied(t *testing.T) {
 
 	_, err = MachineStore{Name: "no such store"}.Find(t.Context(), Thumbprint{1})
 	assert.ErrorContains(t, err, "there is no such store on this computer")
+}
+
+func someCertificate(t *testing.T) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, NotBefore: time.Now().AddDate(-1, 0, 0), NotAfter: time.Now()}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	require.NoError(t, err)
+	return der
 }

@@ -28,7 +28,6 @@ type try struct {
 	rows                   int
 	changing               bool // the account is tried at the place with four clients or more
 	used                   bool // belongs to an attack
-	explained              bool // a note tells of it
 }
 
 func (t *try) all() uint32 { return t.wrong + t.unknown + t.locked + t.blocked + t.weak }
@@ -420,10 +419,10 @@ func (f *judging) count(tries []try, entries []entry, clients map[uint32]bool) t
 	s := tallied{clients: clients, first: ^uint32(0)}
 	in := func(c uint32) bool { return clients == nil || clients[c] }
 	type person struct {
-		failed, counted, unknown, stale, used bool
-		first                                 uint32 // guess
-		accepted, with, without, session      bool
-		firstIn, firstWith                    uint32
+		failed, counted, unknown, stale  bool
+		first                            uint32 // guess
+		accepted, with, without, session bool
+		firstIn, firstWith               uint32
 	}
 	people := make(map[uint32]*person)
 	of := func(a uint32) *person {

@@ -19,11 +19,10 @@ import (
 
 // A score is how well worlds were judged.
 type score struct {
-	worlds, attacks, found            int
-	fallen, allFallen                 int // worlds in which an account fell, and in which all of them were named
-	false, unknown, passedOverMissed  int
-	wrongCompromised, wrongKnown      int
-	possibleInsteadOfFallen, problems int
+	worlds, attacks, found           int
+	fallen, allFallen                int // worlds in which an account fell, and in which all of them were named
+	false, unknown, passedOverMissed int
+	wrongCompromised, wrongKnown     int
 }
 
 func (s *score) add(o score) {

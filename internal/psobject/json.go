@@ -69,7 +69,7 @@ var errNoJSON = errors.New("this is no valid JSON")
 // outputsOf makes outputs of a whole document: of a bundle, which has cmdlets
 // as keys, one for each. A list may hold several bundles.
 func outputsOf(v Value) []Output {
-	if v.List != nil && len(v.List) > 0 {
+	if len(v.List) > 0 {
 		var outputs []Output
 		for _, e := range v.List {
 			if !isBundle(e) {

@@ -37,11 +37,11 @@ var (
 
 	// ErrFilter reports that Microsoft Graph did not understand or did not
 	// accept what was asked for.
-	ErrFilter = errors.New("Microsoft Graph did not accept the filter")
+	ErrFilter = errors.New("the filter was not accepted by Microsoft Graph")
 
 	// ErrUnauthorized reports that Microsoft Graph refused one token after the
 	// other, each of which was asked for anew.
-	ErrUnauthorized = errors.New("Microsoft Graph does not accept the token, and new ones neither")
+	ErrUnauthorized = errors.New("the token is not accepted by Microsoft Graph, and new ones neither")
 
 	// ErrPaging reports that next links led nowhere again and again. Asking
 	// again later may help.

@@ -91,7 +91,6 @@ type system struct {
 }
 
 type tables struct {
-	systems  []system
 	suiteIDs map[string]tlsprobe.Suite
 	suites   map[tlsprobe.Suite]string
 }
