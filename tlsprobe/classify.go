@@ -102,6 +102,7 @@ func (e *endpoint) classify(r *Result) {
 		{r.answered(), TLS, ""},
 		{c.foreign != nil, NotTLS, ""},
 		{slices.ContainsFunc(e.nameless, outcome.answered), SNINeeded, "hellos with the server name are cut, and one without it is answered"},
+		{e.limited, RateLimited, "what was answered before is cut now"},
 		{c.unknownName() || c.versionAlert && stuck, SNINeeded, c.nameDetail()},
 		{c.alert != nil && !unheard, Declined, ""},
 		{c.malformed != nil, NotTLS, ""},

@@ -335,16 +335,18 @@ func (e *endpoint) confirm(list []Version) bool {
 // patient asks the doubtful versions again, slowly, until they are answered or
 // the deadline comes. A version that is cut in so many rounds, twice in a row,
 // while the control at the end of the round is answered, was not cut for the
-// number of connections.
+// number of connections. Where the control is cut as well, a limit may count
+// what it cuts, so the rounds become smaller and the pauses longer.
 func (e *endpoint) patient(enough int) {
 	control, ok := e.control()
 	if !ok {
 		return
 	}
 	rounds := make(map[Version]int)
+	pause := limitPause
 	for width := 3; ; {
 		list := slices.DeleteFunc(e.doubtful(), func(v Version) bool { return e.sure[v] })
-		if len(list) == 0 || !e.pause(limitPause) {
+		if len(list) == 0 || !e.pause(pause) {
 			return
 		}
 		slices.SortStableFunc(list, func(a, b Version) int { return rounds[a] - rounds[b] })
@@ -358,7 +360,10 @@ func (e *endpoint) patient(enough int) {
 			}
 		}
 		if !e.askAgain(control).answered() {
-			width = max(1, width/2) // some limits count what they cut
+			if e.goesNoFurther(control) {
+				return
+			}
+			width, pause = max(1, width/2), min(pause*3/2, 4*limitPause)
 			continue
 		}
 		for _, v := range cut {
@@ -367,6 +372,18 @@ func (e *endpoint) patient(enough int) {
 			}
 		}
 	}
+}
+
+// goesNoFurther reports whether control, which follows up a HelloRetryRequest,
+// is cut while the hello that the request answered gets it again right after:
+// then it is the name that matters. If that hello is cut too, so is everything.
+func (e *endpoint) goesNoFurther(control hello) bool {
+	if control.shape != share {
+		return false
+	}
+	asked := slices.ContainsFunc(e.log, func(o outcome) bool { return o.answered() && o.shape == plain && o.hello.version == TLS13 })
+	e.limited = asked && e.askAgain(hello{version: TLS13}).cut()
+	return asked && !e.limited
 }
 
 // resolveFaults asks again, one connection at a time, for the versions that got

@@ -43,6 +43,7 @@ type endpoint struct {
 	sent     map[Version]int     // hellos sent
 	second   map[hello]bool      // second opinions that were asked for
 	flaky    bool                // a hello was lost, and the same one answered another time
+	limited  bool                // what was answered before was cut when asked last
 	sure     map[Version]bool    // the hello was cut, or answered with a fault, again and again, while others were answered
 	overdue  bool                // the time to wait for first answers is over
 	shaking  bool                // the ordinary handshake is going on

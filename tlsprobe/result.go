@@ -25,7 +25,7 @@ const (
 	Closed                              // they are hung up on
 	Silent                              // no connection, or no answer, within the deadline
 	Declined                            // speaks TLS, and answers every hello with an alert
-	RateLimited                         // some connections were cut, and the same hello was answered later: a limit, or a flaky path
+	RateLimited                         // some connections were cut, and the same hello was answered another time: a limit, or a flaky path
 	Intolerant                          // hangs up on hellos up to Result.IntolerantOf, in place of choosing a lower version
 	ShortHelloOnly                      // answers hellos of less than 256 bytes only
 	SNINeeded                           // speaks TLS, and finishes no answer under the name that was sent, or under none
