@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
@@ -67,7 +68,7 @@ func (o *options) coverage(ctx context.Context, stdout, stderr io.Writer) error 
 		if !c.Until.IsZero() {
 			until = " until " + c.Until.Format(time.DateOnly)
 		}
-		fmt.Fprintf(stdout, "%-24s %-40s %-7s %s%s\n", printable(c.Server), c.Certificate, words[c.Held], words[c.Covered], until)
+		fmt.Fprintf(stdout, "%-24s %-40s %-7s %s%s\n", terminal.Line(c.Server), c.Certificate, words[c.Held], words[c.Covered], until)
 	}
 	return nil
 }
@@ -111,15 +112,15 @@ func (o *options) sharedKeys(ctx context.Context, stdout, stderr io.Writer) erro
 		}
 		switch s.Holds {
 		case crossprem.Yes:
-			fmt.Fprintf(stdout, "%s: %d keys, %d of them valid", printable(s.Tenant), s.Keys, s.Valid)
+			fmt.Fprintf(stdout, "%s: %d keys, %d of them valid", terminal.Line(s.Tenant), s.Keys, s.Valid)
 			if !s.Since.IsZero() {
 				fmt.Fprintf(stdout, ", the oldest from %s", s.Since.Format(time.DateOnly))
 			}
 			fmt.Fprintln(stdout)
 		case crossprem.No:
-			fmt.Fprintf(stdout, "%s: no key\n", printable(s.Tenant))
+			fmt.Fprintf(stdout, "%s: no key\n", terminal.Line(s.Tenant))
 		default:
-			fmt.Fprintf(stdout, "%s: unknown: %s\n", printable(s.Tenant), s.Error)
+			fmt.Fprintf(stdout, "%s: unknown: %s\n", terminal.Line(s.Tenant), s.Error)
 		}
 	}
 	if err := ctx.Err(); err != nil {

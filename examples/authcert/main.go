@@ -15,10 +15,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/examples/internal/graphsignin"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
@@ -273,7 +273,7 @@ func (o *options) show(ctx context.Context, stdout io.Writer) error {
 // showOne prints a certificate for people.
 func (o *options) showOne(cert *oauthcert.Certificate, stdout io.Writer) error {
 	fmt.Fprintf(stdout, "Subject     %s\nValid       %s to %s\nSHA-1       %s\nSHA-256     %s\nx5t         %s\n",
-		printable(cert.Subject()), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
+		terminal.Line(cert.Subject()), cert.NotBefore().Format(time.DateOnly), cert.NotAfter().Format(time.DateOnly), cert.SHA1(), cert.SHA256(), cert.X5T())
 	if o.out != "" {
 		fmt.Fprintf(stdout, "Written to  %s\n", o.out)
 	}
@@ -363,16 +363,6 @@ func readFile(name string) ([]byte, error) {
 		err = fmt.Errorf("%s: more than %d bytes", name, maxFile)
 	}
 	return data, err
-}
-
-// printable makes one line of what a stranger wrote.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
 }
 
 // writeNew writes a file that must not exist yet.

@@ -20,11 +20,11 @@ import (
 	"os/signal"
 	"strings"
 	"time"
-	"unicode"
 
 	_ "github.com/ncruces/go-sqlite3/driver" // registers the driver "sqlite3"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
 // maxReport bounds what is read of a report, in bytes.
@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return 2
 	}
 	if err := record(ctx, *path, flags.Arg(0), stdin, stdout); err != nil {
-		fmt.Fprintf(stderr, "history: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "history: %s\n", terminal.Line(err.Error()))
 		return 1
 	}
 	return 0
@@ -205,24 +205,11 @@ func writeChanges(w io.Writer, last, day string, c crossprem.Changes) error {
 			if f.Part != "" {
 				subject += " (" + f.Part + ")"
 			}
-			fmt.Fprintf(&b, "%s: %s: %s: %s\n", part.name, f.Severity, printable(f.Title), printable(subject))
+			fmt.Fprintf(&b, "%s: %s: %s: %s\n", part.name, f.Severity, terminal.Line(f.Title), terminal.Line(subject))
 		}
 	}
 	fmt.Fprintf(&b, "%d new, %d fixed, %d changed, %d as before, %d not asked about this time\n",
 		len(c.New), len(c.Fixed), len(c.Changed), len(c.Same), len(c.NotAsked))
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// printable returns s on one line, harmless to a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

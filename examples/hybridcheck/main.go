@@ -29,6 +29,7 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect/hybridoauth"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 )
 
@@ -152,7 +153,7 @@ func names() string {
 }
 
 // oneLine makes an error fit for a terminal.
-func oneLine(text string) string { return clean(strings.ReplaceAll(text, "\n", "; ")) }
+func oneLine(text string) string { return terminal.Line(strings.ReplaceAll(text, "\n", "; ")) }
 
 // gather reads the inputs. What cannot be read does not hide the rest.
 func gather(ctx context.Context, a asked, stdin io.Reader) (hybridoauth.Configuration, error) {

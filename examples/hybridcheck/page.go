@@ -5,24 +5,14 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode"
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect/hybridoauth"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
 // width is that of a line; more would wrap in a small window.
 const width = 100
-
-// clean makes text harmless to a terminal.
-func clean(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
-			return ' '
-		}
-		return r
-	}, text)
-}
 
 // page prints for people: what failed, the steps, and what was not evaluated.
 func (a asked) page(c hybridoauth.Configuration, r report, stdout io.Writer) error {
@@ -91,7 +81,7 @@ func wrap(out io.Writer, mark, text string) {
 	indent := strings.Repeat(" ", min(len([]rune(mark)), width/2))
 	line := mark
 	empty := true
-	for _, word := range strings.Fields(clean(text)) {
+	for _, word := range strings.Fields(terminal.Line(text)) {
 		if !empty && len([]rune(line))+1+len([]rune(word)) > width {
 			fmt.Fprintln(out, strings.TrimRight(line, " "))
 			line, empty = indent, true

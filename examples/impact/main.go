@@ -24,9 +24,9 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/crossprem/crossprem/authinspect/clients"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/internal/wintext"
 )
 
@@ -94,7 +94,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 	agents := &agents{count: make(map[string]int64)}
 	for _, name := range files {
 		if err := agents.readFile(name, stdin); err != nil {
-			fmt.Fprintf(stderr, "impact: %s: %s\n", name, printable(err.Error()))
+			fmt.Fprintf(stderr, "impact: %s: %s\n", name, terminal.Line(err.Error()))
 			return couldNot
 		}
 	}
@@ -104,7 +104,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 		err = agents.writeTable(stdout, hosting, at)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "impact: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "impact: %s\n", terminal.Line(err.Error()))
 		return couldNot
 	}
 	return ran
@@ -250,7 +250,7 @@ func (a *agents) writeTable(w io.Writer, hosting clients.Hosting, at time.Time) 
 	totals := make(map[clients.Outcome]int64)
 	for _, l := range list {
 		totals[l.effect.Outcome] += l.count
-		fmt.Fprintf(table, "%d\t%s\t%v\t%s\n", l.count, l.effect.Client.ID, l.effect.Outcome, printable(l.effect.Why))
+		fmt.Fprintf(table, "%d\t%s\t%v\t%s\n", l.count, l.effect.Client.ID, l.effect.Outcome, terminal.Line(l.effect.Why))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -265,17 +265,4 @@ func (a *agents) writeTable(w io.Writer, hosting clients.Hosting, at time.Time) 
 		fmt.Fprintln(out, "No user agent was given.")
 	}
 	return out.Flush()
-}
-
-// printable returns s on one line, harmless to a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

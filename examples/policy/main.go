@@ -22,9 +22,9 @@ import (
 	"os/signal"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/crossprem/crossprem/authinspect/authpolicy"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
 const (
@@ -84,13 +84,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 		flags.PrintDefaults()
 		return ran
 	case err != nil:
-		fmt.Fprintf(stderr, "policy: %s; -help tells more\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "policy: %s; -help tells more\n", terminal.Line(err.Error()))
 		return wrongUsage
 	}
 	decision, notUnderstood, err := decide(*facts, rest, protocol, at, now, hosting, stdin)
 	if err == nil {
 		for _, n := range notUnderstood {
-			fmt.Fprintf(stderr, "policy: %s was not used: %s\n", printable(n.File), printable(n.Why))
+			fmt.Fprintf(stderr, "policy: %s was not used: %s\n", terminal.Line(n.File), terminal.Line(n.Why))
 		}
 		if *asJSON {
 			err = writeJSON(stdout, decision)
@@ -99,7 +99,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 		}
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "policy: %s\n", printable(err.Error()))
+		fmt.Fprintf(stderr, "policy: %s\n", terminal.Line(err.Error()))
 		return couldNot
 	}
 	return ran
@@ -183,7 +183,7 @@ func writeText(w io.Writer, d authpolicy.Decision) error {
 		authpolicy.Allowed: "may use %v with Basic", authpolicy.Blocked: "may not use %v with Basic",
 		authpolicy.NotOffered: "is not offered %v with Basic", authpolicy.VerdictUnknown: "may or may not use %v with Basic: it is not known",
 	}[d.Basic.Verdict]
-	fmt.Fprintf(&b, "On %s %s "+said, d.At.Format(time.DateOnly), printable(user), d.Protocol)
+	fmt.Fprintf(&b, "On %s %s "+said, d.At.Format(time.DateOnly), terminal.Line(user), d.Protocol)
 	if d.Basic.Decider != "" && d.Basic.Verdict != authpolicy.VerdictUnknown {
 		fmt.Fprintf(&b, "; the %s decides", d.Basic.Decider)
 	}
@@ -192,30 +192,17 @@ func writeText(w io.Writer, d authpolicy.Decision) error {
 		name   string
 		method authpolicy.Method
 	}{{"Basic", d.Basic}, {"Modern", d.Modern}, {"Windows", d.Windows}} {
-		fmt.Fprintf(&b, "%-8s %-12v %s\n", one.name, one.method.Verdict, printable(one.method.Detail))
+		fmt.Fprintf(&b, "%-8s %-12v %s\n", one.name, one.method.Verdict, terminal.Line(one.method.Detail))
 		for line := range strings.Lines(one.method.Change) {
-			fmt.Fprintf(&b, "%21s to change it: %s\n", "", printable(strings.TrimSpace(line)))
+			fmt.Fprintf(&b, "%21s to change it: %s\n", "", terminal.Line(strings.TrimSpace(line)))
 		}
 		if one.method.WithinMinutes > 0 {
 			fmt.Fprintf(&b, "%21s a change works within %v\n", "", time.Duration(one.method.WithinMinutes)*time.Minute)
 		}
 	}
 	for _, note := range d.Notes {
-		fmt.Fprintf(&b, "\n%s\n", printable(note))
+		fmt.Fprintf(&b, "\n%s\n", terminal.Line(note))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-// printable returns s on one line, harmless to a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
 // Charts are drawn here, as SVG with classes and without style attributes, so
@@ -45,7 +47,7 @@ func (d *drawing) end() template.HTML {
 	return template.HTML(d.String()) //nolint:gosec // every text in it was escaped
 }
 
-func esc(s string) string { return html.EscapeString(printable(s)) }
+func esc(s string) string { return html.EscapeString(terminal.Line(s)) }
 
 // A series is one colour of stacked bars.
 type series struct {

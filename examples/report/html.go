@@ -18,6 +18,7 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
@@ -134,15 +135,15 @@ func (p *htmlPage) group(findings []crossprem.Finding) (string, error) {
 			if kind == "info" {
 				label = "note"
 			}
-			p.Groups = append(p.Groups, &htmlGroup{Kind: kind, Label: label, Title: printable(f.Title), Rule: f.Rule, Remedy: f.Remedy, Sources: strings.Join(f.Sources, "; "), Open: kind == "critical" || kind == "warning"})
+			p.Groups = append(p.Groups, &htmlGroup{Kind: kind, Label: label, Title: terminal.Line(f.Title), Rule: f.Rule, Remedy: f.Remedy, Sources: strings.Join(f.Sources, "; "), Open: kind == "critical" || kind == "warning"})
 		}
 		g := p.Groups[i]
 		if g.Remedy != f.Remedy && g.Count > 0 {
 			g.Remedy = cmp.Or(g.Remedy, f.Remedy)
 		}
-		row := htmlRow{printable(f.Subject), "", printable(f.Detail)}
+		row := htmlRow{terminal.Line(f.Subject), "", terminal.Line(f.Detail)}
 		if f.Part != "" {
-			row.Subject += " (" + printable(f.Part) + ")"
+			row.Subject += " (" + terminal.Line(f.Part) + ")"
 		}
 		if !f.Due.IsZero() {
 			row.Due = f.Due.Format(time.DateOnly)
@@ -240,7 +241,7 @@ func signInSection(s *signins.Summary) htmlSection {
 		return cmp.Or(cmp.Compare(y.Successes, x.Successes), cmp.Compare(y.Records, x.Records), cmp.Compare(a, b))
 	})
 	for _, name := range names[:min(len(names), maxHTMLRows)] {
-		row := []string{printable(name)}
+		row := []string{terminal.Line(name)}
 		for _, p := range protocols {
 			cell := ""
 			for _, use := range s.Users[name].Protocols {
@@ -271,7 +272,7 @@ func attackSection(s *signins.Summary) htmlSection {
 			break
 		}
 		from := cmp.Or(a.IP, a.Agent, fmt.Sprintf("%d addresses", a.Addresses))
-		table.Rows = append(table.Rows, []string{printable(from), fmt.Sprint(a.Kind), fmt.Sprint(a.Confidence), a.Start.UTC().Format("2006-01-02 15:04"), a.End.UTC().Format("2006-01-02 15:04"), fmt.Sprint(a.DistinctAccounts), printable(short(a.Compromised, 5))})
+		table.Rows = append(table.Rows, []string{terminal.Line(from), fmt.Sprint(a.Kind), fmt.Sprint(a.Confidence), a.Start.UTC().Format("2006-01-02 15:04"), a.End.UTC().Format("2006-01-02 15:04"), fmt.Sprint(a.DistinctAccounts), terminal.Line(short(a.Compromised, 5))})
 		if len(spans) < 30 {
 			color := 0
 			if len(a.Compromised) > 0 {
@@ -305,7 +306,7 @@ func (r *report) endpointSection() htmlSection {
 	slices.Sort(schemes)
 	table := htmlTable{Caption: "Which schemes each URL offers", Head: append(append([]string{"URL"}, schemes...), "modern", "tokens from")}
 	for _, e := range r.Endpoints {
-		row := []string{printable(e.Target)}
+		row := []string{terminal.Line(e.Target)}
 		for _, s := range schemes {
 			cell := ""
 			for _, have := range e.Schemes {
@@ -322,7 +323,7 @@ func (r *report) endpointSection() htmlSection {
 		if e.Issuer != nil {
 			issuer = e.Issuer.Kind
 		}
-		table.Rows = append(table.Rows, append(row, e.Modern.String(), printable(issuer)))
+		table.Rows = append(table.Rows, append(row, e.Modern.String(), terminal.Line(issuer)))
 	}
 	return htmlSection{ID: "endpoints", Name: "Exchange endpoints", Tables: []htmlTable{table}}
 }

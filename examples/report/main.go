@@ -30,6 +30,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
@@ -253,5 +254,5 @@ func (r *report) writeFile(file outputFile, title string) error {
 
 // oneLine returns the text of err without line breaks, harmless to a terminal.
 func oneLine(err error) string {
-	return printable(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
+	return terminal.Line(strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }

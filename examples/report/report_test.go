@@ -264,7 +264,7 @@ func TestRealServer(t *testing.T) {
 func TestTextIsPrintable(t *testing.T) {
 	p := &page{textForm: textForm{width: pipeWidth, colour: true}}
 	p.wrapped("", "", "evil \x1b[2J\u202e text", "")
-	assert.Equal(t, "evil [2J text\n", p.String())
+	assert.Equal(t, "evil \ufffd[2J\ufffd text\n", p.String())
 	assert.Equal(t, "\x1b[1mx\x1b[0m", p.paint(bold, "x"))
 }
 

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
@@ -65,7 +65,7 @@ func (p *page) line(format string, args ...any) { fmt.Fprintf(p, format+"\n", ar
 // heading begins a section.
 func (p *page) heading(name, rest string) {
 	p.line("")
-	p.line("%s  %s", p.paint(bold, strings.ToUpper(name)), printable(rest))
+	p.line("%s  %s", p.paint(bold, strings.ToUpper(name)), terminal.Line(rest))
 }
 
 // wrapped prints text with an indentation. On its first line, first stands in
@@ -77,7 +77,7 @@ func (p *page) wrapped(first, indent, text, colour string) {
 		p.line("%s%s", first, p.paint(colour, line))
 		first, line = indent, ""
 	}
-	for word := range strings.FieldsSeq(printable(text)) {
+	for word := range strings.FieldsSeq(terminal.Line(text)) {
 		if line != "" && used+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > p.width {
 			flush()
 		}
@@ -89,16 +89,6 @@ func (p *page) wrapped(first, indent, text, colour string) {
 	if line != "" {
 		flush()
 	}
-}
-
-// printable makes text of a log or a server harmless to a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == utf8.RuneError {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 // writeText prints the report for a person.
@@ -315,7 +305,7 @@ func (p *page) table(rows [][]string) {
 	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 	for _, row := range rows {
 		for i := range row {
-			row[i] = printable(row[i])
+			row[i] = terminal.Line(row[i])
 		}
 		fmt.Fprintln(w, "   "+strings.Join(row, "\t"))
 	}
@@ -400,7 +390,7 @@ func (r *report) writeTLS(p *page) {
 // known of its certificate.
 func tlsRow(result *tlsprobe.Result) []string {
 	words := [...]string{tlsprobe.Unknown: "?", tlsprobe.Accepted: "yes", tlsprobe.Refused: "no", tlsprobe.Contradictory: "both"}
-	row := []string{printable(result.Target)}
+	row := []string{terminal.Line(result.Target)}
 	for _, version := range tlsVersions {
 		row = append(row, words[result.Versions[version].Support])
 	}

@@ -33,6 +33,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/signins"
 )
 
@@ -158,7 +159,7 @@ func (o *settings) report(ctx context.Context) error {
 		return err
 	}
 	for _, err := range o.unread {
-		fmt.Fprintln(o.notes, "signins:", printable(err.Error()))
+		fmt.Fprintln(o.notes, "signins:", terminal.Line(err.Error()))
 	}
 	if len(o.unread) > 0 {
 		return fmt.Errorf("files of which nothing could be read: %d; what they hold is not in the summary", len(o.unread))
@@ -546,7 +547,7 @@ func (o *settings) printTable(s *signins.Summary) error {
 			fmt.Fprintf(w, "\n%-36s %8s %8s  %s\n", part, "tried", "got in", "with")
 		}
 		for _, u := range parts[part] {
-			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(u.Name), u.Records, u.Successes, protocols(&u.User, ", "))
+			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", terminal.Line(u.Name), u.Records, u.Successes, protocols(&u.User, ", "))
 		}
 		if more[part] > 0 {
 			fmt.Fprintf(w, "and %d more, which -csv lists\n", more[part])
@@ -566,7 +567,7 @@ func (o *settings) printTable(s *signins.Summary) error {
 				fmt.Fprintf(w, "and %d more with %s\n", len(list)-k, protocol)
 				break
 			}
-			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", printable(t.Name), t.Records, t.Successes, protocol)
+			fmt.Fprintf(w, "%-36s %8d %8d  %s\n", terminal.Line(t.Name), t.Records, t.Successes, protocol)
 		}
 	}
 	fmt.Fprintln(w)
@@ -574,7 +575,7 @@ func (o *settings) printTable(s *signins.Summary) error {
 		if f.Status == crossprem.Passed {
 			continue
 		}
-		fmt.Fprintf(w, "%-8s %s: %s\n         %s\n", strings.ToUpper(word(f)), printable(f.Subject), f.Title, printable(f.Detail))
+		fmt.Fprintf(w, "%-8s %s: %s\n         %s\n", strings.ToUpper(word(f)), terminal.Line(f.Subject), f.Title, terminal.Line(f.Detail))
 		if !f.Due.IsZero() {
 			fmt.Fprintf(w, "         Due: %s\n", f.Due.Format(time.DateOnly))
 		}
@@ -597,7 +598,7 @@ func printAttacks(w io.Writer, j *signins.Judgement) {
 		for _, sign := range a.Evidence.Decided {
 			signs = append(signs, sign.String())
 		}
-		fmt.Fprintf(w, "%-20s %-22s %-10s %8d %8d  %s\n", a.Kind, printable(from), a.Confidence, a.DistinctAccounts, a.Attempts, strings.Join(signs, ", "))
+		fmt.Fprintf(w, "%-20s %-22s %-10s %8d %8d  %s\n", a.Kind, terminal.Line(from), a.Confidence, a.DistinctAccounts, a.Attempts, strings.Join(signs, ", "))
 	}
 	for _, n := range []struct {
 		title string
@@ -607,7 +608,7 @@ func printAttacks(w io.Writer, j *signins.Judgement) {
 			fmt.Fprintf(w, "\n%-40s %8s  from\n", n.title, "times")
 		}
 		for _, note := range n.notes.List {
-			fmt.Fprintf(w, "%-40s %8d  %s\n", printable(note.Account), note.Attempts, printable(note.IP))
+			fmt.Fprintf(w, "%-40s %8d  %s\n", terminal.Line(note.Account), note.Attempts, terminal.Line(note.IP))
 		}
 		if more := n.notes.Count - len(n.notes.List); more > 0 {
 			fmt.Fprintf(w, "and %d more\n", more)
@@ -620,14 +621,4 @@ func word(f crossprem.Finding) string {
 		return "unknown"
 	}
 	return f.Severity.String()
-}
-
-// printable keeps what a stranger typed from driving the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x200b && r <= 0x202e {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
 const samples = "../../signins/testdata/samples"
@@ -156,7 +158,7 @@ func TestWrongUse(t *testing.T) {
 	check(1, "stat -json: no such file", "-", "-json")
 	check(2, "-until has to be after -since", "-since", "2026-11-18", "-until", "2026-11-18")
 	check(1, "not a sign-in log")
-	assert.Equal(t, "a\ufffd[31mb", printable("a\x1b[31mb"))
+	assert.Equal(t, "a\ufffd[31mb", terminal.Line("a\x1b[31mb"))
 }
 
 // A file of which nothing can be read is named, and the others are still summarised.

@@ -1,0 +1,21 @@
+package terminal_test
+
+import (
+	"testing"
+	"unicode"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/crossprem/crossprem/examples/internal/terminal"
+)
+
+func TestLineIsHarmless(t *testing.T) {
+	assert.Equal(t, "Zoë 東京 a b", terminal.Line("Zoë 東京 a\tb"))
+	assert.Equal(t, "a b", terminal.Line("a\nb"))
+	assert.Equal(t, "\ufffd[31mred", terminal.Line("\x1b[31mred"))
+	for r := range rune(0x3100) {
+		for _, got := range terminal.Line(string(r)) {
+			assert.True(t, unicode.IsPrint(got) || got == unicode.ReplacementChar, "%U", r)
+		}
+	}
+}
