@@ -495,9 +495,9 @@ var roleSentences = map[string]string{
 
 // roleOf says which certificate of the auth configuration a thumbprint is.
 func (j *judge) roleOf(text string) string {
-	t, ok := exchange.ParseThumbprint(text)
+	t, err := exchange.ParseThumbprint(text)
 	switch {
-	case !ok:
+	case err != nil:
 		return "unknown"
 	case j.current.text == t:
 		return "current"

@@ -216,7 +216,7 @@ func (j *judge) deriveCertificates() {
 		{&j.next, x.NextThumbprint, "NextCertificateThumbprint"},
 		{&j.previous, x.PreviousThumbprint, "PreviousCertificateThumbprint"},
 	} {
-		if t, ok := exchange.ParseThumbprint(f.context); ok {
+		if t, err := exchange.ParseThumbprint(f.context); err == nil {
 			*f.to = fact{true, t}
 		}
 		for _, o := range j.c.Objects {
@@ -224,7 +224,7 @@ func (j *judge) deriveCertificates() {
 				continue
 			}
 			v := o.Get(f.property)
-			if t, ok := exchange.ParseThumbprint(v.scalar()); ok && v.IsKnown() {
+			if t, err := exchange.ParseThumbprint(v.scalar()); err == nil && v.IsKnown() {
 				*f.to = fact{true, t}
 			} else if v.isEmpty() {
 				*f.to = fact{known: true}
@@ -382,8 +382,8 @@ func (j *judge) anyIn(kind Kind, side Side, is func(Object) crossprem.Answer) cr
 }
 
 func (j *judge) isCertificate(o Object, of fact) bool {
-	t, ok := exchange.ParseThumbprint(o.Get("Thumbprint").scalar())
-	return ok && of.text != "" && t == of.text
+	t, err := exchange.ParseThumbprint(o.Get("Thumbprint").scalar())
+	return err == nil && of.text != "" && t == of.text
 }
 
 func hasApp(property, id string) func(*judge, Object) bool {

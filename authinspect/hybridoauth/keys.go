@@ -409,8 +409,8 @@ func (j *judge) keyIdentifiers(r *row) []outcome {
 		case v.list != nil:
 			text = base64.StdEncoding.EncodeToString(bytesOf(v))
 		}
-		t, ok := exchange.ParseThumbprint(text)
-		return outcome{answer: crossprem.AnswerOf(ok && (k.der == nil || k.thumbprint == t)), found: text}
+		t, err := exchange.ParseThumbprint(text)
+		return outcome{answer: crossprem.AnswerOf(err == nil && (k.der == nil || k.thumbprint == t)), found: text}
 	})
 }
 
