@@ -4,6 +4,7 @@
 //	endpoints mail.contoso.com                    all virtual directories of one host
 //	endpoints -domain contoso.com                 the hosts of a mail domain, AD FS, Entra ID, Exchange Online
 //	endpoints https://mail.contoso.com/EWS/Exchange.asmx imaps://mail.contoso.com
+//	endpoints -plan -domain contoso.com           what that would ask; asks nobody
 //	endpoints -headers FILE                       explains pasted response headers; "-" is standard input
 //	endpoints -lines FILE -protocol smtp          explains a pasted session with a mail server (smtp, imap, pop3)
 //	endpoints -explain TEXT -protocol imap        explains one answer (http, imap, pop3, smtp, aadsts)
@@ -11,6 +12,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/json"
@@ -18,6 +20,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/signal"
 	"slices"
@@ -89,6 +93,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	text := flags.String("explain", "", "explain this `text`, one answer of a server, and ask nobody")
 	protocol := flags.String("protocol", "", "of -lines: smtp, imap or pop3; of -explain also http and aadsts")
 	domain := flags.Bool("domain", false, "the names are mail domains: find their hosts")
+	plan := flags.Bool("plan", false, "print what would be asked, and ask nobody")
+	hosts := flags.String("hosts", "", "ask these `hosts` for a domain, with commas between them (default mail and autodiscover in it, and the domain itself)")
+	paths := flags.String("paths", "", "ask these `paths` alone at each host, with commas between them")
 	mailbox := flags.String("mailbox", "", "the `address` of one mailbox whose policy is to be applied")
 	roots := flags.String("ca", "", "a PEM `file` with authorities to trust in place of the system's")
 	timeout := flags.Duration("timeout", 0, "for one request (default 30s)")
@@ -125,7 +132,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 	}
 	mail := []string{"smtp", "imap", "pop3", "smtps", "imaps", "pop3s"}
-	inspector := &authinspect.Inspector{Mailbox: *mailbox, Timeout: *timeout}
+	inspector := &authinspect.Inspector{Mailbox: *mailbox, Timeout: *timeout, Hosts: list(*hosts), Paths: list(*paths)}
 	switch {
 	case *demo && (len(targets) > 0 || offline > 0), offline > 1, offline > 0 && len(targets) > 0:
 		return usage("-demo, -headers, -lines, -explain and targets exclude one another")
@@ -137,6 +144,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		contoso := authinspecttest.Contoso().Start()
 		defer contoso.Close()
 		inspector.Dial, inspector.Roots = contoso.Dial, contoso.Roots()
+		inspector.Resolver = &authinspecttest.DNS{
+			SRV: map[string][]*net.SRV{"_autodiscover._tcp.contoso.test": {{Target: "mail.contoso.test.", Port: 443}}},
+			MX:  map[string][]*net.MX{"contoso.test": {{Host: "contoso-test.mail.protection.outlook.com."}}},
+		}
 		if inspector.Mailbox == "" {
 			inspector.Mailbox = "bob@contoso.test"
 		}
@@ -185,6 +196,19 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	}
 	code := exitOK
 	for _, target := range targets {
+		if *plan {
+			questions, err := planned(*inspector, target, *domain)
+			switch {
+			case err != nil:
+				fmt.Fprintln(stderr, "endpoints:", oneLine(err))
+				code = exitError
+			case *asJSON:
+				json.NewEncoder(stdout).Encode(questions)
+			default:
+				p.plan(target, questions)
+			}
+			continue
+		}
 		a, err := inspect(ctx, inspector, target, *domain, at)
 		if err != nil {
 			fmt.Fprintln(stderr, "endpoints:", oneLine(err))
@@ -213,7 +237,7 @@ func inspect(ctx context.Context, inspector *authinspect.Inspector, target strin
 		}
 		return answer{r, authinspect.AssessMail(r, at)}, nil
 	}
-	_, rest, isURL := strings.Cut(target, "://")
+	_, rest, _ := strings.Cut(target, "://")
 	if _, path, _ := strings.Cut(rest, "/"); path != "" {
 		r, err := inspector.Inspect(ctx, target)
 		if err != nil {
@@ -221,14 +245,40 @@ func inspect(ctx context.Context, inspector *authinspect.Inspector, target strin
 		}
 		return answer{r, authinspect.Assess(r, at)}, nil
 	}
-	if !isURL && !domain {
-		target = "https://" + target
-	}
-	o, err := inspector.InspectOrganization(ctx, target)
+	o, err := inspector.InspectOrganization(ctx, whole(target, domain))
 	if err != nil {
 		return answer{}, err
 	}
 	return answer{o, authinspect.AssessOrganization(o, at)}, nil
+}
+
+// planned returns what inspect would ask.
+func planned(in authinspect.Inspector, target string, domain bool) ([]authinspect.Question, error) {
+	if _, _, isMail, err := authinspect.ParseMailURL(target); isMail || err != nil {
+		return nil, cmp.Or(err, errors.New("-plan is for web endpoints; of a mail server one or two connections ask for what it offers: "+target))
+	}
+	if u, err := url.Parse(target); err == nil && u.Host != "" && u.Path != "" && u.Path != "/" {
+		in.Paths = []string{u.Path}
+		target = u.Scheme + "://" + u.Host
+	}
+	return in.Plan(whole(target, domain))
+}
+
+// whole returns target as an organization is named: a mail domain, or the URL
+// of a host.
+func whole(target string, domain bool) string {
+	if domain || strings.Contains(target, "://") {
+		return target
+	}
+	return "https://" + target
+}
+
+// list returns the parts of text between commas, nil for none.
+func list(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // explain reads pasted headers.

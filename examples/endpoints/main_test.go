@@ -42,6 +42,45 @@ func TestDemo(t *testing.T) {
 	assert.Equal(t, "on", object["modern"])
 }
 
+func TestDemoTellsHowClientsFindTheServers(t *testing.T) {
+	_, out, _ := start(t, "", "-demo", "-at", "2026-11-22")
+	for _, want := range []string{
+		"Exchange Online at outlook.office365.com: modern authentication: on",
+		"_autodiscover._tcp leads to mail.contoso.test:443; mail goes to contoso-test.mail.protection.outlook.com (Exchange Online first: yes)",
+		"Autodiscover at https://mail.contoso.test/autodiscover/autodiscover.xml: challenge",
+		"AD FS at sts.contoso.test knows Apple Mail: no",
+	} {
+		assert.Contains(t, out, want)
+	}
+}
+
+func TestPlanAsksNobody(t *testing.T) {
+	// Nobody listens at the address: a question would be an error.
+	const closed = "https://127.0.0.1:1"
+	code, out, stderr := start(t, "", "-plan", closed)
+	require.Zero(t, code, stderr)
+	assert.Contains(t, out, "GET     "+closed+"/EWS/Exchange.asmx\n          anonymous, empty-bearer, ntlm")
+
+	code, out, _ = start(t, "", "-plan", "-mailbox", "bob@contoso.test", closed+"/EWS/Exchange.asmx")
+	require.Zero(t, code)
+	assert.Contains(t, out, "questions: 1, requests: 4 at most")
+
+	code, out, _ = start(t, "", "-plan", "-json", "-domain", "-hosts", "a.contoso.test,b.contoso.test", "-paths", "/EWS/Exchange.asmx", "contoso.test")
+	require.Zero(t, code)
+	var questions []struct {
+		URL   string
+		Steps []string
+	}
+	require.NoError(t, json.Unmarshal([]byte(out), &questions))
+	require.Len(t, questions, 2)
+	assert.Equal(t, "https://b.contoso.test/EWS/Exchange.asmx", questions[1].URL)
+	assert.NotEmpty(t, questions[1].Steps)
+
+	code, _, stderr = start(t, "", "-plan", "imaps://mail.contoso.test")
+	assert.Equal(t, 1, code)
+	assert.Contains(t, stderr, "-plan is for web endpoints")
+}
+
 func TestURLs(t *testing.T) {
 	front := authinspecttest.ExchangeSE()
 	front.Modern = authinspecttest.HMA

@@ -62,6 +62,9 @@ func (p page) show(a answer) {
 
 func (p page) organization(o *authinspect.Organization) {
 	p.line("%s  modern authentication: %s", p.paint(bold, o.Target, 0), p.modern(o.Modern(), 0))
+	if o.OnlineHost != "" {
+		p.line("  Exchange Online at %s: modern authentication: %s", o.OnlineHost, p.modern(o.ModernOnline(), 0))
+	}
 	if o.Realm != nil {
 		p.line("  Entra ID: %s%s%s", strings.ToLower(o.Realm.NameSpaceType), after(", tenant ", o.Realm.Tenant), after(", sign-in at ", o.Realm.AuthURL))
 	}
@@ -69,6 +72,13 @@ func (p page) organization(o *authinspect.Organization) {
 		if l.URL != "" {
 			p.line("  Autodiscover v2 at %s: %s at %s", l.Asked, l.Protocol, l.URL)
 		}
+	}
+	p.autodiscover(o.Autodiscover)
+	if len(o.ActiveSync) > 0 {
+		p.line("  ActiveSync versions: %s", strings.Join(o.ActiveSync, ", "))
+	}
+	for _, c := range o.Clients {
+		p.line("  AD FS at %s knows %s: %s%s", c.Host, c.Name, c.Registered, after(", ", c.Evidence))
 	}
 	// One matrix for each host, with the same columns.
 	for start := 0; start < len(o.Endpoints); {
@@ -84,6 +94,50 @@ func (p page) organization(o *authinspect.Organization) {
 		p.line("\n  %d URLs gave no answer, the first: %s: %s", n, o.Unanswered[0].Target, oneLine(o.Unanswered[0].Err))
 	}
 	p.notes(o.Warnings)
+}
+
+// autodiscover writes by which ways clients find the servers.
+func (p page) autodiscover(a *authinspect.Autodiscover) {
+	if a == nil {
+		return
+	}
+	if a.DNS == crossprem.Yes {
+		p.line("  _autodiscover._tcp leads to %s; mail goes to %s (Exchange Online first: %s)", orNoneOf(a.SRV), orNoneOf(a.MX), a.MailOnline)
+	} else {
+		p.line("  DNS was not asked for _autodiscover._tcp and MX, or did not answer")
+	}
+	for _, answer := range append([]authinspect.AutodiscoverAnswer{a.Redirect}, a.Posts...) {
+		if answer.Asked == "" {
+			continue
+		}
+		said := answer.Shape + after(" ", answer.Code) + after(" to ", answer.Location)
+		if answer.Status == 0 {
+			said = "no answer" + after(": ", answer.Error)
+		}
+		p.line("  Autodiscover at %s: %s", answer.Asked, said)
+	}
+}
+
+func orNoneOf(list []string) string { return orNone(strings.Join(list, ", ")) }
+
+// plan writes what an inspection would ask.
+func (p page) plan(target string, questions []authinspect.Question) {
+	requests := 0
+	for _, q := range questions {
+		requests += len(q.Steps)
+	}
+	p.line("%s  questions: %d, requests: %d at most", p.paint(bold, target, 0), len(questions), requests)
+	for _, q := range questions {
+		var steps []string
+		for _, s := range q.Steps {
+			steps = append(steps, s.String())
+		}
+		p.line("  %-7s %s", cmp.Or(q.Method, "DNS"), q.URL)
+		if text := strings.Join(steps, ", ") + after("; only if ", q.If); text != "" {
+			p.line("          %s", p.paint(dim, text, 0))
+		}
+	}
+	p.line("")
 }
 
 func host(r *authinspect.Result) string {
