@@ -44,6 +44,12 @@ func ReadAnswers(r io.Reader) (answers []Answer, warnings []string, err error) {
 	case len(data) > maxPasted:
 		return nil, nil, fmt.Errorf("authinspect: headers of more than %d bytes", maxPasted)
 	}
+	switch answers, is := connectivityAnswers(data); {
+	case len(answers) > 0:
+		return answers, nil, nil
+	case is:
+		return nil, nil, errors.New("authinspect: output of Test-OAuthConnectivity that shows no challenge whole; capture it with Format-List")
+	}
 	var p pasted
 	for _, line := range captureLines(data) {
 		p.capture(line)
