@@ -78,8 +78,8 @@ type Directory struct {
 	RefuseExpired bool
 
 	// RefuseDisplayNames refuses kept keys by reference that carry their display
-	// name, and takes the same reference without it; the stored name stays.
-	// Reports of both behaviours exist (microsoft/PowerApps-Samples#703).
+	// name; the same reference without it is taken always, and the stored name
+	// stays. Reports of both behaviours exist (microsoft/PowerApps-Samples#703).
 	RefuseDisplayNames bool
 
 	// RefuseReferences refuses every kept key by reference.
@@ -350,11 +350,8 @@ func (d *Directory) accept(o *oauthcert.Object, keys []oauthcert.KeyCredential) 
 
 // sameReference reports whether k refers to the stored key and alters nothing.
 func (d *Directory) sameReference(stored, k oauthcert.KeyCredential) bool {
-	name := stored.DisplayName
-	if d.RefuseDisplayNames {
-		name = ""
-	}
-	return k.Key == nil && k.CustomKeyIdentifier == stored.CustomKeyIdentifier && k.DisplayName == name &&
+	named := k.DisplayName == stored.DisplayName && !d.RefuseDisplayNames
+	return k.Key == nil && k.CustomKeyIdentifier == stored.CustomKeyIdentifier && (named || k.DisplayName == "") &&
 		k.Type == stored.Type && k.Usage == stored.Usage &&
 		k.StartDateTime.Equal(stored.StartDateTime) && k.EndDateTime.Equal(stored.EndDateTime)
 }
