@@ -33,6 +33,7 @@ var (
 	alertBeside = regexp.MustCompile(`\(alert (\d{1,3})\)|\b[a-z]+_[a-z_]+\((\d{1,3})\)`)
 	curlAlert   = regexp.MustCompile(`tls alert, [a-z ]+\((\d{3})\)`)
 	eventAlert  = regexp.MustCompile(`(?:[:=]|\bis\b|\bist\b|\best\b|\bes\b|lautet|为|は|code)\s*(\d{1,3})\b`)
+	localAlert  = regexp.MustCompile(`(?m)(?:warnung|alarm|alerte|alerta|avviso|waarschuwing|оповещен|предупрежд|アラート|警告|警报|警報)[^\n]{0,220}?\btls[^\n]{0,90}?[\s:：]\s*(\d{1,3})\s*(?:です)?\s*(?:[.。]\s|[.。]?$)`)
 	eventData   = regexp.MustCompile(`<data[^>]*>(\d{1,3})</data>`)
 )
 
@@ -102,6 +103,9 @@ func (n *found) numbersIn(text string, short bool) (entries []string) {
 	if containsAny(text, besideAlertNumber) {
 		n.alertsBy(alertNumber, text)
 	}
+	if strings.Contains(text, "tls") && containsAny(text, wordsForAlert) {
+		n.alertsBy(localAlert, text)
+	}
 	if containsAny(text, besideAlertName()) {
 		n.alertsBy(alertBeside, text)
 	}
@@ -118,6 +122,10 @@ func (n *found) numbersIn(text string, short bool) (entries []string) {
 // besideAlertNumber has a part of everything that alertNumber matches: looking
 // for these first is many times faster.
 var besideAlertNumber = []string{"alert number", "received alert", "sent alert", "fatal alert", "error code", "alert code", "fatal(2)", "alertdesc", "alert (", "alert:"}
+
+// wordsForAlert are what Windows calls an alert in other languages. The number
+// at the end of a sentence with one of them and "TLS" is that of the alert.
+var wordsForAlert = []string{"warnung", "alarm", "alerte", "alerta", "avviso", "waarschuwing", "оповещен", "предупрежд", "アラート", "警告", "警报", "警報"}
 
 // besideAlertName does the same for alertBeside: "handshake_failure(40)".
 var besideAlertName = sync.OnceValue(func() []string {
