@@ -3,7 +3,6 @@ package graphsignins_test
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -25,8 +23,7 @@ import (
 	"github.com/crossprem/crossprem/signins/signinstest"
 )
 
-// TestCollectIntoAFile is the program that TestKills kills: it collects into a
-// file of records, the length of which is the mark, with a checkpoint beside it.
+// TestCollectIntoAFile is the program that TestKills kills.
 func TestCollectIntoAFile(t *testing.T) {
 	folder := os.Getenv("GRAPHSIGNINS_KILLED")
 	if folder == "" {
@@ -38,31 +35,10 @@ func TestCollectIntoAFile(t *testing.T) {
 	src, err := graphsignins.New(credential{}, graphsignins.Options{Endpoint: os.Getenv("GRAPHSIGNINS_ENDPOINT"), Raw: true, PageSize: 40,
 		From: from, To: from.AddDate(0, 0, 1), Limiter: &graphsignins.Limiter{Requests: 100_000}})
 	require.NoError(t, err)
-	store := graphsignins.FileCheckpoints(filepath.Join(folder, "checkpoint"))
-	checkpoint, err := store.Load(t.Context())
-	require.NoError(t, err)
-	size := int64(0)
-	if checkpoint != nil {
-		size, err = strconv.ParseInt(checkpoint.Mark, 10, 64)
-		require.NoError(t, err)
-	}
-	file, err := os.OpenFile(filepath.Join(folder, "signins.ndjson"), os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := src.OpenFile(t.Context(), filepath.Join(folder, "signins.ndjson"), graphsignins.FileCheckpoints(filepath.Join(folder, "checkpoint")))
 	require.NoError(t, err)
 	defer file.Close()
-	require.NoError(t, file.Truncate(size))
-	require.NoError(t, src.Collect(t.Context(), store, func(_ context.Context, b graphsignins.Batch) (string, error) {
-		var lines bytes.Buffer
-		for _, raw := range b.Raw {
-			lines.Write(raw)
-			lines.WriteByte('\n')
-		}
-		n, err := file.WriteAt(lines.Bytes(), size)
-		size += int64(n)
-		if err == nil {
-			err = file.Sync()
-		}
-		return strconv.FormatInt(size, 10), err
-	}))
+	require.NoError(t, file.Collect(t.Context()))
 }
 
 // Fifty kills, each at some time during or after a random request, lose nothing
@@ -117,6 +93,7 @@ func TestKills(t *testing.T) {
 		} else { // through before it was killed: from the beginning
 			verifyFile(t, folder, g)
 			require.NoError(t, os.Remove(filepath.Join(folder, "checkpoint")))
+			require.NoError(t, os.Remove(filepath.Join(folder, "signins.ndjson")))
 		}
 		require.Less(t, run, 500)
 	}
