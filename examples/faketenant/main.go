@@ -14,6 +14,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -131,13 +132,15 @@ func (t tenant) handler(now time.Time) http.Handler {
 		DisplayName: "ExchangeServerApp-" + tenantID, Keys: []oauthcert.KeyCredential{current.KeyCredential()}}
 	exchange := &oauthcert.Object{Kind: oauthcert.ServicePrincipal, ID: exchangeID, AppID: oauthcert.ExchangeOnline, DisplayName: "Office 365 Exchange Online",
 		Keys: []oauthcert.KeyCredential{}, Names: []string{oauthcert.ExchangeOnline, "https://outlook.office365.com/", "https://mail.contoso.com/"}}
-	directory := oauthcerttest.New(t.seed, app, exchange)
+	principal := &oauthcert.Object{Kind: oauthcert.ServicePrincipal, ID: "2b3c4d5e-6f70-4182-93a4-b5c6d7e8f90a", AppID: app.AppID, DisplayName: app.DisplayName,
+		Keys: []oauthcert.KeyCredential{}, Names: []string{app.AppID}}
+	directory := oauthcerttest.New(t.seed, app, exchange, principal)
 	for _, version := range []string{"/v1.0/", "/beta/"} {
 		for _, kind := range []string{"applications", "servicePrincipals"} {
 			g.Handle(version+kind, directory)
 			g.Handle(version+kind+"/{id}", directory)
 		}
-		for _, object := range []*oauthcert.Object{app, exchange} {
+		for _, object := range []*oauthcert.Object{app, exchange, principal} {
 			g.Handle(version+object.Kind.String()+"s(appId='"+object.AppID+"')", directory)
 		}
 	}
@@ -146,7 +149,11 @@ func (t tenant) handler(now time.Time) http.Handler {
 	for _, path := range connectversiontest.GraphPaths {
 		g.Handle(path, connect)
 	}
-	for path, body := range policies {
+	answers := maps.Clone(policies)
+	answers["/v1.0/servicePrincipals/"+principal.ID+"/appRoleAssignments"] = fmt.Sprintf(`{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#servicePrincipals('%[1]s')/appRoleAssignments",
+"value":[{"id":"XkxLK3BvgkGTpLXG1-j5Cg","appRoleId":"dc890d15-9560-4a4c-9b7f-a736ec74ec40","principalId":"%[1]s","principalDisplayName":"%[2]s","principalType":"ServicePrincipal",
+"resourceId":"%[3]s","resourceDisplayName":"%[4]s"}]}`, principal.ID, principal.DisplayName, exchange.ID, exchange.DisplayName)
+	for path, body := range answers {
 		g.Handle("GET "+path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
 			io.WriteString(w, body) // the client may have gone

@@ -21,10 +21,11 @@ const maxBody = 4 << 20
 
 // ServeHTTP answers as Microsoft Graph does, for GET and PATCH of one
 // application or service principal by id or by appId, under /v1.0 or /beta, and
-// for a list of them by the beginning of their names.
+// for a list of all of them or of those by the beginning of their names.
 // Without $select, or in an object that was not asked for alone, the value of
 // a key is null, and there are more properties than the directory models, a
-// password credential among them. It never asks who is calling. What it does
+// password credential among them: of these the values are the same for all
+// objects. It never asks who is calling. What it does
 // not know, it refuses with 400 and the code "NotModelled".
 func (d *Directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, body, err := d.serve(r)
@@ -107,22 +108,29 @@ func listOf(path string) (oauthcert.Kind, bool) {
 
 var startsWith = regexp.MustCompile(`^startswith\(displayName,'([^']*)'\)$`)
 
-// list shows the objects whose names begin as $filter says, without the values
-// of their keys.
+// list shows all objects of a kind, or those whose names begin as $filter says,
+// without the values of their keys.
 func (d *Directory) list(r *http.Request, kind oauthcert.Kind) (any, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, notModelled("query: %v", err)
 	}
-	filter := startsWith.FindStringSubmatch(query.Get("$filter"))
-	if filter == nil || query.Get("$select") == "" || len(query) != 2 {
-		return nil, notModelled("a list without $select and $filter=startswith(displayName,'…'), or with more")
+	beginning, options := "", 1
+	if query.Has("$filter") {
+		filter := startsWith.FindStringSubmatch(query.Get("$filter"))
+		if filter == nil {
+			return nil, notModelled("a $filter other than startswith(displayName,'…')")
+		}
+		beginning, options = filter[1], 2
+	}
+	if query.Get("$select") == "" || len(query) != options {
+		return nil, notModelled("a list without $select, or with more than that and $filter")
 	}
 	d.mu.Lock()
 	var targets []oauthcert.Target
 	for _, o := range d.objects {
 		value := o.newest()
-		if value.Kind == kind && strings.HasPrefix(strings.ToLower(value.DisplayName), strings.ToLower(filter[1])) {
+		if value.Kind == kind && strings.HasPrefix(strings.ToLower(value.DisplayName), strings.ToLower(beginning)) {
 			targets = append(targets, value.Target())
 		}
 	}
@@ -175,6 +183,9 @@ func (d *Directory) show(o *oauthcert.Object, selected string) (map[string]any, 
 	if o.Kind == oauthcert.ServicePrincipal {
 		all["appOwnerOrganizationId"] = nullable(o.AppOwnerOrganizationID)
 		all["servicePrincipalNames"] = o.Names
+		all["accountEnabled"], all["servicePrincipalType"] = true, "Application"
+	} else {
+		all["signInAudience"], all["requiredResourceAccess"] = "AzureADMyOrg", []any{}
 	}
 	keys := []map[string]any{}
 	for _, k := range o.Keys {
@@ -195,10 +206,14 @@ func (d *Directory) show(o *oauthcert.Object, selected string) (map[string]any, 
 		keys = append(keys, entry)
 	}
 	all["keyCredentials"] = keys
+	secrets := []map[string]any{}
+	if o.Kind == oauthcert.Application {
+		secrets = append(secrets, map[string]any{"keyId": "bbbb2222-0000-4000-8000-000000000001", "hint": "Abc", "secretText": nil})
+	}
+	all["passwordCredentials"] = secrets
 	context := "https://graph.microsoft.com/v1.0/$metadata#" + o.Kind.String() + "s"
 	if selected == "" {
 		all["@odata.context"] = context + "/$entity"
-		all["passwordCredentials"] = []map[string]any{{"keyId": "bbbb2222-0000-4000-8000-000000000001", "hint": "Abc", "secretText": nil}}
 		return all, nil
 	}
 	out := map[string]any{"@odata.context": context + "(" + selected + ")/$entity"}

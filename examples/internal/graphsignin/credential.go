@@ -15,7 +15,7 @@ import (
 )
 
 // Ways names the ways to sign in, for help texts.
-const Ways = "browser, device, cli or environment"
+const Ways = "default, browser, device, cli or environment"
 
 // New returns a credential for the tenant, given by id or domain, that signs in
 // at authority when it is first used. How is one of [Ways]; what to do with a
@@ -23,6 +23,13 @@ const Ways = "browser, device, cli or environment"
 func New(how, tenant, authority string, prompt io.Writer) (azcore.TokenCredential, error) {
 	client := azcore.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: authority}}
 	switch how {
+	case "default":
+		// What the environment, a managed identity or a developer's tools offer;
+		// the environment signs in to its own tenant.
+		if other := os.Getenv("AZURE_TENANT_ID"); other != "" && !strings.EqualFold(other, tenant) {
+			return nil, fmt.Errorf("-signin default signs in to AZURE_TENANT_ID, which is %q and not %q", other, tenant)
+		}
+		return azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{ClientOptions: client, TenantID: tenant})
 	case "browser":
 		return azidentity.NewInteractiveBrowserCredential(&azidentity.InteractiveBrowserCredentialOptions{ClientOptions: client, TenantID: tenant})
 	case "device":

@@ -15,17 +15,19 @@ func TestEnvironmentIsForItsOwnTenant(t *testing.T) {
 	t.Setenv("AZURE_TENANT_ID", "fabrikam.com")
 	_, err := New("environment", "contoso.com", authority, nil)
 	assert.EqualError(t, err, `-signin environment signs in to AZURE_TENANT_ID, which is "fabrikam.com" and not "contoso.com"`)
+	_, err = New("default", "contoso.com", authority, nil)
+	assert.EqualError(t, err, `-signin default signs in to AZURE_TENANT_ID, which is "fabrikam.com" and not "contoso.com"`)
 	_, err = New("environment", "Fabrikam.com", authority, nil)
 	assert.NoError(t, err)
 }
 
 func TestWays(t *testing.T) {
-	for _, how := range []string{"browser", "device", "cli"} {
+	for _, how := range []string{"default", "browser", "device", "cli"} {
 		credential, err := New(how, "contoso.com", authority, nil)
 		assert.NoError(t, err, how)
 		assert.NotNil(t, credential, how)
 	}
 	credential, err := New("pigeon", "contoso.com", authority, nil)
-	assert.EqualError(t, err, `-signin is browser, device, cli or environment, not "pigeon"`)
+	assert.EqualError(t, err, `-signin is default, browser, device, cli or environment, not "pigeon"`)
 	assert.Nil(t, credential)
 }
