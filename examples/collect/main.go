@@ -179,7 +179,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	c, err := gather.Run(ctx, tenantOf(adapter), a.Options)
 	bar.Clear()
 	if c != nil {
-		if _, bad := fmt.Fprintf(stdout, "%d sign-ins in %s\n", c.SignIns, terminal.Line(a.Folder)); bad != nil {
+		if _, bad := fmt.Fprintf(stdout, "%d sign-ins in %s; %d requests this time\n", c.SignIns, terminal.Line(a.Folder), c.Requests); bad != nil {
 			err = errors.Join(err, bad)
 		}
 	}

@@ -190,6 +190,13 @@ func (r *report) verdict() string {
 }
 
 func (r *report) sections(at time.Time) (all []htmlSection) {
+	if len(r.Missing) > 0 {
+		table := htmlTable{Caption: "What could not be collected: nothing here is about it", Head: []string{"Part", "Why"}}
+		for _, part := range slices.Sorted(maps.Keys(r.Missing)) {
+			table.Rows = append(table.Rows, []string{part, terminal.Line(r.Missing[part])})
+		}
+		all = append(all, htmlSection{ID: "missing", Name: "Not collected", Tables: []htmlTable{table}})
+	}
 	if s := r.SignIns; s != nil {
 		all = append(all, signInSection(s))
 		if len(s.Attacks) > 0 {
@@ -201,6 +208,15 @@ func (r *report) sections(at time.Time) (all []htmlSection) {
 	}
 	if len(r.TLS) > 0 {
 		all = append(all, r.tlsSection())
+	}
+	if len(r.Client) > 0 {
+		all = append(all, r.clientSection())
+	}
+	if r.Hybrid != nil {
+		all = append(all, r.hybridSection())
+	}
+	if r.Policy != nil {
+		all = append(all, r.policySection())
 	}
 	if r.Certificate != nil || r.Connect != nil {
 		all = append(all, r.timelineSection(at))

@@ -29,11 +29,14 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect"
+	"github.com/crossprem/crossprem/authinspect/authpolicy"
+	"github.com/crossprem/crossprem/authinspect/hybridoauth"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/schannel"
 )
 
 func main() {
@@ -61,7 +64,12 @@ type questions struct {
 	probe      []string // host:port
 	exchange   []string // URLs
 	connect    connectversion.Version
-	cert       string // file
+	cert       string            // file
+	hybrid     string            // a folder of a captured configuration
+	policy     string            // a folder of policies
+	evidence   string            // a folder about Entra Connect
+	reg        []string          // exports of a client's registry
+	missing    map[string]string // what a collection lacks
 	at         time.Time
 	json       bool
 	everything bool   // passed findings are listed
@@ -93,13 +101,13 @@ var outputs = []struct {
 
 // allRules are the rules of every package that is asked here.
 func allRules() []crossprem.Rule {
-	return slices.Concat(authinspect.Rules(), connectversion.Rules(), oauthcert.Rules(), signins.Rules(), tlsprobe.Rules())
+	return slices.Concat(authinspect.Rules(), authpolicy.Rules(), connectversion.Rules(), hybridoauth.Rules(), oauthcert.Rules(), schannel.Rules(), signins.Rules(), tlsprobe.Rules())
 }
 
 // any reports whether there is anything to ask about; otherwise the report is on
 // the built-in estate.
 func (q *questions) any() bool {
-	return len(q.signins)+len(q.probe)+len(q.exchange) > 0 || !q.connect.IsZero() || q.cert != ""
+	return len(q.signins)+len(q.probe)+len(q.exchange)+len(q.reg)+len(q.missing) > 0 || !q.connect.IsZero() || q.cert+q.hybrid+q.policy+q.evidence != ""
 }
 
 const usage = `Report asks which sign-ins still use legacy authentication, which TLS versions
@@ -143,6 +151,21 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 		q.cert = s
 		return notEmpty(s)
 	})
+	folder := ""
+	for _, f := range []struct {
+		name, what string
+		into       *string
+	}{
+		{"folder", "report on all that examples/collect saved in `FOLDER`", &folder},
+		{"hybrid", "check the hybrid configuration captured in `FOLDER`", &q.hybrid},
+		{"policy", "ask the policies exported to `FOLDER` about those who used legacy authentication", &q.policy},
+	} {
+		flags.Func(f.name, f.what, func(s string) error {
+			*f.into = s
+			return notEmpty(s)
+		})
+	}
+	each("reg", "say whether the Windows client of this registry export, `FILE`, could meet the servers of -probe; repeatable", &q.reg, notEmpty)
 	flags.Func("at", "judge for the day `YYYY-MM-DD` (default today)", func(s string) (err error) {
 		if q.at, err = time.Parse(time.DateOnly, s); err != nil {
 			err = errors.New("is no day such as 2026-11-22")
@@ -174,6 +197,14 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 	case err == nil && flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
+	if err == nil && len(q.reg) > 0 && len(q.probe) == 0 {
+		err = errors.New("-reg goes with -probe")
+	}
+	if err == nil && folder != "" {
+		if bad := q.takeFolder(folder); bad != nil {
+			return q, &folderError{bad}
+		}
+	}
 	for _, target := range q.exchange {
 		if err == nil && !isPlainURL(target) {
 			err = errors.New("the value of -exchange must be an http or https URL without user name and password")
@@ -181,6 +212,9 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 	}
 	return q, err
 }
+
+// A folderError is an error of what -folder names, and none of the usage.
+type folderError struct{ error }
 
 func notEmpty(s string) error {
 	if s == "" {
@@ -199,6 +233,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		return exitRan
+	case errors.As(err, new(*folderError)):
+		fmt.Fprintf(stderr, "report: %s\n", oneLine(err))
+		return exitCouldNot
 	case err != nil:
 		fmt.Fprintf(stderr, "report: %s; -help tells more\n", oneLine(err))
 		return exitUsage

@@ -18,10 +18,13 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect"
+	"github.com/crossprem/crossprem/authinspect/authpolicy"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/schannel"
+	"github.com/crossprem/crossprem/tlsprobe/symptoms"
 )
 
 // A report is what all packages said. Sections that nobody asked for are nil.
@@ -33,8 +36,17 @@ type report struct {
 	Connect     *connectversion.Assessment `json:"connect,omitempty"`
 	Certificate *oauthcert.Certificate     `json:"certificate,omitempty"`
 	Endpoints   []*authinspect.Result      `json:"endpoints,omitempty"`
+	Hybrid      *hybrid                    `json:"hybrid,omitempty"`
+	Policy      []authpolicy.Decision      `json:"policy,omitzero"`
+	Client      []*schannel.Negotiation    `json:"client,omitempty"`
+
+	// Missing is what a collection lacks, by its part: nothing here is about it.
+	Missing map[string]string `json:"missing,omitempty"`
 
 	Partial bool `json:"partial,omitempty"` // it was interrupted, and holds what was known by then
+
+	policyUnused []string            // files that say nothing about policies
+	besides      []crossprem.Finding // on Entra Connect, beside those of Connect
 
 	at      time.Time
 	changes *crossprem.Changes // since another report, if one was given
@@ -69,7 +81,34 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 		r.Certificate, bad = a.readCertificate(q.cert)
 		err = errors.Join(err, bad)
 	}
+	r.Missing = q.missing
+	if q.hybrid != "" {
+		var bad error
+		r.Hybrid, bad = readHybrid(q.hybrid, a.at)
+		err = errors.Join(err, bad)
+	}
+	if q.policy != "" {
+		var bad error
+		r.Policy, r.policyUnused, bad = decide(q.policy, r.SignIns, a.at)
+		err = errors.Join(err, bad)
+	}
+	if q.evidence != "" && q.connect.IsZero() {
+		var bad error
+		r.Connect, r.besides, bad = readConnect(q.evidence, a.at)
+		err = errors.Join(err, bad)
+	}
+	var client *schannel.Client
+	if len(q.reg) > 0 {
+		var bad error
+		client, bad = readClient(q.reg)
+		err = errors.Join(err, bad)
+	}
 	network.Wait()
+	if client != nil {
+		for _, result := range r.TLS {
+			r.Client = append(r.Client, schannel.Negotiate(client.Offers(symptoms.App(schannel.StackUnknown)), result))
+		}
+	}
 	if r.Partial = ctx.Err() != nil; err != nil && !r.Partial {
 		return nil, err
 	}
@@ -123,6 +162,16 @@ func (r *report) judge(at time.Time) {
 	}
 	if r.Connect != nil {
 		r.Findings = append(r.Findings, r.Connect.Findings...)
+	}
+	r.Findings = append(r.Findings, r.besides...)
+	if r.Hybrid != nil {
+		r.Findings = append(r.Findings, r.Hybrid.findings...)
+	}
+	if r.Policy != nil {
+		r.Findings = append(r.Findings, authpolicy.Assess(r.Policy)...)
+	}
+	for _, n := range r.Client {
+		r.Findings = append(r.Findings, schannel.AssessNegotiation(n))
 	}
 	if r.Certificate != nil {
 		r.Findings = append(r.Findings, oauthcert.Assess(r.Certificate, at)...)

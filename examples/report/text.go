@@ -101,6 +101,9 @@ func (r *report) writeText(w io.Writer, title string, form textForm) error {
 	}
 	p.line("%s", p.paint(faint, judged))
 
+	for _, part := range slices.Sorted(maps.Keys(r.Missing)) {
+		p.wrapped(p.paint(yellow, "NOT COLLECTED")+" ", "    ", part+": "+r.Missing[part], "")
+	}
 	r.writeTodo(p)
 	r.writeChanges(p)
 	r.writeFailed(p)
@@ -109,6 +112,9 @@ func (r *report) writeText(w io.Writer, title string, form textForm) error {
 	}
 	if len(r.TLS) > 0 {
 		r.writeTLS(p)
+	}
+	if len(r.Client) > 0 {
+		r.writeClient(p)
 	}
 	if len(r.Endpoints) > 0 {
 		r.writeEndpoints(p)
@@ -120,6 +126,12 @@ func (r *report) writeText(w io.Writer, title string, form textForm) error {
 		p.heading("auth certificate", c.Subject())
 		p.line("   thumbprint  %s", c.SHA1())
 		p.line("   valid       %s to %s", c.NotBefore().Format(time.DateOnly), c.NotAfter().Format(time.DateOnly))
+	}
+	if r.Hybrid != nil {
+		r.writeHybrid(p)
+	}
+	if r.Policy != nil {
+		r.writePolicy(p)
 	}
 	r.writeUnknown(p)
 	r.writePassed(p)
@@ -271,6 +283,15 @@ func (r *report) writeUnknown(p *page) {
 		return
 	}
 	p.heading("not known", fmt.Sprintf("%d; -all says why", len(unknown)))
+	if !p.all && r.Hybrid != nil && r.Hybrid.Unknown > 0 {
+		// A capture of one side leaves a hundred rules without an answer.
+		hybrid := make(map[string]bool)
+		for _, f := range r.Hybrid.findings {
+			hybrid[f.Rule] = true
+		}
+		unknown = slices.DeleteFunc(unknown, func(f crossprem.Finding) bool { return hybrid[f.Rule] })
+		p.line(" %s %d rules and objects of the hybrid configuration, about which the capture does not tell", p.paint(yellow, "?"), r.Hybrid.Unknown)
+	}
 	for _, group := range alike(unknown) {
 		text := group[0].Title + " (" + short(subjectsOf(group), 2) + ")"
 		if !p.all {

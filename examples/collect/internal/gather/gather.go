@@ -94,14 +94,15 @@ func Parts(connectors bool) []Part {
 
 // A Collection is what Manifest holds.
 type Collection struct {
-	Graph   string               `json:"graph"` // the address that was asked
-	Began   time.Time            `json:"began"`
-	Ended   time.Time            `json:"ended,omitzero"` // zero while it runs, and after a kill
-	From    time.Time            `json:"signinsFrom,omitzero"`
-	To      time.Time            `json:"signinsTo,omitzero"`
-	SignIns int64                `json:"signins"` // records in the file
-	Parts   map[string]time.Time `json:"parts"`   // when each part was last collected whole
-	Missing map[string]string    `json:"missing"` // which part could not be collected whole, and why
+	Graph    string               `json:"graph"` // the address that was asked
+	Began    time.Time            `json:"began"`
+	Ended    time.Time            `json:"ended,omitzero"` // zero while it runs, and after a kill
+	From     time.Time            `json:"signinsFrom,omitzero"`
+	To       time.Time            `json:"signinsTo,omitzero"`
+	SignIns  int64                `json:"signins"`  // records in the file
+	Requests int64                `json:"requests"` // for sign-ins, by the last run
+	Parts    map[string]time.Time `json:"parts"`    // when each part was last collected whole
+	Missing  map[string]string    `json:"missing"`  // which part could not be collected whole, and why
 }
 
 // A run is one call of Run.
@@ -433,7 +434,14 @@ func (r *run) connect(ctx context.Context) error {
 
 func (r *run) signIns(ctx context.Context) error {
 	src, err := graphsignins.NewFromAdapter(r.Adapter, graphsignins.Options{From: r.Options.From, To: r.Options.To, Raw: true,
-		Limiter: r.Limiter, PageSize: r.PageSize, Progress: r.Progress})
+		Limiter: r.Limiter, PageSize: r.PageSize, Progress: func(p graphsignins.Progress) {
+			if r.Requests = p.Requests; p.WaitingUntil.IsZero() {
+				r.Requests++ // it is about to be sent
+			}
+			if r.Progress != nil {
+				r.Progress(p)
+			}
+		}})
 	if err != nil {
 		return err
 	}
