@@ -32,7 +32,7 @@ const help = `Usage: authcert show    [-json] [-o FILE.cer] FILE | -thumbprint X
        authcert coverage [where] -servers FILE    which servers' certificates are among the keys, and which are not
        authcert shared  -tenants FILE             which tenants' shared principal still holds keys; with -json one a line
 
-where: -tenant ID [-cloud NAME] [-signin browser|device|cli|environment]
+where: -tenant ID [-cloud NAME] [-signin browser|device|cli|environment|default]
        -snapshot FILE    an object as Microsoft Graph sent it; for plan and verify
        neither: a demonstration directory, made afresh for each run
        -app ID           the dedicated hybrid application, by application (client) id

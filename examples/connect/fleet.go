@@ -32,6 +32,9 @@ func (a asked) answerFleet(stdout, stderr io.Writer) error {
 	if len(fleet.Installed) == 0 {
 		return fmt.Errorf("%s: no folder of a server names a version", a.subject)
 	}
+	for _, i := range fleet.Installed {
+		a.failOn.See(i.Assessment.Findings...)
+	}
 	if a.json {
 		return printJSON(stdout, fleet)
 	}

@@ -15,7 +15,8 @@
 // folder of such folders, one for each server, in one for each tenant. With -tenant, and
 // only then, it signs in to Microsoft Graph and asks what the tenant knows.
 //
-// Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly.
+// Exit codes: 0 it ran, 1 it could not run, 2 it was called wrongly, 3 it ran and
+// something is as bad as -fail-on says.
 package main
 
 import (
@@ -34,6 +35,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/examples/internal/graphsignin"
 )
 
@@ -54,6 +56,7 @@ type asked struct {
 	facts      connectversion.Facts
 	anyProduct bool     // no -product was given
 	tenant     question // in place of a subject, if it names a tenant
+	failOn     *failon.Limit
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -81,7 +84,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "connect:", strings.ReplaceAll(err.Error(), "\n", "; "))
 		return 1
 	}
-	return 0
+	return a.failOn.Code(0)
 }
 
 func parse(args []string, stderr io.Writer) (asked, error) {
@@ -94,11 +97,13 @@ func parse(args []string, stderr io.Writer) (asked, error) {
 	flags.StringVar(&until, "until", "", "the `day` until which to plan (default a year later)")
 	flags.BoolVar(&a.fleet, "fleet", false, "FOLDER holds one folder for each tenant, with one for each server in it")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
+	a.failOn = failon.Flag(flags)
+	a.tenant.failOn = a.failOn
 	flags.StringVar(&a.svg, "svg", "", "write a timeline to `FILE`")
 	flags.StringVar(&cloud, "cloud", "", "where the tenant lives: `commercial` (or worldwide), gcc-high, dod, china-21vianet, bleu-france,\ndelos-germany or other")
 	flags.StringVar(&auth, "auth", "", "how the server signs in: `application` or service-account")
 	flags.StringVar(&a.tenant.tenant, "tenant", "", "ask a tenant, by `ID` or domain")
-	flags.StringVar(&signIn, "signin", "browser", "with -tenant: `browser`, device, cli or environment")
+	flags.StringVar(&signIn, "signin", "browser", "with -tenant: `browser`, device, cli, environment or default (what the environment, a managed identity or a\ndeveloper's tools offer)")
 	flags.BoolVar(&a.tenant.connectors, "connectors", false, "with -tenant: ask for private network connectors too")
 	flags.Usage = func() {
 		fmt.Fprint(stderr, "Usage: connect [flags] VERSION|FOLDER|local|-fleet FOLDER|-tenant ID\n\n"+
@@ -219,6 +224,10 @@ func (a asked) answer(stdout, stderr io.Writer) error {
 	for _, i := range found.Installed {
 		all = append(all, connectversion.Assess(i.Product, i.Version, a.at, machine.FactsOf(i)))
 	}
+	for _, one := range all {
+		a.failOn.See(one.Findings...)
+	}
+	a.failOn.See(found.Findings...)
 	if a.svg != "" {
 		if err := os.WriteFile(a.svg, timeline(all[0]), 0o644); err != nil {
 			return err

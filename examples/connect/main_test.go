@@ -263,3 +263,14 @@ func columns(picture image.Image, want color.RGBA) []int {
 	}
 	return found
 }
+
+func TestFailOn(t *testing.T) {
+	for want, args := range map[int][]string{
+		3: {"1.4.38.0", "-at", "2026-11-22", "-fail-on", "critical"},
+		0: {"1.4.38.0", "-at", "2026-11-22"},
+		2: {"1.4.38.0", "-fail-on", "info"},
+	} {
+		var out, errs bytes.Buffer
+		assert.Equal(t, want, run(t.Context(), args, &out, &errs), errs.String())
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/connectversion/graphconnectversion"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 )
 
 // A question to a tenant: which Entra Connect synchronises into it? The tenant
@@ -29,6 +30,7 @@ type question struct {
 	connectors bool // ask for private network connectors too
 	at         time.Time
 	json       bool
+	failOn     *failon.Limit
 
 	auth connectversion.Authentication // which the tenant does not tell
 }
@@ -85,6 +87,12 @@ func (q question) answer(ctx context.Context, tenant *graphconnectversion.Tenant
 			facts.Server = c.Machine
 			r.Installed = append(r.Installed, connectversion.Assess(connectversion.PrivateNetworkConnector, c.Version, q.at, facts))
 		}
+	}
+	if q.failOn != nil {
+		for _, a := range r.Installed {
+			q.failOn.See(a.Findings...)
+		}
+		q.failOn.See(r.Findings...)
 	}
 	if failed != nil {
 		r.Missing = strings.Split(failed.Error(), "\n")

@@ -101,5 +101,5 @@ func TestTenantUsage(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	assert.Equal(t, 2, run(t.Context(), []string{"-tenant", "x", "-signin", "pigeon"}, &out, &errs))
-	assert.Equal(t, "connect: -signin is browser, device, cli or environment, not \"pigeon\"\n", errs.String())
+	assert.Equal(t, "connect: -signin is default, browser, device, cli or environment, not \"pigeon\"\n", errs.String())
 }

@@ -31,6 +31,7 @@ import (
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect"
 	"github.com/crossprem/crossprem/authinspect/authinspecttest"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 )
 
 func main() {
@@ -100,6 +101,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	roots := flags.String("ca", "", "a PEM `file` with authorities to trust in place of the system's")
 	timeout := flags.Duration("timeout", 0, "for one request (default 30s)")
 	day := flags.String("at", "", "the `day` to judge for, as YYYY-MM-DD (default today)")
+	failOn := failon.Flag(flags)
 	demo := flags.Bool("demo", false, "show an invented organization on loopback")
 	var targets []string
 	for { // flags may come after targets
@@ -166,6 +168,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 
 	p := page{w: stdout, colour: colour}
 	show := func(a answer) {
+		failOn.See(a.findings...)
 		if *asJSON {
 			line, err := marshal(a.facts)
 			if err != nil {
@@ -192,7 +195,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 			return exitError
 		}
 		show(a)
-		return exitOK
+		return failOn.Code(exitOK)
 	}
 	code := exitOK
 	for _, target := range targets {
@@ -221,7 +224,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		show(a)
 	}
-	return code
+	return failOn.Code(code)
 }
 
 // inspect asks one target: a mail server, one URL, or a whole organization.

@@ -139,3 +139,11 @@ func TestUsage(t *testing.T) {
 	code, _, _ := start(t, "", "-h")
 	assert.Zero(t, code)
 }
+
+func TestFailOn(t *testing.T) {
+	code, out, _ := start(t, "", "-demo", "-fail-on", "warning")
+	assert.Equal(t, 3, code)
+	assert.NotEmpty(t, out)
+	code, _, _ = start(t, "HTTP/1.1 401 Unauthorized\nWWW-Authenticate: Negotiate\n\n", "-headers", "-", "-fail-on", "critical")
+	assert.Equal(t, 0, code)
+}

@@ -1,7 +1,7 @@
 // Exporter tells Prometheus how many days are left of each dated thing, what
 // was found by rule, and which TLS versions servers negotiate.
 //
-//	go run ./examples/exporter [-listen ADDRESS] [-probe HOST:PORT]… [-cert FILE]… [-connect VERSION]
+//	go run ./examples/exporter [-listen ADDRESS] [-probe HOST[:PORT]]… [-cert FILE]… [-connect VERSION]
 //
 // It judges anew at most every -every, when somebody asks for /metrics.
 // Without anything to judge it tells of nothing but itself. It exits with 0
@@ -27,6 +27,7 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/examples/internal/hostport"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
@@ -62,7 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(io.Discard)
 	listen := flags.String("listen", "127.0.0.1:9810", "the `ADDRESS` to listen on")
 	flags.DurationVar(&e.every, "every", 10*time.Minute, "judge anew after this `time`")
-	flags.Func("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", func(s string) error {
+	flags.Func("probe", "ask `HOST[:PORT]` which TLS versions it negotiates; repeatable", func(s string) error {
+		s = hostport.Complete(s, "")
 		_, _, err := net.SplitHostPort(s)
 		e.probe = append(e.probe, s)
 		return err

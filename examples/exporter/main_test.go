@@ -88,7 +88,7 @@ func TestRun(t *testing.T) {
 	var out, errs bytes.Buffer
 	assert.Equal(t, ran, run(ctx, []string{"-help"}, &out, &errs))
 	assert.Equal(t, wrongUsage, run(ctx, []string{"x"}, &out, &errs))
-	assert.Equal(t, wrongUsage, run(ctx, []string{"-probe", "x"}, &out, &errs))
+	assert.Equal(t, wrongUsage, run(ctx, []string{"-probe", "a:b:c"}, &out, &errs))
 	assert.Equal(t, couldNot, run(t.Context(), []string{"-listen", "nowhere:1x"}, &out, &errs))
 	ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

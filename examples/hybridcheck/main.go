@@ -9,7 +9,7 @@
 //	hybridcheck -situation dedicated-app -cloud gcc-high -at 2026-11-22 -json FOLDER
 //
 // Exit codes: 0 it was answered, 1 something could not be read, 2 it was
-// called wrongly.
+// called wrongly, 3 it was answered and something is as bad as -fail-on says.
 package main
 
 import (
@@ -29,6 +29,7 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/authinspect/hybridoauth"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 )
@@ -53,6 +54,7 @@ type asked struct {
 	at        time.Time
 	json, all bool
 	store     string
+	failOn    *failon.Limit
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -70,6 +72,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	contextFile := flags.String("context", "", "a JSON `file` with what the input does not tell: cloud, tenantId, serviceDomain, onPremDomain, dedicatedAppId,\nhosts, currentThumbprint, nextThumbprint, previousThumbprint")
 	flags.StringVar(&a.store, "store", "", "a `folder` or file of certificates in which to look for the auth certificates, or machine for the store of this Windows machine")
 	flags.BoolVar(&a.json, "json", false, "print JSON")
+	a.failOn = failon.Flag(flags)
 	flags.BoolVar(&a.all, "all", false, "print what passed, and why the rest was not evaluated, too")
 	for { // flags may follow the inputs
 		switch err := flags.Parse(args); {
@@ -141,7 +144,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if read != nil {
 		return failed(read)
 	}
-	return exitOK
+	return a.failOn.Code(exitOK)
 }
 
 func names() string {
@@ -306,6 +309,7 @@ func (a asked) answer(c hybridoauth.Configuration, certificates []crossprem.Find
 		}
 	}
 	slices.SortStableFunc(r.Findings, crossprem.WorstFirst)
+	a.failOn.See(r.Findings...)
 	for _, e := range c.Errors() {
 		r.Errors = append(r.Errors, e.ID)
 	}

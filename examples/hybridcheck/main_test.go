@@ -136,3 +136,11 @@ func TestCollectScript(t *testing.T) {
 	assert.Zero(t, code)
 	assert.Contains(t, out, "Get-AuthConfig")
 }
+
+func TestFailOn(t *testing.T) {
+	sample := "../../authinspect/hybridoauth/testdata/samples/04-faulty-shared-sp.format-list.txt"
+	code, _, stderr := call(t, "", "-at", "2026-11-22", "-fail-on", "critical", sample)
+	assert.Equal(t, 3, code, stderr)
+	code, _, _ = call(t, "", "-at", "2026-11-22", sample)
+	assert.Equal(t, 0, code)
+}

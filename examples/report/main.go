@@ -32,6 +32,8 @@ import (
 	"github.com/crossprem/crossprem/authinspect/authpolicy"
 	"github.com/crossprem/crossprem/authinspect/hybridoauth"
 	"github.com/crossprem/crossprem/connectversion"
+	"github.com/crossprem/crossprem/examples/internal/failon"
+	"github.com/crossprem/crossprem/examples/internal/hostport"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
@@ -55,7 +57,7 @@ const (
 	exitRan      = 0
 	exitCouldNot = 1
 	exitUsage    = 2
-	exitFindings = 3
+	exitFindings = failon.Exit
 )
 
 // questions are what the command line asks.
@@ -75,8 +77,7 @@ type questions struct {
 	everything bool   // passed findings are listed
 	before     string // a report as JSON, to compare with
 	files      []outputFile
-	failOn     crossprem.Severity
-	fail       bool // whether failOn was given
+	failOn     *failon.Limit
 }
 
 // An outputFile is a form of the report that goes to a file.
@@ -125,15 +126,18 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 	flags.SetOutput(io.Discard)
 	each := func(name, what string, into *[]string, check func(string) error) {
 		flags.Func(name, what, func(s string) error {
+			if name == "probe" {
+				s = hostport.Complete(s, "")
+			}
 			*into = append(*into, s)
 			return check(s)
 		})
 	}
 	each("signins", "read sign-in logs from `FILE`, or from all files of a folder; repeatable", &q.signins, notEmpty)
-	each("probe", "ask `HOST:PORT` which TLS versions it negotiates; repeatable", &q.probe, func(s string) error {
+	each("probe", "ask `HOST[:PORT]` which TLS versions it negotiates; repeatable", &q.probe, func(s string) error {
 		host, port, err := net.SplitHostPort(s)
 		if n, bad := strconv.ParseUint(port, 10, 16); err != nil || host == "" || bad != nil || n == 0 {
-			return errors.New("is no HOST:PORT such as mail.contoso.com:443")
+			return errors.New("is no host such as mail.contoso.com or mail.contoso.com:443")
 		}
 		return nil
 	})
@@ -181,13 +185,7 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 			return notEmpty(s)
 		})
 	}
-	flags.Func("fail-on", "exit with 3 if a finding is at least a `warning`, or is critical", func(s string) error {
-		if s != "warning" && s != "critical" {
-			return errors.New("must be warning or critical")
-		}
-		q.fail = true
-		return q.failOn.UnmarshalText([]byte(s))
-	})
+	q.failOn = failon.Flag(flags)
 	err := flags.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
@@ -269,10 +267,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 	case err != nil:
 		fmt.Fprintf(stderr, "report: %s\n", oneLine(err))
 		return exitCouldNot
-	case q.fail && report.worst(q.failOn):
-		return exitFindings
 	}
-	return exitRan
+	q.failOn.See(report.Findings...)
+	return q.failOn.Code(exitRan)
 }
 
 // writeFile writes one form of the report to its file.

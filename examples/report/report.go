@@ -179,13 +179,6 @@ func (r *report) judge(at time.Time) {
 	slices.SortStableFunc(r.Findings, crossprem.WorstFirst)
 }
 
-// worst reports whether a failed finding is at least as bad as limit.
-func (r *report) worst(limit crossprem.Severity) bool {
-	return slices.ContainsFunc(r.Findings, func(f crossprem.Finding) bool {
-		return f.Status == crossprem.Failed && f.Severity >= limit
-	})
-}
-
 func (r *report) writeJSON(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)

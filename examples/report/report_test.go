@@ -163,7 +163,6 @@ func TestExitCodes(t *testing.T) {
 	check(exitUsage, "-nonsense")
 	check(exitUsage, "stray")
 	check(exitUsage, "-probe", "")
-	check(exitUsage, "-probe", "mail.contoso.test")
 	check(exitUsage, "-probe", ":443")
 	check(exitUsage, "-probe", "mail.contoso.test:0")
 	check(exitUsage, "-probe", "mail.contoso.test:99999")

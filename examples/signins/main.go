@@ -33,6 +33,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/signins"
 )
@@ -59,7 +60,9 @@ type settings struct {
 	signins.Summarizer
 	signins.Assessor
 	at         time.Time
-	json, csv  bool
+	json       bool
+	csv        string // a file for the users, "-" for standard output, or ""
+	failOn     *failon.Limit
 	mergeable  bool
 	tables     *signins.Tables // nil for the built-in ones
 	files      []string
@@ -99,15 +102,16 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	})
 	flags.DurationVar(&o.Spray.After, "fall-within", 0, "how long after the last guess an account can fall to the attack (default 24h)")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
-	flags.BoolVar(&o.csv, "csv", false, "print the users as CSV")
+	flags.StringVar(&o.csv, "csv", "", "write the users as CSV to `FILE`; - prints them in place of the summary")
+	o.failOn = failon.Flag(flags)
 	flags.BoolVar(&o.mergeable, "mergeable", false, "with -json: keep the evidence that finds attacks when summaries are merged")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return ran
 	} else if err != nil {
 		return wrongUsage
 	}
-	if o.json && o.csv {
-		fmt.Fprintln(notes, "signins: -json and -csv exclude each other")
+	if o.json && o.csv == "-" {
+		fmt.Fprintln(notes, "signins: -json and -csv - exclude each other")
 		return wrongUsage
 	}
 	if !o.Until.IsZero() && !o.Since.Before(o.Until) {
@@ -121,7 +125,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 		fmt.Fprintln(notes, "signins:", strings.TrimPrefix(err.Error(), "signins: "))
 		return couldNot
 	}
-	return ran
+	return o.failOn.Code(ran)
 }
 
 func dayVar(t *time.Time) func(string) error {
@@ -145,13 +149,20 @@ func (o *settings) report(ctx context.Context) error {
 	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 { // what printing leaves behind should not double a large summary
 		debug.SetGCPercent(50)
 	}
-	switch {
-	case s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0:
+	if s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0 {
 		return errors.New(s.Errors[0])
+	}
+	if o.csv != "" && o.csv != "-" {
+		if err := o.saveUsers(s); err != nil {
+			return err
+		}
+	}
+	o.failOn.See(o.Assess(s, o.at)...)
+	switch {
 	case o.json:
 		err = o.printJSON(s)
-	case o.csv:
-		err = o.printUsers(s)
+	case o.csv == "-":
+		err = o.printUsers(o.out, s)
 	default:
 		err = o.printTable(s)
 	}
@@ -457,9 +468,21 @@ func (d *indenter) line() {
 	}
 }
 
+// saveUsers writes what printUsers prints to the file of -csv.
+func (o *settings) saveUsers(s *signins.Summary) error {
+	f, err := os.Create(o.csv)
+	if err != nil {
+		return err
+	}
+	if err = errors.Join(o.printUsers(f, s), f.Close()); err != nil {
+		return fmt.Errorf("%s: %w", o.csv, err)
+	}
+	return nil
+}
+
 // printUsers prints a line for each user with a legacy sign-in.
-func (o *settings) printUsers(s *signins.Summary) error {
-	w := csv.NewWriter(o.out)
+func (o *settings) printUsers(out io.Writer, s *signins.Summary) error {
+	w := csv.NewWriter(out)
 	w.Write([]string{"user", "records", "successes", "protocols", "countries", "clients", "first", "last", "lastSuccess"})
 	for name, u := range s.AllLegacyUsers() {
 		w.Write([]string{inert(name), strconv.FormatInt(u.Records, 10), strconv.FormatInt(u.Successes, 10), protocols(u, " "),

@@ -96,9 +96,29 @@ func TestPeriodAndDefinition(t *testing.T) {
 	check(78, 0, 55, "-definition", "workbook")
 }
 
+func TestFailOn(t *testing.T) {
+	for _, severity := range []string{"warning", "critical"} {
+		code, out, _ := call(t, nil, "-fail-on", severity, filepath.Join(samples, "graph-beta"))
+		assert.Equal(t, 3, code)
+		assert.NotEmpty(t, out)
+	}
+	code, _, _ := call(t, strings.NewReader(""), "-fail-on", "info")
+	assert.Equal(t, 2, code)
+}
+
 func TestUsersAsCSV(t *testing.T) {
-	code, out, _ := call(t, nil, "-csv", filepath.Join(samples, "graph-beta"))
+	code, out, _ := call(t, nil, "-csv", "-", filepath.Join(samples, "graph-beta"))
 	require.Equal(t, 0, code)
+	file := filepath.Join(t.TempDir(), "users.csv")
+	code, text, notes := call(t, nil, "-csv", file, filepath.Join(samples, "graph-beta"))
+	require.Equal(t, 0, code, notes)
+	assert.Contains(t, text, "USE LEGACY AUTHENTICATION", "the summary is printed beside it")
+	saved, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, out, string(saved))
+	code, _, notes = call(t, nil, "-csv", filepath.Join(file, "below"), filepath.Join(samples, "graph-beta"))
+	assert.Equal(t, 1, code)
+	assert.Equal(t, 1, strings.Count(notes, "\n"))
 	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, rows, 22)
@@ -153,7 +173,7 @@ func TestWrongUse(t *testing.T) {
 	}
 	check(2, "definition", "-definition", "mine")
 	check(2, "since", "-since", "yesterday")
-	check(2, "exclude each other", "-json", "-csv")
+	check(2, "exclude each other", "-json", "-csv", "-")
 	check(1, "no such file", "nosuch")
 	check(1, "stat -json: no such file", "-", "-json")
 	check(2, "-until has to be after -since", "-since", "2026-11-18", "-until", "2026-11-18")

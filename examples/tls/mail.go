@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
 
 // runMail asks the mail exchangers of domains, one domain after the other.
-func runMail(ctx context.Context, p *tlsprobe.Prober, domains []string, at time.Time, asJSON bool, out, notes io.Writer) int {
+func runMail(ctx context.Context, p *tlsprobe.Prober, domains []string, at time.Time, asJSON bool, failOn *failon.Limit, out, notes io.Writer) int {
 	code := ran
 	for _, domain := range domains {
 		m, err := p.ProbeMail(ctx, domain)
@@ -33,6 +34,12 @@ func runMail(ctx context.Context, p *tlsprobe.Prober, domains []string, at time.
 			day = m.At
 		}
 		findings := tlsprobe.AssessMail(m, day)
+		failOn.See(findings...)
+		for _, host := range m.Hosts {
+			if host.Result != nil {
+				failOn.See(tlsprobe.Assess(host.Result, tlsprobe.OnPremExchange, day)...)
+			}
+		}
 		if asJSON {
 			err = json.NewEncoder(out).Encode(struct {
 				*tlsprobe.MailResult
@@ -46,7 +53,7 @@ func runMail(ctx context.Context, p *tlsprobe.Prober, domains []string, at time.
 			return couldNot
 		}
 	}
-	return code
+	return failOn.Code(code)
 }
 
 // mailText is what a person wants to know of the mail exchangers of a domain.

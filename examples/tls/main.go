@@ -1,6 +1,6 @@
 // Tls tells which TLS versions servers negotiate, and what is wrong with that.
 //
-//	go run ./examples/tls [flags] HOST:PORT…
+//	go run ./examples/tls [flags] HOST[:PORT]…
 //	go run ./examples/tls mail [flags] DOMAIN…
 //
 // The second form asks the mail exchangers of domains on port 25, and says
@@ -35,6 +35,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/failon"
+	"github.com/crossprem/crossprem/examples/internal/hostport"
 	"github.com/crossprem/crossprem/tlsprobe"
 )
 
@@ -73,6 +75,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.BoolVar(&p.SSL20, "ssl2", false, "ask about SSL 2.0 as well")
 	flags.BoolVar(&exchange, "exchange", false, "judge the targets as on-premises Exchange")
 	flags.BoolVar(&asJSON, "json", false, "print JSON, one object a line")
+	failOn := failon.Flag(flags)
 	mail := len(args) > 0 && args[0] == "mail"
 	if mail {
 		args = args[1:]
@@ -146,14 +149,14 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	}
 
 	if p.MailPort = uint16(port); mail {
-		return runMail(ctx, &p, addrs, at, asJSON, out, notes)
+		return runMail(ctx, &p, addrs, at, asJSON, failOn, out, notes)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	input := &lines{in: in}
 	targets := func(yield func(tlsprobe.Target) bool) {
 		for _, addr := range addrs {
-			if addr != "-" && !yield(tlsprobe.Target{Addr: addr}) {
+			if addr != "-" && !yield(tlsprobe.Target{Addr: hostport.Complete(addr, startTLS)}) {
 				return
 			}
 		}
@@ -171,6 +174,13 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 			failed = true
 			fmt.Fprintln(notes, err)
 			r.Detail = err.Error() // so that each target has its object
+		}
+		if err == nil {
+			day := at
+			if day.IsZero() {
+				day = r.At
+			}
+			failOn.See(tlsprobe.Assess(r, roleOf(r, exchange), day)...)
 		}
 		switch {
 		case err != nil && !asJSON:
@@ -197,7 +207,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	if failed {
 		return couldNot
 	}
-	return ran
+	return failOn.Code(ran)
 }
 
 func roleOf(r *tlsprobe.Result, exchange bool) tlsprobe.Role {
@@ -266,7 +276,7 @@ func (l *lines) targets(ctx context.Context) iter.Seq[tlsprobe.Target] {
 	}
 }
 
-// parseLine reads "host:port [sni] [starttls]".
+// parseLine reads "host[:port] [sni] [starttls]".
 func parseLine(line string) (tlsprobe.Target, error) {
 	fields := strings.Fields(strings.TrimPrefix(line, "\ufeff")) // a mark that Windows puts before the first
 	if len(fields) == 0 || strings.HasPrefix(fields[0], "#") {
@@ -276,15 +286,16 @@ func parseLine(line string) (tlsprobe.Target, error) {
 		return tlsprobe.Target{}, errors.New("more than three words")
 	}
 	target := tlsprobe.Target{Addr: fields[0]}
-	if _, _, err := net.SplitHostPort(target.Addr); err != nil {
-		return target, fmt.Errorf("%.80q is no host:port", target.Addr)
-	}
 	rest := fields[1:]
 	if n := len(rest); n > 0 && slices.Contains(tlsprobe.Protocols(), tlsprobe.Protocol(rest[n-1])) {
 		target.StartTLS = tlsprobe.Protocol(rest[n-1])
 		rest = rest[:n-1]
 	}
+	target.Addr = hostport.Complete(target.Addr, string(target.StartTLS))
+	_, _, err := net.SplitHostPort(target.Addr)
 	switch {
+	case err != nil:
+		return target, fmt.Errorf("%.80q is no host, with or without a port", target.Addr)
 	case len(rest) > 1:
 		return target, fmt.Errorf("%.40q is none of %v", rest[1], tlsprobe.Protocols())
 	case len(rest) == 1 && rest[0] != "-":

@@ -53,7 +53,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, notes.String(), "line 2")
 
 	out.Reset()
-	assert.Equal(t, couldNot, run(t.Context(), []string{"nonsense", "-json"}, nil, &out, &notes))
+	assert.Equal(t, couldNot, run(t.Context(), []string{"a:b:c", "-json"}, nil, &out, &notes))
 	assert.Contains(t, out.String(), `"class":"unclassified","detail":"tlsprobe: target`, "each target has its object")
 	out.Reset()
 	assert.Equal(t, ran, run(t.Context(), nil, strings.NewReader("\ufeff"+modern.Addr), &out, &notes), "a mark at the beginning")
@@ -114,4 +114,13 @@ func TestNoSNIAndSamples(t *testing.T) {
 	assert.Empty(t, r.SNI)
 	r = ask(target, "-samples", "3")
 	assert.GreaterOrEqual(t, r.Versions[tlsprobe.TLS12].Asked, 3)
+}
+
+func TestFailOn(t *testing.T) {
+	old := (&tlsprobetest.Server{MaxVersion: tlsprobe.TLS11}).Start()
+	defer old.Close()
+	var out, notes strings.Builder
+	assert.Equal(t, 3, run(t.Context(), []string{old.Addr, "-fail-on", "critical"}, nil, &out, &notes), notes.String())
+	assert.Equal(t, 3, run(t.Context(), []string{old.Addr, "-json", "-fail-on", "warning"}, nil, &out, &notes))
+	assert.Equal(t, ran, run(t.Context(), []string{old.Addr}, nil, &out, &notes))
 }

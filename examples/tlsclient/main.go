@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/examples/internal/hostport"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/schannel"
 	"github.com/crossprem/crossprem/tlsprobe/symptoms"
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer,
 		flags.PrintDefaults()
 	}
 	flags.Func("reg", "the registry of the client: a .reg `file`, or a JSON snapshot; may be given several times", func(s string) error { regs = append(regs, s); return nil })
-	flags.StringVar(&probe, "probe", "", "the `host:port` of the server to ask")
+	flags.StringVar(&probe, "probe", "", "the `host` of the server to ask, with or without a port")
 	flags.StringVar(&startTLS, "starttls", "", "the `protocol` that leads to TLS on -probe: smtp, imap, pop3, ldap or tds")
 	flags.StringVar(&cloudName, "endpoints", "", "ask every host that a hybrid deployment reaches in this `cloud`, such as worldwide or gcc-high")
 	flags.DurationVar(&p.Timeout, "timeout", 5*time.Second, "how long one address may take")
@@ -129,6 +130,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer,
 	if err != nil {
 		return fail(err)
 	}
+	probe = hostport.Complete(probe, startTLS)
 	if client == nil && len(words) == 0 && probe == "" && cloudName == "" {
 		flags.Usage()
 		return wrongUsage

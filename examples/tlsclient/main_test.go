@@ -133,7 +133,7 @@ type full struct{}
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
 
 func TestWrongUsageAndFailures(t *testing.T) {
-	for _, args := range [][]string{nil, {"-nonsense"}, {"-endpoints", "mars"}, {"-at", "soon", "x"}, {"-starttls", "gopher", "x"}, {"-probe", "nonsense", "x"}, {"-timeout", "0s", "x"}} {
+	for _, args := range [][]string{nil, {"-nonsense"}, {"-endpoints", "mars"}, {"-at", "soon", "x"}, {"-starttls", "gopher", "x"}, {"-probe", "a:b:c", "x"}, {"-timeout", "0s", "x"}} {
 		_, code, _ := ask(t, nil, args...)
 		assert.Equal(t, wrongUsage, code, args)
 	}
