@@ -8,44 +8,6 @@ import (
 	"strings"
 )
 
-// portalColumns are the columns of the admin centre's CSV, by name in lower
-// case with single blanks: "Application ID " has a blank at its end,
-// "Autonomous system  number" two of them in the middle.
-var portalColumns = map[string]want{
-	"date (utc)":                    {slot: slotTime, fields: FieldTime},
-	"request id":                    {slot: slotID, once: true, fields: FieldID},
-	"correlation id":                {slot: slotCorrelationID, once: true, fields: FieldCorrelationID},
-	"user agent":                    {slot: slotUserAgent, fields: FieldUserAgent},
-	"user id":                       {slot: slotUserID, fields: FieldUserID},
-	"user":                          {slot: slotUserDisplayName, fields: FieldUserDisplayName},
-	"username":                      {slot: slotUserPrincipalName, fields: FieldUserPrincipalName},
-	"user type":                     {slot: slotUserType, fields: FieldUserType},
-	"incoming token type":           {slot: slotIncomingTokenType, fields: FieldIncomingTokenType},
-	"authentication protocol":       {slot: slotAuthenticationProtocol, fields: FieldAuthenticationProtocol},
-	"original transfer method":      {slot: slotOriginalTransferMethod, fields: FieldOriginalTransferMethod},
-	"client credential type":        {slot: slotClientCredentialType, fields: FieldClientCredentialType},
-	"application":                   {slot: slotAppDisplayName, fields: FieldAppDisplayName},
-	"application id":                {slot: slotAppID, fields: FieldAppID},
-	"resource":                      {slot: slotResourceDisplayName, fields: FieldResource},
-	"resource id":                   {slot: slotResourceID, fields: FieldResource},
-	"resource tenant id":            {slot: slotResourceTenantID, fields: FieldResourceTenantID},
-	"home tenant id":                {slot: slotHomeTenantID, fields: FieldHomeTenantID},
-	"service principal id":          {slot: slotServicePrincipalID, fields: FieldServicePrincipal},
-	"service principal name":        {slot: slotServicePrincipalName, fields: FieldServicePrincipal},
-	"ip address":                    {slot: slotIPAddress, fields: FieldIPAddress},
-	"ip address (seen by resource)": {slot: slotIPAddressFromResourceProvider, fields: FieldIPAddressFromResourceProvider},
-	"location":                      {slot: slotLocation, fields: FieldLocation},
-	"status":                        {slot: slotStatus, fields: FieldResult},
-	"sign-in error code":            {slot: slotErrorCode, fields: FieldErrorCode},
-	"failure reason":                {slot: slotFailureReason, fields: FieldFailureReason},
-	"client app":                    {slot: slotClientAppUsed, fields: FieldClientAppUsed},
-	"browser":                       {slot: slotBrowser, fields: FieldDevice},
-	"operating system":              {slot: slotOperatingSystem, fields: FieldDevice},
-	"authentication requirement":    {slot: slotAuthenticationRequirement, fields: FieldAuthenticationRequirement},
-	"autonomous system number":      {slot: slotAutonomousSystemNumber, fields: FieldAutonomousSystemNumber},
-	"conditional access":            {slot: slotConditionalAccess, fields: FieldConditionalAccess},
-}
-
 const (
 	minColumns = 4    // known ones that make a table a sign-in log
 	maxColumns = 1024 // Log Analytics has 500 at most

@@ -207,118 +207,208 @@ const (
 	firstElement              // a value or ]
 	nextElement               // a comma or ]
 	element                   // a value
+	states
 )
+
+// The kinds of bytes that walk tells apart.
+type kind uint8
+
+const (
+	otherByte kind = iota
+	comma
+	quoteMark
+	openBrace
+	closeBrace
+	closeBracket
+	kinds
+)
+
+// kindOf returns the kind of a byte.
+func kindOf(c byte) kind {
+	switch c {
+	case ',':
+		return comma
+	case '"':
+		return quoteMark
+	case '{':
+		return openBrace
+	case '}':
+		return closeBrace
+	case ']':
+		return closeBracket
+	}
+	return otherByte
+}
+
+// What walk does with a byte.
+type action uint8
+
+const (
+	refuse  action = iota // nothing of the kind may stand here
+	goOn                  // a comma
+	readKey               // a key, and then its value
+	readOne               // the value of an element
+	enter                 // an object in an array; where that is not wanted, the value of an element
+	leave                 // the end of an object
+	leaveUp               // the end of an array
+)
+
+// actions is the grammar of objects and arrays (RFC 8259, sections 4 and 5).
+// Where an element is due, what is no value is refused by the one who reads it.
+var actions = [states][kinds]action{
+	firstMember:  {quoteMark: readKey, closeBrace: leave},
+	nextMember:   {comma: goOn, closeBrace: leave},
+	member:       {quoteMark: readKey},
+	firstElement: {otherByte: readOne, comma: readOne, quoteMark: readOne, openBrace: enter, closeBrace: readOne, closeBracket: leaveUp},
+	nextElement:  {comma: goOn, closeBracket: leaveUp},
+	element:      {otherByte: readOne, comma: readOne, quoteMark: readOne, openBrace: enter, closeBrace: readOne, closeBracket: readOne},
+}
+
+// afterComma is the state behind a comma, and afterValue that behind a value.
+var (
+	afterComma = [states]state{nextMember: member, nextElement: element}
+	afterValue = [states]state{firstMember: nextMember, member: nextMember, firstElement: nextElement, element: nextElement}
+)
+
+// A walk is what walk holds while it goes over the text.
+type walk struct {
+	in    *node // the object or array that it is in
+	state state
+	index int // of the next element, in a list
+	seen  Fields
+}
 
 // walk does the work of follow by the rules of the grammar.
 func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, err error) {
-	in, st, index := at.parent, nextMember, 0
+	w := walk{in: at.parent, state: nextMember}
 	defer func() {
-		if err != nil && err != errShort && (in.list || in.listed) {
+		if err != nil && err != errShort && (w.in.list || w.in.listed) {
 			err = errList
 		}
 	}()
 	switch {
-	case in == nil:
-		open := byte('{')
-		in, st = at, firstMember
-		if at.array {
-			open, st = '[', firstElement
+	case w.in == nil:
+		w.in = at
+		if i, err = w.open(b, i); err != nil {
+			return nil, i, 0, err
 		}
-		if i = space(b, i); i == len(b) {
-			return nil, i, 0, errShort
-		}
-		if b[i] != open {
-			return nil, i, 0, &syntaxError{i, fmt.Sprintf("unexpected %q instead of %q", rune(b[i]), rune(open))}
-		}
-		i++
-	case in.list:
-		st, index = nextElement, at.index+1
+	case w.in.list:
+		w.state, w.index = nextElement, at.index+1
 	}
 	for {
 		if i = space(b, i); i == len(b) {
 			return nil, i, 0, errShort
 		}
 		var kid *node
-		switch c := b[i]; {
-		case c == ',' && st == nextMember:
+		switch do := actions[w.state][kindOf(b[i])]; {
+		case do == goOn:
 			i++
-			st = member
+			w.state = afterComma[w.state]
 			continue
-		case c == ',' && st == nextElement:
+		case do == leave && w.in.array: // in is the array, and stands for its objects too
 			i++
-			st = element
+			w.state = nextElement
 			continue
-		case c == '}' && in.array && (st == firstMember || st == nextMember):
+		case do == leave, do == leaveUp:
 			i++
-			st = nextElement // in is the array, and stands for its objects too
-			continue
-		case c == '}' && (st == firstMember || st == nextMember), c == ']' && (st == firstElement || st == nextElement):
-			i++
-			if in.parent == nil {
-				return nil, i, seen, nil
+			if w.in.parent == nil {
+				return nil, i, w.seen, nil
 			}
-			st, index = nextMember, in.index+1
-			if in = in.parent; in.list {
-				st = nextElement
-			}
+			w.up()
 			continue
-		case c == '"' && (st == firstMember || st == member):
-			if kid, i, err = p.kid(in, b, i); err != nil {
+		case do == enter && w.in.array:
+			i++
+			w.state = firstMember
+			continue
+		case do == readKey:
+			if kid, i, err = p.kid(w.in, b, i); err != nil {
 				return nil, i, 0, err
 			}
-			st = nextMember
-		case c == '{' && in.array && (st == firstElement || st == element):
-			i++
-			st = firstMember
-			continue
-		case st == firstElement || st == element:
-			if in.list {
-				kid = p.element(in, index)
-				index++
+			w.state = afterValue[w.state]
+		case do == enter, do == readOne:
+			if w.in.list {
+				kid = p.element(w.in, w.index)
+				w.index++
 			} else {
-				seen |= markCut
+				w.seen |= markCut
 			}
-			st = nextElement
+			w.state = afterValue[w.state]
 		default:
 			return nil, i, 0, unexpected(b, i, "in an object or array")
 		}
-
-		switch c := b[i]; {
-		case kid == nil:
-			if i, err = skip(b, i); err != nil {
-				return nil, i, 0, err
-			}
-		case kid.members != nil && (c == '{' && !kid.array || c == '[' && kid.array):
-			seen |= kid.fields
-			in, st = kid, firstMember
-			if kid.array {
-				st = firstElement
-			}
-			i++
-		case kid.slot != slotSkip || kid.members != nil || kid.varies:
-			return kid, i, seen, nil
-		case c == '[' && !kid.listed && kid.members == nil && !p.noLists:
-			kid.list = true
-			in, st, index = kid, firstElement, 0
-			i++
-		case c == '{' && in.list:
-			in, st = kid, firstMember
-			i++
-		default:
-			end, err := skip(b, i)
-			if err != nil {
-				return nil, end, 0, err
-			}
-			if raw := b[i:end]; kid.last == "" && len(raw) <= maxLast {
-				kid.last = string(raw)
-				p.memory += len(raw)
-			} else if kid.last != string(raw) {
-				kid.varies = true
-				return kid, i, seen, nil
-			}
-			i = end
+		var wanted bool
+		if wanted, i, err = p.meet(&w, kid, b, i); err != nil {
+			return nil, i, 0, err
+		}
+		if wanted {
+			return kid, i, w.seen, nil
 		}
 	}
+}
+
+// open reads the bracket with which the root begins.
+func (w *walk) open(b []byte, i int) (int, error) {
+	open := byte('{')
+	w.state = firstMember
+	if w.in.array {
+		open, w.state = '[', firstElement
+	}
+	if i = space(b, i); i == len(b) {
+		return i, errShort
+	}
+	if b[i] != open {
+		return i, &syntaxError{i, fmt.Sprintf("unexpected %q instead of %q", rune(b[i]), rune(open))}
+	}
+	return i + 1, nil
+}
+
+// up leaves an object or array for the one around it.
+func (w *walk) up() {
+	w.state, w.index = nextMember, w.in.index+1
+	if w.in = w.in.parent; w.in.list {
+		w.state = nextElement
+	}
+}
+
+// meet decides about the value at b[i:], which is that of kid, or of nobody's if
+// kid is nil: it is wanted, or walked into, or skipped. It returns where to go
+// on.
+func (p *parser) meet(w *walk, kid *node, b []byte, i int) (wanted bool, _ int, err error) {
+	c := b[i]
+	switch {
+	case kid == nil:
+		i, err = skip(b, i)
+		return false, i, err
+	case kid.members != nil && (c == '{' && !kid.array || c == '[' && kid.array):
+		w.seen |= kid.fields
+		w.in, w.state = kid, firstMember
+		if kid.array {
+			w.state = firstElement
+		}
+		return false, i + 1, nil
+	case kid.slot != slotSkip || kid.members != nil || kid.varies:
+		return true, i, nil
+	case c == '[' && !kid.listed && kid.members == nil && !p.noLists:
+		kid.list = true
+		w.in, w.state, w.index = kid, firstElement, 0
+		return false, i + 1, nil
+	case c == '{' && w.in.list:
+		w.in, w.state = kid, firstMember
+		return false, i + 1, nil
+	}
+	end, err := skip(b, i)
+	if err != nil {
+		return false, end, err
+	}
+	switch raw := b[i:end]; {
+	case kid.last == "" && len(raw) <= maxLast:
+		kid.last = string(raw)
+		p.memory += len(raw)
+	case kid.last != string(raw):
+		kid.varies = true
+		return true, i, nil
+	}
+	return false, end, nil
 }
 
 // element returns the node of an element of in, or nil if it is not worth
@@ -385,7 +475,7 @@ func (p *parser) newNode(key string, w want) *node {
 	p.memory += 256 + len(key)
 	n := &node{key: key, want: w}
 	if w.slot.isText() {
-		n.dst = p.dst(w.slot)
+		n.dst = p.dst(w)
 	}
 	return n
 }

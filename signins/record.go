@@ -37,7 +37,7 @@ type parser struct {
 	method  bool // the first authentication method has been seen
 	detail  bool
 	actor   string
-	other   [textSlots - int(slotUserIDOrName)]string
+	other   [otherTexts]string
 	late    [lateSlots]late
 	enum    seenEnum // the value just read, if raw is set
 
@@ -92,15 +92,15 @@ func (p *parser) reset() {
 	p.scratch = p.scratch[:0]
 }
 
-// dst returns where the text of s is put.
-func (p *parser) dst(s slot) *string {
-	if s >= slotUserIDOrName {
-		return &p.other[s-slotUserIDOrName]
+// dst returns where the text of w is put.
+func (p *parser) dst(w want) *string {
+	if w.slot == slotText {
+		return w.place(&p.rec)
 	}
-	return p.rec.text()[s-slotID]
+	return &p.other[w.slot-firstOther]
 }
 
-func (p *parser) otherText(s slot) string { return p.other[s-slotUserIDOrName] }
+func (p *parser) otherText(s slot) string { return p.other[s-firstOther] }
 
 // keep returns text as a string: one that n had before, or a copy.
 func (p *parser) keep(n *node, text []byte) string {
