@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/signins/internal/intern"
 )
 
 // Evidence is what attacks on passwords are judged from: who tried and who was
@@ -178,7 +179,7 @@ func (k *rowKey) hash() uint64 {
 	if k.grant {
 		what |= 1
 	}
-	return mixed(mixed(uint64(k.hour)<<32|uint64(k.ip)) ^ uint64(k.account)<<32 ^ uint64(k.agent) ^ what<<40)
+	return intern.Mixed(intern.Mixed(uint64(k.hour)<<32|uint64(k.ip)) ^ uint64(k.account)<<32 ^ uint64(k.agent) ^ what<<40)
 }
 
 // A collector gathers evidence. Its zero value is ready to use.
@@ -188,9 +189,9 @@ type collector struct {
 	limit    int
 
 	rows             []row
-	index            index    // of rows
-	ips              interned // with info
-	accounts, agents interned
+	index            intern.Index // of rows
+	ips              intern.Texts // with info
+	accounts, agents intern.Texts
 	info             []addressInfo // by ip
 	clues            []clue        // still to be added
 	recent           []uint32      // rows of sessions seen lately, plus 1, by hash
@@ -283,7 +284,7 @@ const maxRecent = 1 << 13
 // again counts the session c if its row was seen lately: most sign-ins are
 // sessions that say again what the one before said.
 func (e *collector) again(c *clue) bool {
-	c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+	c.ipHash, c.accountHash = intern.Hash(c.ipText), intern.Hash(c.accountText)
 	if e.recent == nil {
 		return false
 	}
@@ -292,7 +293,7 @@ func (e *collector) again(c *clue) bool {
 		return false
 	}
 	r := &e.rows[n-1]
-	if r.kind != SessionAccepted || e.accounts.at(r.account) != c.accountText || e.ips.at(r.ip) != c.ipText ||
+	if r.kind != SessionAccepted || e.accounts.At(r.account) != c.accountText || e.ips.At(r.ip) != c.ipText ||
 		r.count == math.MaxUint32 || c.network > e.info[r.ip].network || c.country > e.info[r.ip].country {
 		return false
 	}
@@ -319,14 +320,14 @@ func (e *collector) lookUp(clues []clue) {
 	for i := range clues {
 		c := &clues[i]
 		if c.kind != SessionAccepted {
-			c.ipHash, c.accountHash = hashOfText(c.ipText), hashOfText(c.accountText)
+			c.ipHash, c.accountHash = intern.Hash(c.ipText), intern.Hash(c.accountText)
 		}
-		c.ip, c.account = e.ips.index.fetch(c.ipHash), e.accounts.index.fetch(c.accountHash)
+		c.ip, c.account = e.ips.Index.Fetch(c.ipHash), e.accounts.Index.Fetch(c.accountHash)
 	}
 	for i := range clues {
 		c := &clues[i]
-		c.ip, c.account, c.agent = e.ips.ofHashed(c.ipText, c.ipHash), e.accounts.ofHashed(c.accountText, c.accountHash), e.agents.of(c.agentText)
-		c.place = e.index.fetch(c.hash())
+		c.ip, c.account, c.agent = e.ips.OfHashed(c.ipText, c.ipHash), e.accounts.OfHashed(c.accountText, c.accountHash), e.agents.Of(c.agentText)
+		c.place = e.index.Fetch(c.hash())
 	}
 	for i := range clues {
 		c := &clues[i]
@@ -350,7 +351,7 @@ func (e *collector) note(r row, country string, network uint32) uint32 {
 		info.country = strings.Clone(country)
 	}
 	info.network = max(info.network, network)
-	n := e.index.find(r.hash(), func(i uint32) bool { return e.rows[i].rowKey == r.rowKey }, uint32(len(e.rows)))
+	n := e.index.Find(r.hash(), func(i uint32) bool { return e.rows[i].rowKey == r.rowKey }, uint32(len(e.rows)))
 	if int(n) < len(e.rows) {
 		have := &e.rows[n]
 		have.count += min(r.count, math.MaxUint32-have.count)
@@ -402,8 +403,8 @@ func (e *collector) evict() {
 	half := (len(times) + 1) / 2
 	upTo := times[half-1]
 	old := *e
-	e.rows, e.index, e.info, e.recent = nil, index{}, nil, nil
-	e.ips, e.accounts, e.agents = interned{}, interned{}, interned{}
+	e.rows, e.index, e.info, e.recent = nil, intern.Index{}, nil, nil
+	e.ips, e.accounts, e.agents = intern.Texts{}, intern.Texts{}, intern.Texts{}
 	left := half // if half of the rows are of one second, half of that second goes too
 	for _, r := range old.rows {
 		if drop(r) && (r.last < upTo || r.last == upTo && left > 0) {
@@ -421,9 +422,9 @@ func (e *collector) take(r row, from *collector) {
 	if int(r.ip) < len(from.info) {
 		info = from.info[r.ip]
 	}
-	r.ip = e.ips.of(from.ips.at(r.ip))
-	r.account = e.accounts.of(from.accounts.at(r.account))
-	r.agent = e.agents.of(from.agents.at(r.agent))
+	r.ip = e.ips.Of(from.ips.At(r.ip))
+	r.account = e.accounts.Of(from.accounts.At(r.account))
+	r.agent = e.agents.Of(from.agents.At(r.agent))
 	e.note(r, info.country, info.network)
 }
 
@@ -438,8 +439,8 @@ func (e *collector) takeAll(o *Evidence) {
 	for _, r := range o.Rows {
 		a := o.Addresses[r.Address-1]
 		e.note(row{
-			rowKey: rowKey{hour: r.Hour, ip: e.ips.of(a.IP), account: e.accounts.of(text(o.Accounts, r.Account)),
-				agent: e.agents.of(cut(text(o.Agents, r.Agent))), kind: r.Kind, protocol: r.Protocol, grant: r.PasswordGrant},
+			rowKey: rowKey{hour: r.Hour, ip: e.ips.Of(a.IP), account: e.accounts.Of(text(o.Accounts, r.Account)),
+				agent: e.agents.Of(cut(text(o.Agents, r.Agent))), kind: r.Kind, protocol: r.Protocol, grant: r.PasswordGrant},
 			count: r.Count, first: r.First, last: r.Last,
 		}, a.Country, a.Network)
 	}
@@ -513,15 +514,15 @@ func compareRows(a, b EvidenceRow) int {
 
 // renumber sorts the texts, and returns their new numbers by the old ones,
 // counted from 1; 0 stays "".
-func renumber(n *interned) ([]string, []uint32) {
-	order := make([]uint32, 0, len(n.text))
-	for i := 1; i < len(n.text); i++ {
+func renumber(n *intern.Texts) ([]string, []uint32) {
+	order := make([]uint32, 0, len(n.Text))
+	for i := 1; i < len(n.Text); i++ {
 		order = append(order, uint32(i))
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(n.text[a], n.text[b]) })
+	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(n.Text[a], n.Text[b]) })
 	texts, numbers := make([]string, len(order)), make([]uint32, len(order)+1)
 	for i, old := range order {
-		texts[i], numbers[old] = n.text[old], uint32(i)+1
+		texts[i], numbers[old] = n.Text[old], uint32(i)+1
 	}
 	return texts, numbers
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/crossprem/crossprem/signins/internal/intern"
 )
 
 // A client is what an attacker and a person may differ in.
@@ -114,11 +116,11 @@ func (f *judging) prepare() bool {
 		return false
 	}
 	// Places, and clients.
-	f.placeOf = make([]uint32, len(f.ips.text))
+	f.placeOf = make([]uint32, len(f.ips.Text))
 	nets := make(map[string]uint32)
-	for ip := 1; ip < len(f.ips.text); ip++ {
+	for ip := 1; ip < len(f.ips.Text); ip++ {
 		f.placeOf[ip] = uint32(ip)
-		if text := f.ips.text[ip]; strings.Contains(text, ":") {
+		if text := f.ips.Text[ip]; strings.Contains(text, ":") {
 			place := placeOf(text)
 			if first, ok := nets[place]; ok {
 				f.placeOf[ip] = first
@@ -138,7 +140,7 @@ func (f *judging) prepare() bool {
 		}
 		return n
 	}
-	guessedPlace, guessedAccount := make([]bool, len(f.ips.text)), make([]bool, max(1, len(f.accounts.text)))
+	guessedPlace, guessedAccount := make([]bool, len(f.ips.Text)), make([]bool, max(1, len(f.accounts.Text)))
 	rowClient := make([]uint32, len(f.rows))
 	last, lastNumber := client{}, noClient
 	for i := range f.rows {
@@ -221,7 +223,7 @@ func (f *judging) prepare() bool {
 			guessedNetwork[f.info[ip].network] = true
 		}
 	}
-	seen := make([]bool, max(1, len(f.accounts.text)))
+	seen := make([]bool, max(1, len(f.accounts.Text)))
 	atGuessed, accepted := 0, 0
 	for i := range f.rows {
 		if r := &f.rows[i]; !r.kind.failure() {
@@ -290,7 +292,7 @@ func (f *judging) prepare() bool {
 	}
 	f.program, f.peculiar = make([]bool, len(f.clients)), make([]bool, len(f.clients))
 	for i, c := range f.clients {
-		agent := f.agents.at(c.agent)
+		agent := f.agents.At(c.agent)
 		front := f.isFrontAgent(agent)
 		f.program[i] = f.isProgram(uint32(i), c, agent) || front
 		f.peculiar[i] = agent != "" && !front && len(agent) > len("Mozilla/5.0")
@@ -745,13 +747,13 @@ func (f *judging) unite(finds []suspect) []suspect {
 	common(2, func(t *try) uint32 { return f.clients[t.client].agent },
 		func(k uint32, _ int) bool {
 			for c, i := range f.clientOf {
-				if c.agent == k && (!f.program[i] || !f.peculiar[i] && len(f.agents.at(k)) != len("Mozilla/5.0")) {
+				if c.agent == k && (!f.program[i] || !f.peculiar[i] && len(f.agents.At(k)) != len("Mozilla/5.0")) {
 					return false
 				}
 			}
 			return true
 		},
-		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: f.agents.at(k)} })
+		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: f.agents.At(k)} })
 	common(3, func(t *try) uint32 { return f.info[t.ip].network },
 		func(k uint32, accounts int) bool { return accounts > 2*len(f.networks[k]) },
 		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Network: k} })
@@ -1088,7 +1090,7 @@ func (f *judging) usesElsewhere(account, client, place uint32) bool {
 
 func (f *judging) note(n *Notes, account, ip, client uint32, count int64, first, last uint32) {
 	c := f.clients[client]
-	n.List = append(n.List, Note{f.accounts.at(account), f.ips.at(ip), c.protocol, f.agents.at(c.agent), count,
+	n.List = append(n.List, Note{f.accounts.At(account), f.ips.At(ip), c.protocol, f.agents.At(c.agent), count,
 		time.Unix(int64(first), 0).UTC(), time.Unix(int64(last), 0).UTC()})
 }
 
@@ -1308,7 +1310,7 @@ func (f *judging) distributed() {
 		return
 	}
 	f.grouped(pool, func(t *try) uint32 { return f.clients[t.client].agent },
-		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: f.agents.at(k)} },
+		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Agent: f.agents.At(k)} },
 		func(k uint32) int { return f.acceptedWithAgent(k) })
 	f.grouped(pool, func(t *try) uint32 { return f.info[t.ip].network },
 		func(k uint32) Attack { return Attack{Kind: DistributedSpray, Network: k} },
@@ -1477,10 +1479,10 @@ func (f *judging) rest() {
 
 // firstOf returns the first of the texts in lexical order, as many as an
 // attack lists; "" is none of them.
-func firstOf[V any](n *interned, numbers map[uint32]V) []string {
+func firstOf[V any](n *intern.Texts, numbers map[uint32]V) []string {
 	texts := make([]string, 0, len(numbers))
 	for i := range numbers {
-		if text := n.at(i); text != "" {
+		if text := n.At(i); text != "" {
 			texts = append(texts, text)
 		}
 	}
@@ -1489,10 +1491,10 @@ func firstOf[V any](n *interned, numbers map[uint32]V) []string {
 }
 
 // listed returns the texts, sorted.
-func listed(n *interned, numbers map[uint32]bool) []string {
+func listed(n *intern.Texts, numbers map[uint32]bool) []string {
 	texts := []string{}
 	for i := range numbers {
-		texts = append(texts, n.at(i))
+		texts = append(texts, n.At(i))
 	}
 	slices.Sort(texts)
 	return texts

@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // A pair is a member of an object as encoding/json reads it, in the order of
@@ -218,7 +220,7 @@ func readingOf(s SignIn, err error) reading {
 // readWhole reads text as one record by way of p.
 func readWhole(p *parser, text []byte) (SignIn, error) {
 	n, err := p.read(p.readRecord, text)
-	if err == nil && space(text, n) != len(text) {
+	if err == nil && scan.Space(text, n) != len(text) {
 		err = errors.New("trailing text")
 	}
 	if err == nil {
@@ -388,7 +390,7 @@ func FuzzLines(f *testing.F) {
 		if bytes.Contains(torn, []byte("tables")) || bytes.Contains(torn, []byte("rows")) {
 			t.Skip() // says that there are no records but rows
 		}
-		if text := bytes.TrimSpace(torn); len(text) > 0 && (text[0] == '[' || text[0] == '{') && space(text, 1) == len(text) {
+		if text := bytes.TrimSpace(torn); len(text) > 0 && (text[0] == '[' || text[0] == '{') && scan.Space(text, 1) == len(text) {
 			t.Skip() // says that it spans lines
 		}
 		list := readAll(bytes.NewReader(bytes.Join([][]byte{first, torn, second}, []byte("\n"))))

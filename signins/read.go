@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // Read reads sign-ins from r with the settings of the zero [Reader].
@@ -294,7 +296,7 @@ func (s *stream) readJSON() {
 				s.readRows()
 				continue
 			}
-			s.failHere(unexpected(s.buf[s.pos:], 0, "instead of a record"))
+			s.failHere(scan.Unexpected(s.buf[s.pos:], 0, "instead of a record"))
 			s.nextTop(false)
 		}
 	}
@@ -316,13 +318,13 @@ func (s *stream) one(multi bool, fn func([]byte) (int, error)) (int, error) {
 			return 0, ErrTooLarge
 		case err == nil:
 			s.lines = s.lines || !multi
-		case err == errShort && !whole:
+		case err == scan.ErrShort && !whole:
 			if s.end-s.pos > s.maxRecord {
 				return 0, ErrTooLarge
 			}
 			s.more()
 			continue
-		case err == errShort && !multi && !s.lines && limit < s.end:
+		case err == scan.ErrShort && !multi && !s.lines && limit < s.end:
 			multi = true // perhaps a printer with a style of its own
 			continue
 		}
@@ -339,7 +341,7 @@ func (s *stream) container(multi, isTable bool) bool {
 		newline := s.space()
 		multi = newline || multi
 		if s.pos == s.end {
-			s.failHere(errShort)
+			s.failHere(scan.ErrShort)
 			return false
 		}
 		switch s.buf[s.pos] {
@@ -351,7 +353,7 @@ func (s *stream) container(multi, isTable bool) bool {
 			continue
 		case '{', '[', bom[0]:
 			if newline || s.atBOM() { // of something new, after a torn line
-				s.failHere(errShort)
+				s.failHere(scan.ErrShort)
 				return false
 			}
 		}
@@ -364,7 +366,7 @@ func (s *stream) container(multi, isTable bool) bool {
 		ok := true
 		switch list := s.buf[s.pos] == '['; {
 		case s.page != nil && s.depth == 0 && (key == "@odata.nextLink" || key == "error"):
-			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
+			n, err := s.one(multi, func(b []byte) (int, error) { return scan.Skip(b, 0) })
 			if err != nil {
 				s.fail(err)
 				return false
@@ -385,7 +387,7 @@ func (s *stream) container(multi, isTable bool) bool {
 			s.format = LogAnalytics
 			ok = s.elements(multi, s.readRow, false)
 		case key == "columns", key == "@odata.context":
-			n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
+			n, err := s.one(multi, func(b []byte) (int, error) { return scan.Skip(b, 0) })
 			if err != nil {
 				s.fail(err)
 				s.nextTop(multi)
@@ -399,7 +401,7 @@ func (s *stream) container(multi, isTable bool) bool {
 			s.pos += n
 		default:
 			if ok = s.skipValue(multi); !ok {
-				s.failHere(errShort)
+				s.failHere(scan.ErrShort)
 			}
 		}
 		if !ok {
@@ -413,20 +415,20 @@ func (s *stream) container(multi, isTable bool) bool {
 func (s *stream) key(multi bool) (key string, err error) {
 	n, err := s.one(multi, func(b []byte) (int, error) {
 		if b[0] != '"' {
-			return 0, unexpected(b, 0, "instead of a key")
+			return 0, scan.Unexpected(b, 0, "instead of a key")
 		}
-		text, i, err := unquote(nil, b, 1)
-		if err == nil && space(b, i) == len(b) {
-			err = errShort
+		text, i, err := scan.Unquote(nil, b, 1)
+		if err == nil && scan.Space(b, i) == len(b) {
+			err = scan.ErrShort
 		}
 		if err != nil {
 			return i, err
 		}
-		if i = space(b, i); b[i] != ':' {
-			return i, unexpected(b, i, "after a key")
+		if i = scan.Space(b, i); b[i] != ':' {
+			return i, scan.Unexpected(b, i, "after a key")
 		}
-		if i = space(b, i+1); i == len(b) {
-			return i, errShort
+		if i = scan.Space(b, i+1); i == len(b) {
+			return i, scan.ErrShort
 		}
 		key = string(text)
 		return i, nil
@@ -443,7 +445,7 @@ func (s *stream) tables(multi bool) bool {
 	for !s.stopped {
 		multi = s.space() || multi
 		if s.pos == s.end {
-			s.failHere(errShort)
+			s.failHere(scan.ErrShort)
 			return false
 		}
 		switch s.buf[s.pos] {
@@ -457,7 +459,7 @@ func (s *stream) tables(multi bool) bool {
 				return false
 			}
 		default:
-			s.failHere(unexpected(s.buf[s.pos:], 0, "in a list of tables"))
+			s.failHere(scan.Unexpected(s.buf[s.pos:], 0, "in a list of tables"))
 			s.nextTop(multi)
 			return false
 		}
@@ -505,26 +507,26 @@ func (p *parser) column(w want, name string) *node {
 // readRow reads a row of a table: the values of its columns, in an array.
 func (s *stream) readRow(b []byte) (int, error) {
 	if b[0] != '[' {
-		return 0, unexpected(b, 0, "instead of a row")
+		return 0, scan.Unexpected(b, 0, "instead of a row")
 	}
-	i := space(b, 1)
+	i := scan.Space(b, 1)
 	if i < len(b) && b[i] == ']' {
 		return i + 1, nil
 	}
 	for k := 0; ; k++ {
 		var err error
-		i = space(b, i)
+		i = scan.Space(b, i)
 		if k < len(s.columns) && s.columns[k] != nil {
 			s.seen |= s.columns[k].fields
 			i, err = s.value(s.columns[k], b, i)
 		} else {
-			i, err = skip(b, i)
+			i, err = scan.Skip(b, i)
 		}
 		if err != nil {
 			return i, err
 		}
-		if i = space(b, i); i == len(b) {
-			return i, errShort
+		if i = scan.Space(b, i); i == len(b) {
+			return i, scan.ErrShort
 		}
 		switch b[i] {
 		case ',':
@@ -532,7 +534,7 @@ func (s *stream) readRow(b []byte) (int, error) {
 		case ']':
 			return i + 1, nil
 		default:
-			return i, unexpected(b, i, "in a row")
+			return i, scan.Unexpected(b, i, "in a row")
 		}
 	}
 }
@@ -548,7 +550,7 @@ func (s *stream) elements(multi bool, fn func([]byte) (int, error), nested bool)
 	for first := true; !s.stopped; first = false {
 		multi = s.space() || multi
 		if s.pos == s.end {
-			s.failHere(errShort)
+			s.failHere(scan.ErrShort)
 			return false
 		}
 		switch s.buf[s.pos] {
@@ -563,7 +565,7 @@ func (s *stream) elements(multi bool, fn func([]byte) (int, error), nested bool)
 			continue
 		case bom[0]:
 			if s.atBOM() {
-				s.failHere(errShort)
+				s.failHere(scan.ErrShort)
 				return false
 			}
 		}
@@ -635,14 +637,14 @@ func (s *stream) pass(rec SignIn) {
 
 // fail yields the reason why the record that begins at s.at was not read.
 func (s *stream) fail(err error) {
-	if s.stopped || err == errShort && s.err != nil { // s.err comes last, and tells all
+	if s.stopped || err == scan.ErrShort && s.err != nil { // s.err comes last, and tells all
 		return
 	}
 	if s.isMiss(err) {
 		return
 	}
 	s.records++
-	if err == errShort {
+	if err == scan.ErrShort {
 		err = errors.New("unexpected end of the record")
 	}
 	if err != ErrOtherCategory {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // Parse returns the sign-in that record holds, as [Read] does: one record of
@@ -25,7 +27,7 @@ func Parse(record []byte) (SignIn, error) {
 	defer parsers.Put(p)
 	p.tables = nil
 	p.format, p.known, p.columns = UnknownFormat, 0, nil
-	if n, err := p.read(p.readRecord, record); err == nil && space(record, n) == len(record) {
+	if n, err := p.read(p.readRecord, record); err == nil && scan.Space(record, n) == len(record) {
 		switch err := p.finish(); {
 		case err == nil:
 			return p.rec.compact(), nil

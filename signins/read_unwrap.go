@@ -8,6 +8,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // This file finds the records of sign-ins inside of what other programs wrap
@@ -222,7 +224,7 @@ func (s *stream) searchValue(multi bool) bool {
 	case '[':
 		return s.search(multi)
 	case '"':
-		n, err := s.one(multi, func(b []byte) (int, error) { return skip(b, 0) })
+		n, err := s.one(multi, func(b []byte) (int, error) { return scan.Skip(b, 0) })
 		if err == nil {
 			s.searchText(s.buf[s.pos+1:s.pos+n-1], s.base+int64(s.pos))
 			s.pos += n
@@ -257,7 +259,7 @@ func (s *stream) searchObject(multi bool) bool {
 			return true
 		}
 	case err != ErrTooLarge:
-		if err == errShort {
+		if err == scan.ErrShort {
 			s.env.cut = true
 		}
 		return false
@@ -280,7 +282,7 @@ func (s *stream) searchText(raw []byte, at int64) {
 		}
 		quoted := append(raw[:len(raw):len(raw)], '"')
 		var err error
-		if text, _, err = unquote(make([]byte, 0, len(raw)), quoted, 0); err != nil {
+		if text, _, err = scan.Unquote(make([]byte, 0, len(raw)), quoted, 0); err != nil {
 			return
 		}
 	case len(raw) >= 64 && (hasPrefix(raw, "ey") || hasPrefix(raw, "ew") || hasPrefix(raw, "W3") || hasPrefix(raw, "Ww")): // {" or [{
@@ -318,7 +320,7 @@ func (s *stream) searchText(raw []byte, at int64) {
 // startOfJSON returns where in text an object, or a list of objects, begins, or
 // -1 if there is none near its start.
 func startOfJSON(text []byte) int {
-	if i := space(text, 0); i < len(text) && (text[i] == '{' || text[i] == '[') {
+	if i := scan.Space(text, 0); i < len(text) && (text[i] == '{' || text[i] == '[') {
 		return i
 	}
 	near := text[:min(len(text), maxPrefix)]
@@ -335,13 +337,13 @@ func describe(raw []byte, cut bool) error {
 	var text, object string
 	longest := 0
 	more := 0
-	for i := space(raw, 1); i < len(raw) && raw[i] == '"'; {
-		name, end, err := unquote(nil, raw, i+1)
-		if i = space(raw, end); err != nil || i >= len(raw) || raw[i] != ':' {
+	for i := scan.Space(raw, 1); i < len(raw) && raw[i] == '"'; {
+		name, end, err := scan.Unquote(nil, raw, i+1)
+		if i = scan.Space(raw, end); err != nil || i >= len(raw) || raw[i] != ':' {
 			break
 		}
-		i = space(raw, i+1)
-		if end, err = skip(raw, i); err != nil {
+		i = scan.Space(raw, i+1)
+		if end, err = scan.Skip(raw, i); err != nil {
 			break
 		}
 		if len(names) < 5 {
@@ -355,8 +357,8 @@ func describe(raw []byte, cut bool) error {
 		case c == '"' && end-i > longest && end-i > 64:
 			text, longest = cut40(string(name)), end-i
 		}
-		if i = space(raw, end); i < len(raw) && raw[i] == ',' {
-			i = space(raw, i+1)
+		if i = scan.Space(raw, end); i < len(raw) && raw[i] == ',' {
+			i = scan.Space(raw, i+1)
 		}
 	}
 	if object == "" && text == "" && len(names) < 2 {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 const (
@@ -60,7 +62,7 @@ func (s *stream) header() error {
 	wrapped := false
 	n, err := s.row(func(line []byte) (int, error) {
 		if !s.eof && bytes.IndexByte(line, '\n') < 0 {
-			return 0, errShort
+			return 0, scan.ErrShort
 		}
 		comma = separator(line)
 		names = names[:0]
@@ -80,8 +82,8 @@ func (s *stream) header() error {
 			wrapped = wrapped || len(cell) > 1 && startOfJSON(cell) >= 0
 			return nil
 		})
-		if (err == errShort || n+more == len(line)) && !s.eof {
-			return n, errShort
+		if (err == scan.ErrShort || n+more == len(line)) && !s.eof {
+			return n, scan.ErrShort
 		}
 		return n, nil
 	})
@@ -168,7 +170,7 @@ func (s *stream) row(fn func([]byte) (int, error)) (int, error) {
 	s.at = s.base + int64(s.pos)
 	for {
 		n, err := s.parser.read(fn, s.buf[s.pos:s.end])
-		if (err == errShort || n == s.end-s.pos) && !s.eof {
+		if (err == scan.ErrShort || n == s.end-s.pos) && !s.eof {
 			if s.end-s.pos > s.maxRecord {
 				return 0, ErrTooLarge
 			}
@@ -210,7 +212,7 @@ func cells(b []byte, comma byte, scratch *[]byte, each func(k int, cell []byte) 
 			for {
 				n := bytes.IndexByte(b[from:], '"')
 				if n < 0 {
-					return i, errShort
+					return i, scan.ErrShort
 				}
 				i = from + n + 1
 				if i < len(b) && b[i] == '"' {
@@ -228,7 +230,7 @@ func cells(b []byte, comma byte, scratch *[]byte, each func(k int, cell []byte) 
 			from := i
 			for i < len(b) && b[i] != comma && b[i] != '\n' {
 				if b[i] == '"' {
-					return i, &syntaxError{i, "a quote inside of a cell"}
+					return i, &scan.SyntaxError{At: i, What: "a quote inside of a cell"}
 				}
 				i++
 			}
@@ -249,7 +251,7 @@ func cells(b []byte, comma byte, scratch *[]byte, each func(k int, cell []byte) 
 		case b[i] == '\n':
 			return i + 1, nil
 		case b[i] != comma:
-			return i, unexpected(b, i, "after a cell")
+			return i, scan.Unexpected(b, i, "after a cell")
 		}
 		i++
 	}

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/signins/internal/intern"
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // otherCategory stands for the categories of other logs.
@@ -46,8 +48,8 @@ type parser struct {
 	columns []*node // of the table being read; nil for those that nobody wants
 	memory  int
 	scratch []byte
-	copied  copier // texts that come once
-	named   copier // texts that come again
+	copied  intern.Copier // texts that come once
+	named   intern.Copier // texts that come again
 }
 
 // A late is a value kept aside in case that it is needed.
@@ -65,7 +67,7 @@ const (
 )
 
 func newParser() *parser {
-	p := &parser{copied: copier{size: copiedPiece}, named: copier{size: namedPiece}}
+	p := &parser{copied: intern.Copier{Size: copiedPiece}, named: intern.Copier{Size: namedPiece}}
 	p.forget()
 	return p
 }
@@ -111,9 +113,9 @@ func (p *parser) keep(n *node, text []byte) string {
 		if string(text) == *n.dst {
 			return *n.dst
 		}
-		return p.copied.copy(text)
+		return p.copied.Copy(text)
 	case len(text) > maxLast:
-		return p.copied.copy(text)
+		return p.copied.Copy(text)
 	case n.names == nil:
 		n.names = make([]seenName, namesKept)
 		p.memory += 24 * namesKept
@@ -126,10 +128,10 @@ func (p *parser) keep(n *node, text []byte) string {
 	case e.text == string(text):
 		return e.text
 	case e.text == "":
-		e.text = p.named.copy(text)
+		e.text = p.named.Copy(text)
 		return e.text
 	}
-	return p.copied.copy(text)
+	return p.copied.Copy(text)
 }
 
 func hashOf(b []byte) uint64 {
@@ -460,9 +462,9 @@ func (p *parser) lateText(s slot) (text []byte, err error) {
 	switch c := l.text[0]; {
 	case c == '"':
 		start := len(p.scratch)
-		p.scratch, _, err = unquote(p.scratch, l.text, 1)
+		p.scratch, _, err = scan.Unquote(p.scratch, l.text, 1)
 		return p.scratch[start:], err
-	case isNumber(l.text):
+	case scan.IsNumber(l.text):
 		return l.text, nil
 	}
 	return nil, nil
@@ -627,7 +629,7 @@ func (p *parser) finishLate() error {
 			p.lost |= FieldLocation
 			continue
 		}
-		*f.to = p.copied.copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
+		*f.to = p.copied.Copy(bytes.ToValidUTF8(t, []byte("\uFFFD")))
 	}
 	rec.IPAddress = withoutPort(rec.IPAddress)
 	return nil

@@ -1,18 +1,52 @@
-package signins
+// Package scan goes over the bytes of JSON: where a value ends, what text a
+// string holds. It trusts nobody: what ends too early is ErrShort, and what is
+// no JSON a SyntaxError, where the function looks at it at all.
+package scan
 
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"math/bits"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// skip returns where the value at b[i:] ends.
-func skip(b []byte, i int) (int, error) {
+// ErrShort reports a text that ended before the value did.
+var ErrShort = errors.New("unexpected end")
+
+// MaxDepth is how deep values may be nested, as in encoding/json.
+const MaxDepth = 10000
+
+// A SyntaxError tells what is wrong at which byte of a record.
+type SyntaxError struct {
+	At   int
+	What string
+}
+
+func (e *SyntaxError) Error() string {
+	if e.At == 0 {
+		return e.What
+	}
+	return fmt.Sprintf("%s, %d bytes into the record", e.What, e.At)
+}
+
+// Unexpected is the error for the byte b[i], which may not stand where it does.
+func Unexpected(b []byte, i int, where string) error {
+	return &SyntaxError{i, fmt.Sprintf("unexpected %q %s", rune(b[i]), where)}
+}
+
+// EndsAt reports whether a number or word that ends at i ends there for sure.
+func EndsAt(b []byte, i int) bool {
+	return i < len(b) && (b[i] == ',' || b[i] == '}' || b[i] == ']' || b[i] <= ' ')
+}
+
+// Skip returns where the value at b[i:] ends.
+func Skip(b []byte, i int) (int, error) {
 	if i >= len(b) {
-		return i, errShort
+		return i, ErrShort
 	}
 	switch c := b[i]; {
 	case c == '"':
@@ -27,8 +61,8 @@ func skip(b []byte, i int) (int, error) {
 				}
 				i = end - 1
 			case '{', '[':
-				if depth++; depth > maxDepth {
-					return i, &syntaxError{i, "nested too deeply"}
+				if depth++; depth > MaxDepth {
+					return i, &SyntaxError{i, "nested too deeply"}
 				}
 			case '}', ']':
 				if depth--; depth == 0 {
@@ -36,19 +70,19 @@ func skip(b []byte, i int) (int, error) {
 				}
 			}
 		}
-		return i, errShort
+		return i, ErrShort
 	case c == '-' || c >= '0' && c <= '9' || c == 't' || c == 'f' || c == 'n':
 		for ; i < len(b); i++ {
-			if endsAt(b, i) {
+			if EndsAt(b, i) {
 				return i, nil
 			}
 			if c := b[i]; c == '"' || c == '{' || c == '[' || c == ':' {
-				return i, unexpected(b, i, "in a value")
+				return i, Unexpected(b, i, "in a value")
 			}
 		}
-		return i, errShort
+		return i, ErrShort
 	}
-	return i, unexpected(b, i, "instead of a value")
+	return i, Unexpected(b, i, "instead of a value")
 }
 
 // skipString returns where the string that starts with the quote b[i] ends.
@@ -56,7 +90,7 @@ func skipString(b []byte, i int) (int, error) {
 	for k := i + 1; ; {
 		n := bytes.IndexByte(b[k:], '"')
 		if n < 0 {
-			return len(b), errShort
+			return len(b), ErrShort
 		}
 		k += n + 1
 		slashes := 0
@@ -69,16 +103,17 @@ func skipString(b []byte, i int) (int, error) {
 	}
 }
 
-func space(b []byte, i int) int {
+// Space returns where the white space at b[i:] ends.
+func Space(b []byte, i int) int {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++
 	}
 	return i
 }
 
-// plain returns how many bytes at the start of b are printable ASCII and
+// Plain returns how many bytes at the start of b are printable ASCII and
 // neither quote nor backslash, looking at eight at a time.
-func plain(b []byte) int {
+func Plain(b []byte) int {
 	const ones = 0x0101010101010101
 	i := 0
 	for ; len(b)-i >= 8; i += 8 {
@@ -95,24 +130,24 @@ func plain(b []byte) int {
 	return i
 }
 
-// unquote appends to dst the text of the string whose first byte after the
+// Unquote appends to dst the text of the string whose first byte after the
 // quote is b[i], and returns where the string ends. Like encoding/json it puts
 // U+FFFD in place of invalid UTF-8 and of lone surrogates.
-func unquote(dst, b []byte, i int) ([]byte, int, error) {
+func Unquote(dst, b []byte, i int) ([]byte, int, error) {
 	for {
-		n := plain(b[i:])
+		n := Plain(b[i:])
 		dst = append(dst, b[i:i+n]...)
 		if i += n; i == len(b) {
-			return dst, i, errShort
+			return dst, i, ErrShort
 		}
 		switch c := b[i]; {
 		case c == '"':
 			return dst, i + 1, nil
 		case c < ' ':
-			return dst, i, unexpected(b, i, "in a string")
+			return dst, i, Unexpected(b, i, "in a string")
 		case c == '\\':
 			if i+1 == len(b) {
-				return dst, i, errShort
+				return dst, i, ErrShort
 			}
 			if k := strings.IndexByte(`"\/bfnrt`, b[i+1]); k >= 0 {
 				dst = append(dst, "\"\\/\b\f\n\r\t"[k])
@@ -120,14 +155,14 @@ func unquote(dst, b []byte, i int) ([]byte, int, error) {
 				continue
 			}
 			if len(b)-i < 6 && b[i+1] == 'u' {
-				return dst, i, errShort
+				return dst, i, ErrShort
 			}
 			var r rune = -1
 			if b[i+1] == 'u' {
 				r = hex4(b[i:])
 			}
 			if r < 0 {
-				return dst, i, &syntaxError{i, "invalid escape in a string"}
+				return dst, i, &SyntaxError{i, "invalid escape in a string"}
 			}
 			i += 6
 			if utf16.IsSurrogate(r) {
@@ -163,8 +198,8 @@ func hex4(b []byte) (r rune) {
 	return r
 }
 
-// isNumber reports whether b is a number by RFC 8259, section 6.
-func isNumber(b []byte) bool {
+// IsNumber reports whether b is a number by RFC 8259, section 6.
+func IsNumber(b []byte) bool {
 	digits := func(b []byte) []byte { return bytes.TrimLeft(b, "0123456789") }
 	b = bytes.TrimPrefix(b, []byte("-"))
 	rest := digits(b)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/crossprem/crossprem/signins/internal/scan"
 )
 
 // This file is a JSON parser for records that look like the record before.
@@ -78,34 +80,14 @@ const (
 	maxList   = 64      // elements to remember for each unwanted array
 	maxText   = 8 << 10 // longest edge
 	maxMemory = 1 << 20 // bytes remembered, after which all is forgotten
-	maxDepth  = 10000   // as encoding/json
 )
 
 var (
-	// errShort: the text ended before the value did.
-	errShort = errors.New("unexpected end")
 	// errList: an unwanted list is no valid JSON, which needs another reading.
 	errList = errors.New("invalid list")
 	// errContainer: not a record but a page, batch or table of records.
 	errContainer = errors.New("a container")
 )
-
-// A syntaxError tells what is wrong at which byte of a record.
-type syntaxError struct {
-	at   int
-	what string
-}
-
-func (e *syntaxError) Error() string {
-	if e.at == 0 {
-		return e.what
-	}
-	return fmt.Sprintf("%s, %d bytes into the record", e.what, e.at)
-}
-
-func unexpected(b []byte, i int, where string) error {
-	return &syntaxError{i, fmt.Sprintf("unexpected %q %s", rune(b[i]), where)}
-}
 
 // read reads a record at the start of b by way of fn, and returns its length.
 //
@@ -151,7 +133,7 @@ func (p *parser) run(root *node, b []byte) (int, error) {
 		}
 		var err error
 		if i, err = p.value(to, b, i); err != nil {
-			if to.listed && err != errShort {
+			if to.listed && err != scan.ErrShort {
 				err = errList
 			}
 			return i, err
@@ -197,220 +179,6 @@ func (p *parser) follow(at *node, b []byte, start int) (*node, int, error) {
 	return to, i, nil
 }
 
-// The states of walk: what may come next.
-type state uint8
-
-const (
-	firstMember  state = iota // a key or }
-	nextMember                // a comma or }
-	member                    // a key
-	firstElement              // a value or ]
-	nextElement               // a comma or ]
-	element                   // a value
-	states
-)
-
-// The kinds of bytes that walk tells apart.
-type kind uint8
-
-const (
-	otherByte kind = iota
-	comma
-	quoteMark
-	openBrace
-	closeBrace
-	closeBracket
-	kinds
-)
-
-// kindOf returns the kind of a byte.
-func kindOf(c byte) kind {
-	switch c {
-	case ',':
-		return comma
-	case '"':
-		return quoteMark
-	case '{':
-		return openBrace
-	case '}':
-		return closeBrace
-	case ']':
-		return closeBracket
-	}
-	return otherByte
-}
-
-// What walk does with a byte.
-type action uint8
-
-const (
-	refuse  action = iota // nothing of the kind may stand here
-	goOn                  // a comma
-	readKey               // a key, and then its value
-	readOne               // the value of an element
-	enter                 // an object in an array; where that is not wanted, the value of an element
-	leave                 // the end of an object
-	leaveUp               // the end of an array
-)
-
-// actions is the grammar of objects and arrays (RFC 8259, sections 4 and 5).
-// Where an element is due, what is no value is refused by the one who reads it.
-var actions = [states][kinds]action{
-	firstMember:  {quoteMark: readKey, closeBrace: leave},
-	nextMember:   {comma: goOn, closeBrace: leave},
-	member:       {quoteMark: readKey},
-	firstElement: {otherByte: readOne, comma: readOne, quoteMark: readOne, openBrace: enter, closeBrace: readOne, closeBracket: leaveUp},
-	nextElement:  {comma: goOn, closeBracket: leaveUp},
-	element:      {otherByte: readOne, comma: readOne, quoteMark: readOne, openBrace: enter, closeBrace: readOne, closeBracket: readOne},
-}
-
-// afterComma is the state behind a comma, and afterValue that behind a value.
-var (
-	afterComma = [states]state{nextMember: member, nextElement: element}
-	afterValue = [states]state{firstMember: nextMember, member: nextMember, firstElement: nextElement, element: nextElement}
-)
-
-// A walk is what walk holds while it goes over the text.
-type walk struct {
-	in    *node // the object or array that it is in
-	state state
-	index int // of the next element, in a list
-	seen  Fields
-}
-
-// walk does the work of follow by the rules of the grammar.
-func (p *parser) walk(at *node, b []byte, i int) (to *node, _ int, seen Fields, err error) {
-	w := walk{in: at.parent, state: nextMember}
-	defer func() {
-		if err != nil && err != errShort && (w.in.list || w.in.listed) {
-			err = errList
-		}
-	}()
-	switch {
-	case w.in == nil:
-		w.in = at
-		if i, err = w.open(b, i); err != nil {
-			return nil, i, 0, err
-		}
-	case w.in.list:
-		w.state, w.index = nextElement, at.index+1
-	}
-	for {
-		if i = space(b, i); i == len(b) {
-			return nil, i, 0, errShort
-		}
-		var kid *node
-		switch do := actions[w.state][kindOf(b[i])]; {
-		case do == goOn:
-			i++
-			w.state = afterComma[w.state]
-			continue
-		case do == leave && w.in.array: // in is the array, and stands for its objects too
-			i++
-			w.state = nextElement
-			continue
-		case do == leave, do == leaveUp:
-			i++
-			if w.in.parent == nil {
-				return nil, i, w.seen, nil
-			}
-			w.up()
-			continue
-		case do == enter && w.in.array:
-			i++
-			w.state = firstMember
-			continue
-		case do == readKey:
-			if kid, i, err = p.kid(w.in, b, i); err != nil {
-				return nil, i, 0, err
-			}
-			w.state = afterValue[w.state]
-		case do == enter, do == readOne:
-			if w.in.list {
-				kid = p.element(w.in, w.index)
-				w.index++
-			} else {
-				w.seen |= markCut
-			}
-			w.state = afterValue[w.state]
-		default:
-			return nil, i, 0, unexpected(b, i, "in an object or array")
-		}
-		var wanted bool
-		if wanted, i, err = p.meet(&w, kid, b, i); err != nil {
-			return nil, i, 0, err
-		}
-		if wanted {
-			return kid, i, w.seen, nil
-		}
-	}
-}
-
-// open reads the bracket with which the root begins.
-func (w *walk) open(b []byte, i int) (int, error) {
-	open := byte('{')
-	w.state = firstMember
-	if w.in.array {
-		open, w.state = '[', firstElement
-	}
-	if i = space(b, i); i == len(b) {
-		return i, errShort
-	}
-	if b[i] != open {
-		return i, &syntaxError{i, fmt.Sprintf("unexpected %q instead of %q", rune(b[i]), rune(open))}
-	}
-	return i + 1, nil
-}
-
-// up leaves an object or array for the one around it.
-func (w *walk) up() {
-	w.state, w.index = nextMember, w.in.index+1
-	if w.in = w.in.parent; w.in.list {
-		w.state = nextElement
-	}
-}
-
-// meet decides about the value at b[i:], which is that of kid, or of nobody's if
-// kid is nil: it is wanted, or walked into, or skipped. It returns where to go
-// on.
-func (p *parser) meet(w *walk, kid *node, b []byte, i int) (wanted bool, _ int, err error) {
-	c := b[i]
-	switch {
-	case kid == nil:
-		i, err = skip(b, i)
-		return false, i, err
-	case kid.members != nil && (c == '{' && !kid.array || c == '[' && kid.array):
-		w.seen |= kid.fields
-		w.in, w.state = kid, firstMember
-		if kid.array {
-			w.state = firstElement
-		}
-		return false, i + 1, nil
-	case kid.slot != slotSkip || kid.members != nil || kid.varies:
-		return true, i, nil
-	case c == '[' && !kid.listed && kid.members == nil && !p.noLists:
-		kid.list = true
-		w.in, w.state, w.index = kid, firstElement, 0
-		return false, i + 1, nil
-	case c == '{' && w.in.list:
-		w.in, w.state = kid, firstMember
-		return false, i + 1, nil
-	}
-	end, err := skip(b, i)
-	if err != nil {
-		return false, end, err
-	}
-	switch raw := b[i:end]; {
-	case kid.last == "" && len(raw) <= maxLast:
-		kid.last = string(raw)
-		p.memory += len(raw)
-	case kid.last != string(raw):
-		kid.varies = true
-		return true, i, nil
-	}
-	return false, end, nil
-}
-
 // element returns the node of an element of in, or nil if it is not worth
 // remembering. If there are too many, in is skipped as a whole from now on.
 func (p *parser) element(in *node, index int) *node {
@@ -432,24 +200,24 @@ func (p *parser) element(in *node, index int) *node {
 // nil if it is not worth remembering, and where the value starts.
 func (p *parser) kid(in *node, b []byte, i int) (*node, int, error) {
 	start := i + 1
-	i = start + plain(b[start:])
+	i = start + scan.Plain(b[start:])
 	key := b[start:i]
 	if i < len(b) && b[i] == '"' {
 		i++
 	} else {
 		var err error
-		if key, i, err = unquote(nil, b, start); err != nil {
+		if key, i, err = scan.Unquote(nil, b, start); err != nil {
 			return nil, i, err
 		}
 	}
-	if i = space(b, i); i == len(b) {
-		return nil, i, errShort
+	if i = scan.Space(b, i); i == len(b) {
+		return nil, i, scan.ErrShort
 	}
 	if b[i] != ':' {
-		return nil, i, unexpected(b, i, "after a key")
+		return nil, i, scan.Unexpected(b, i, "after a key")
 	}
-	if i = space(b, i+1); i == len(b) {
-		return nil, i, errShort
+	if i = scan.Space(b, i+1); i == len(b) {
+		return nil, i, scan.ErrShort
 	}
 	for k := range in.kids {
 		at := in.next + k
@@ -483,10 +251,10 @@ func (p *parser) newNode(key string, w want) *node {
 // value reads the value of n at b[i:], and returns where it ends.
 func (p *parser) value(n *node, b []byte, i int) (int, error) {
 	if i < len(b) && b[i] <= ' ' {
-		i = space(b, i) // the edge was learned where there was none
+		i = scan.Space(b, i) // the edge was learned where there was none
 	}
 	if i >= len(b) {
-		return i, errShort
+		return i, scan.ErrShort
 	}
 	switch {
 	case n.dst != nil && b[i] == '"':
@@ -495,7 +263,7 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 			*n.dst = n.last
 			return i + k + 2, nil
 		}
-		if k := plain(t); k < len(t) && t[k] == '"' {
+		if k := scan.Plain(t); k < len(t) && t[k] == '"' {
 			*n.dst = p.keep(n, t[:k])
 			if !n.once && k <= maxLast {
 				n.last = *n.dst
@@ -503,21 +271,21 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 			return i + k + 2, nil
 		}
 	case n.slot == slotSkip && n.members == nil:
-		return skip(b, i)
+		return scan.Skip(b, i)
 	case n.slot.isLate() && (n.members == nil || b[i] == '"'):
-		end, err := skip(b, i)
+		end, err := scan.Skip(b, i)
 		p.late[n.slot-firstLate] = late{b[i:end], true}
 		return end, err
 	case n.slot == slotTime && b[i] == '"':
 		t := b[i+1:]
-		if k := plain(t); k < len(t) && t[k] == '"' {
+		if k := scan.Plain(t); k < len(t) && t[k] == '"' {
 			p.setTime(t[:k])
 			return i + k + 2, nil
 		}
 	case n.slot.isEnum():
 		for k := range n.enums {
 			e := &n.enums[k]
-			if hasPrefix(b[i:], e.raw) && endsAt(b, i+len(e.raw)) {
+			if hasPrefix(b[i:], e.raw) && scan.EndsAt(b, i+len(e.raw)) {
 				p.setEnum(n.slot, e)
 				return i + len(e.raw), nil
 			}
@@ -528,7 +296,7 @@ func (p *parser) value(n *node, b []byte, i int) (int, error) {
 		for ; k < len(b) && k < i+9 && b[k] >= '0' && b[k] <= '9'; k++ {
 			v = v*10 + int(b[k]-'0')
 		}
-		if k > i && endsAt(b, k) && (b[i] != '0' || k == i+1) {
+		if k > i && scan.EndsAt(b, k) && (b[i] != '0' || k == i+1) {
 			if n.slot == slotErrorCode {
 				p.setCode(int64(v))
 			} else {
@@ -565,11 +333,6 @@ func (p *parser) keepEnum(n *node, raw []byte) {
 	}
 }
 
-// endsAt reports whether a number or word that ends at i ends there for sure.
-func endsAt(b []byte, i int) bool {
-	return i < len(b) && (b[i] == ',' || b[i] == '}' || b[i] == ']' || b[i] <= ' ')
-}
-
 // anyValue is value without the short cuts.
 func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 	switch c := b[i]; c {
@@ -578,21 +341,21 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 			if c == '[' && n.parent == p.record {
 				return i, errContainer
 			}
-			return skip(b, i)
+			return scan.Skip(b, i)
 		}
 		if n.members != nil && (c == '[') == n.array {
 			end, err = p.run(p.subOf(n), b[i:])
-			if e, ok := err.(*syntaxError); ok {
-				e.at += i
+			if e, ok := err.(*scan.SyntaxError); ok {
+				e.At += i
 			}
 			return i + end, err
 		}
-		if end, err = skip(b, i); err != nil {
+		if end, err = scan.Skip(b, i); err != nil {
 			return end, err
 		}
 		if n.slot.isRaw() {
 			if !json.Valid(b[i:end]) {
-				return i, &syntaxError{i, "invalid value of " + quote(n.key)}
+				return i, &scan.SyntaxError{At: i, What: "invalid value of " + quote(n.key)}
 			}
 			p.setRaw(n, b[i:end])
 			return end, nil
@@ -602,18 +365,18 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 	case '"':
 		start := len(p.scratch)
 		defer func() { p.scratch = p.scratch[:start] }()
-		if p.scratch, end, err = unquote(p.scratch, b, i+1); err != nil {
+		if p.scratch, end, err = scan.Unquote(p.scratch, b, i+1); err != nil {
 			return end, err
 		}
 		if err = p.setText(n, p.scratch[start:]); err != nil && err != errList {
-			err = &syntaxError{i, err.Error()}
+			err = &scan.SyntaxError{At: i, What: err.Error()}
 		}
 		if err != nil {
 			return i, err
 		}
 		return end, nil
 	}
-	if end, err = skip(b, i); err != nil {
+	if end, err = scan.Skip(b, i); err != nil {
 		return end, err
 	}
 	switch word := b[i:end]; {
@@ -621,10 +384,10 @@ func (p *parser) anyValue(n *node, b []byte, i int) (end int, err error) {
 		p.nulls |= n.fields
 	case string(word) == "true" || string(word) == "false":
 		p.setWord(n, word[0] == 't')
-	case isNumber(word):
+	case scan.IsNumber(word):
 		p.setNumber(n, word)
 	default:
-		return i, &syntaxError{i, "invalid value of " + quote(n.key)}
+		return i, &scan.SyntaxError{At: i, What: "invalid value of " + quote(n.key)}
 	}
 	return end, nil
 }
@@ -645,8 +408,8 @@ func (p *parser) subOf(n *node) *node {
 // inner reads the JSON text that a string or cell holds as the value of n.
 func (p *parser) inner(n *node, text []byte) error {
 	k, err := p.run(p.subOf(n), text)
-	if err == nil && space(text, k) < len(text) {
-		err = errShort
+	if err == nil && scan.Space(text, k) < len(text) {
+		err = scan.ErrShort
 	}
 	if err == errList {
 		return err

@@ -1,14 +1,15 @@
-package signins
+// Package intern keeps texts once and gives them numbers.
+package intern
 
 import (
 	"hash/maphash"
 	"strings"
 )
 
-// An index finds numbers by what they stand for, with open addressing. The
+// An Index finds numbers by what they stand for, with open addressing. The
 // keys stay where they are, so that it takes a fraction of the memory of a
 // map, and the many look-ups that evidence takes find it in the cache.
-type index struct {
+type Index struct {
 	slots []place
 	n     int
 }
@@ -18,9 +19,9 @@ type place struct {
 	number uint32 // plus 1; 0 is a free place
 }
 
-// find returns the number whose key has the hash h and for which same returns
+// Find returns the number whose key has the hash h and for which same returns
 // true. If there is none, it notes number for the key, and returns that.
-func (x *index) find(h uint64, same func(uint32) bool, number uint32) uint32 {
+func (x *Index) Find(h uint64, same func(uint32) bool, number uint32) uint32 {
 	if 2*x.n >= len(x.slots) {
 		x.grow()
 	}
@@ -39,16 +40,16 @@ func (x *index) find(h uint64, same func(uint32) bool, number uint32) uint32 {
 	}
 }
 
-// fetch returns something of the place at which find looks first for h, so
+// Fetch returns something of the place at which Find looks first for h, so
 // that the processor has it at hand.
-func (x *index) fetch(h uint64) uint32 {
+func (x *Index) Fetch(h uint64) uint32 {
 	if len(x.slots) == 0 {
 		return 0
 	}
 	return x.slots[uint32(h>>32)&uint32(len(x.slots)-1)].number
 }
 
-func (x *index) grow() {
+func (x *Index) grow() {
 	old := x.slots
 	x.slots = make([]place, max(64, 2*len(old)))
 	mask := uint32(len(x.slots) - 1)
@@ -64,74 +65,77 @@ func (x *index) grow() {
 	}
 }
 
-// mixed spreads the bits of h.
-func mixed(h uint64) uint64 {
+// Mixed spreads the bits of h.
+func Mixed(h uint64) uint64 {
 	h = (h ^ h>>31) * 0x9e3779b97f4a7c15
 	return (h ^ h>>29) * 0xd6e8feb86659fd93
 }
 
-// A copier makes copies of texts that share memory, in pieces of its size: as
+// A Copier makes copies of texts that share memory, in pieces of its size: as
 // many texts as fit cost one allocation.
-type copier struct {
-	size  int
+type Copier struct {
+	Size  int              // of a piece, in bytes
 	piece *strings.Builder // apart, for a summary may be copied
 }
 
-func (c *copier) copy(text []byte) string {
-	if len(text) > c.size/2 {
+// Copy returns text as a string of its own.
+func (c *Copier) Copy(text []byte) string {
+	if len(text) > c.Size/2 {
 		return string(text)
 	}
 	if c.piece == nil || c.piece.Cap()-c.piece.Len() < len(text) {
 		c.piece = new(strings.Builder)
-		c.piece.Grow(c.size)
+		c.piece.Grow(c.Size)
 	}
 	start := c.piece.Len()
 	c.piece.Write(text)
 	return c.piece.String()[start:]
 }
 
-// interned gives strings numbers; "" is 0.
-type interned struct {
-	text  []string
-	kept  copier
-	index index
+// Texts gives strings numbers; "" is 0.
+type Texts struct {
+	Text  []string // by number
+	kept  Copier
+	Index Index  // finds the numbers
 	last  uint32 // asked for last, and often asked for again
 }
 
 var seed = maphash.MakeSeed() // so that nobody can choose strings that collide
 
-func hashOfText(s string) uint64 { return maphash.String(seed, s) }
+// Hash returns the hash of s that the methods of Texts take.
+func Hash(s string) uint64 { return maphash.String(seed, s) }
 
-func (n *interned) of(s string) uint32 {
-	if s == n.at(n.last) {
+// Of returns the number of s, which is a new one if s is new.
+func (n *Texts) Of(s string) uint32 {
+	if s == n.At(n.last) {
 		return n.last
 	}
-	return n.ofHashed(s, hashOfText(s))
+	return n.OfHashed(s, Hash(s))
 }
 
-// ofHashed is of for a caller who has the hash.
-func (n *interned) ofHashed(s string, hash uint64) uint32 {
+// OfHashed is Of for a caller who has the hash.
+func (n *Texts) OfHashed(s string, hash uint64) uint32 {
 	if s == "" {
 		return 0
 	}
-	if s == n.at(n.last) {
+	if s == n.At(n.last) {
 		return n.last
 	}
-	if n.text == nil {
-		n.text, n.kept.size = []string{""}, 4<<10
+	if n.Text == nil {
+		n.Text, n.kept.Size = []string{""}, 4<<10
 	}
-	number := n.index.find(hash, func(i uint32) bool { return n.text[i] == s }, uint32(len(n.text)))
-	if int(number) == len(n.text) {
-		n.text = append(n.text, n.kept.copy([]byte(s)))
+	number := n.Index.Find(hash, func(i uint32) bool { return n.Text[i] == s }, uint32(len(n.Text)))
+	if int(number) == len(n.Text) {
+		n.Text = append(n.Text, n.kept.Copy([]byte(s)))
 	}
 	n.last = number
 	return number
 }
 
-// at returns the string with the number i.
-func (n *interned) at(i uint32) string {
-	if int(i) < len(n.text) {
-		return n.text[i]
+// At returns the string with the number i.
+func (n *Texts) At(i uint32) string {
+	if int(i) < len(n.Text) {
+		return n.Text[i]
 	}
 	return ""
 }
