@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
@@ -44,6 +45,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it as it is
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
@@ -214,12 +216,29 @@ func (a *asked) adapter(prompt io.Writer) (abstractions.RequestAdapter, error) {
 		// A fake has no budget.
 		a.Limiter = &graphsignins.Limiter{Requests: 1000, Per: time.Second}
 	}
-	adapter, err := graphcore.NewGraphRequestAdapterBase(provider, graphcore.GraphClientOptions{GraphServiceVersion: "v1.0", GraphServiceLibraryVersion: "1.89.0"})
+	options := graphcore.GraphClientOptions{GraphServiceVersion: "v1.0", GraphServiceLibraryVersion: "1.89.0"}
+	client := graphcore.GetDefaultClient(&options)
+	client.Transport = bounded{client.Transport}
+	adapter, err := graphcore.NewGraphRequestAdapterBaseWithParseNodeFactoryAndSerializationWriterFactoryAndHttpClient(provider, options, nil, nil, client)
 	if err != nil {
 		return nil, err
 	}
 	adapter.SetBaseUrl(address + "/v1.0")
 	return adapter, nil
+}
+
+// maxAnswer bounds an answer, in bytes. A page of 1000 sign-ins has some 5 MB.
+const maxAnswer = 256 << 20
+
+// bounded refuses answers without an end.
+type bounded struct{ http.RoundTripper }
+
+func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := b.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = http.MaxBytesReader(nil, answer.Body, maxAnswer)
+	}
+	return answer, err
 }
 
 func writePermissions(w io.Writer, connectors bool) error {

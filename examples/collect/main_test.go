@@ -221,3 +221,17 @@ func TestRefused(t *testing.T) {
 	assert.Equal(t, exitMissing, run(ctx, []string{"-graph", server.URL, folder}, io.Discard, &errs))
 	assert.Contains(t, errs.String(), "interrupted")
 }
+
+// A next page at another host is not asked for.
+func TestNextPageElsewhere(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("asked elsewhere") }))
+	defer other.Close()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `{"value":[],"@odata.nextLink":%q}`, other.URL+"/v1.0/applications?$skiptoken=x")
+	}))
+	defer server.Close()
+	var errs bytes.Buffer
+	assert.Equal(t, exitMissing, run(t.Context(), []string{"-graph", server.URL, "-skip", "signins", "-skip", "connect", "-skip", "hybrid", t.TempDir()}, io.Discard, &errs))
+	assert.Contains(t, errs.String(), "another host")
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	abstractions "github.com/microsoft/kiota-abstractions-go"
 	"github.com/microsoftgraph/msgraph-sdk-go/applications"
@@ -89,6 +90,14 @@ func tenantOf(adapter abstractions.RequestAdapter) gather.Tenant {
 
 // raw sends a request and returns the body of the answer.
 func raw(ctx context.Context, adapter abstractions.RequestAdapter, info *abstractions.RequestInformation) ([]byte, error) {
+	// The address of a next page is Microsoft Graph's to say, the host is not.
+	uri, err := info.GetUri()
+	if err != nil {
+		return nil, err
+	}
+	if !strings.HasPrefix(uri.String(), strings.TrimSuffix(adapter.GetBaseUrl(), "/v1.0")+"/") {
+		return nil, fmt.Errorf("the next page is at another host: %.100s", uri.Host)
+	}
 	answer, err := adapter.SendPrimitive(ctx, info, "[]byte", abstractions.ErrorMappings{"XXX": odataerrors.CreateODataErrorFromDiscriminatorValue})
 	if e := (*odataerrors.ODataError)(nil); errors.As(err, &e) {
 		code, message := "", ""

@@ -201,6 +201,12 @@ func readClient(names []string) (*schannel.Client, error) {
 	return c, nil
 }
 
+// programs are those of a client that are asked about: what connects from it,
+// in the system's own width.
+func programs() []schannel.App {
+	return slices.DeleteFunc(schannel.Apps(), func(a schannel.App) bool { return a.Server || a.Bits != 0 })
+}
+
 func (r *report) writeHybrid(p *page) {
 	h := r.Hybrid
 	p.heading("hybrid configuration", fmt.Sprintf("%s; %s; %d failed, %d not known, %d passed", h.Situation, plural(h.Objects, "object"), h.Failed, h.Unknown, h.Passed))
@@ -253,10 +259,10 @@ func (r *report) policyCounts() string {
 }
 
 func (r *report) writeClient(p *page) {
-	p.heading("what this client could meet", plural(len(r.Client), "server"))
-	rows := [][]string{{"server", "meets", "version", "why"}}
+	p.heading("what this client could meet", plural(len(r.TLS), "server"))
+	rows := [][]string{{"server", "program", "meets", "version", "why"}}
 	for _, n := range r.Client {
-		rows = append(rows, negotiationRow(n, p.width-50))
+		rows = append(rows, negotiationRow(n, p.width-78))
 	}
 	p.table(rows)
 }
@@ -266,7 +272,7 @@ func negotiationRow(n *schannel.Negotiation, width int) []string {
 	if n.Version != 0 {
 		version = n.Version.String()
 	}
-	return []string{n.Target, n.Meets.String(), version, shorten(n.Explanation, max(width, 20))}
+	return []string{n.Target, n.App.Label(), n.Meets.String(), version, shorten(n.Explanation, max(width, 20))}
 }
 
 func (r *report) hybridSection() htmlSection {
@@ -295,7 +301,7 @@ func (r *report) policySection() htmlSection {
 }
 
 func (r *report) clientSection() htmlSection {
-	table := htmlTable{Caption: "What this client could meet", Head: []string{"Server", "Meets", "Version", "Why"}}
+	table := htmlTable{Caption: "What this client could meet", Head: []string{"Server", "Program", "Meets", "Version", "Why"}}
 	for _, n := range r.Client {
 		table.Rows = append(table.Rows, negotiationRow(n, 400))
 	}

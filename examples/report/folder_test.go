@@ -11,6 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/schannel"
+	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
 
 // collected writes a folder as examples/collect does.
@@ -109,4 +112,41 @@ func TestFolderThatIsNotWhole(t *testing.T) {
 	assert.Equal(t, exitCouldNot, code)
 	code, _, _ = runReport(t, "-reg", "x.reg")
 	assert.Equal(t, exitUsage, code)
+}
+
+// What a Windows client could meet, of the servers that are asked.
+func TestClientMeets(t *testing.T) {
+	both, only13 := (&tlsprobetest.Server{}).Start(), (&tlsprobetest.Server{MinVersion: tlsprobe.TLS13}).Start()
+	defer both.Close()
+	defer only13.Close()
+	reg := filepath.Join(t.TempDir(), "client.reg")
+	require.NoError(t, os.WriteFile(reg, tlsprobetest.Export(tlsprobetest.Registry("Windows Server 2016")), 0o600))
+	got := runJSON(t, "-reg", reg, "-probe", both.Addr, "-probe", only13.Addr, "-timeout", "5s")
+	var client []*schannel.Negotiation
+	require.NoError(t, json.Unmarshal(got["client"], &client))
+	require.Len(t, client, 2*len(programs()))
+	meets := map[string]map[crossprem.Answer]int{}
+	for _, n := range client {
+		if meets[n.Target] == nil {
+			meets[n.Target] = map[crossprem.Answer]int{}
+		}
+		meets[n.Target][n.Meets]++
+	}
+	assert.Positive(t, meets[both.Addr][crossprem.Yes], "%v", meets)
+	assert.Positive(t, meets[both.Addr][crossprem.No], "Windows PowerShell does not offer TLS 1.2 there by itself: %v", meets)
+	assert.Equal(t, len(programs()), meets[only13.Addr][crossprem.No], "Windows Server 2016 has no TLS 1.3: %v", meets)
+	page := filepath.Join(t.TempDir(), "page.html")
+	code, out, errs := runReport(t, "-reg", reg, "-probe", both.Addr, "-probe", only13.Addr, "-html", page, "-fail-on", "warning")
+	assert.Equal(t, exitFindings, code, errs)
+	assert.Contains(t, out, "WHAT THIS CLIENT COULD MEET  2 servers")
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "What this client could meet")
+
+	junk := filepath.Join(t.TempDir(), "junk.reg")
+	require.NoError(t, os.WriteFile(junk, []byte("\x00\x01"), 0o600))
+	code, out, errs = runReport(t, "-reg", junk, "-probe", both.Addr)
+	assert.Equal(t, exitCouldNot, code)
+	assert.Empty(t, out)
+	assert.Contains(t, errs, "junk.reg")
 }

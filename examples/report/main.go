@@ -73,6 +73,7 @@ type questions struct {
 	reg        []string          // exports of a client's registry
 	missing    map[string]string // what a collection lacks
 	at         time.Time
+	timeout    time.Duration // 0: the packages decide
 	json       bool
 	everything bool   // passed findings are listed
 	before     string // a report as JSON, to compare with
@@ -176,6 +177,7 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 		}
 		return err
 	})
+	flags.DurationVar(&q.timeout, "timeout", 0, "how long one server may take to answer one question (default that of each package)")
 	flags.BoolVar(&q.json, "json", false, "print JSON")
 	flags.BoolVar(&q.everything, "all", false, "list what passed as well")
 	flags.StringVar(&q.before, "before", "", "say what is new and what is fixed since the report in `REPORT.json`")
@@ -194,6 +196,9 @@ func parse(args []string, now time.Time, stderr io.Writer) (*questions, error) {
 		flags.PrintDefaults()
 	case err == nil && flags.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if err == nil && q.timeout < 0 {
+		err = errors.New("-timeout takes a time such as 5s")
 	}
 	if err == nil && len(q.reg) > 0 && len(q.probe) == 0 {
 		err = errors.New("-reg goes with -probe")
@@ -247,6 +252,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 		estate.fill(q)
 		title = "Demonstration: Contoso, an invented organization"
 	}
+	ask.timeout = q.timeout
 	report, err := ask.all(ctx, q)
 	if report != nil {
 		report.at = q.at

@@ -24,7 +24,6 @@ import (
 	"github.com/crossprem/crossprem/signins"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/schannel"
-	"github.com/crossprem/crossprem/tlsprobe/symptoms"
 )
 
 // A report is what all packages said. Sections that nobody asked for are nil.
@@ -56,10 +55,11 @@ type report struct {
 // An asker asks the packages. The zero value but for at asks the world; the
 // other fields let the demonstration ask its own servers.
 type asker struct {
-	at    time.Time
-	dial  func(ctx context.Context, network, addr string) (net.Conn, error)
-	roots *x509.CertPool
-	files fs.FS // where the names of files are looked up; nil: the system's
+	at      time.Time
+	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
+	roots   *x509.CertPool
+	timeout time.Duration // for one question to a server; 0: the packages decide
+	files   fs.FS         // where the names of files are looked up; nil: the system's
 }
 
 // all answers q. Servers are asked at the same time as the files are read.
@@ -106,7 +106,9 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 	network.Wait()
 	if client != nil {
 		for _, result := range r.TLS {
-			r.Client = append(r.Client, schannel.Negotiate(client.Offers(symptoms.App(schannel.StackUnknown)), result))
+			for _, app := range programs() {
+				r.Client = append(r.Client, schannel.Negotiate(client.Offers(app), result))
+			}
 		}
 	}
 	if r.Partial = ctx.Err() != nil; err != nil && !r.Partial {
@@ -276,7 +278,7 @@ func (o oneFile) ReadDir(name string) ([]fs.DirEntry, error) {
 // probe asks every target; one that cannot be asked at all is unknown, and
 // says why.
 func (a *asker) probe(ctx context.Context, targets []string) []*tlsprobe.Result {
-	prober := &tlsprobe.Prober{Dial: a.dial, Roots: a.roots}
+	prober := &tlsprobe.Prober{Dial: a.dial, Roots: a.roots, Timeout: a.timeout}
 	results := make([]*tlsprobe.Result, len(targets))
 	var asking sync.WaitGroup
 	for i, target := range targets {
@@ -294,7 +296,7 @@ func (a *asker) probe(ctx context.Context, targets []string) []*tlsprobe.Result 
 
 // inspect asks every URL; one that gives no answer is unknown, and says why.
 func (a *asker) inspect(ctx context.Context, urls []string) []*authinspect.Result {
-	inspector := &authinspect.Inspector{Dial: a.dial, Roots: a.roots}
+	inspector := &authinspect.Inspector{Dial: a.dial, Roots: a.roots, Timeout: a.timeout}
 	results := make([]*authinspect.Result, len(urls))
 	var asking sync.WaitGroup
 	for i, url := range urls {

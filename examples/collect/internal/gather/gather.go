@@ -136,8 +136,13 @@ func Run(ctx context.Context, t Tenant, o Options) (*Collection, error) {
 		return nil, err
 	}
 	for _, part := range Parts(false) {
-		if !o.Skip[part.Name] {
+		switch {
+		case !o.Skip[part.Name]:
 			r.Missing[part.Name] = "it was not collected yet"
+		case earlier != nil && earlier.Missing[part.Name] != "":
+			r.Missing[part.Name] = earlier.Missing[part.Name]
+		case r.Parts[part.Name].IsZero():
+			r.Missing[part.Name] = "it was left out"
 		}
 	}
 	if err := r.save(Manifest, r.Collection); err != nil {
@@ -278,7 +283,7 @@ func (r *run) policies(ctx context.Context) error {
 		err = r.save(ConditionalAccess, access)
 	}
 	if err != nil {
-		err = fmt.Errorf("Conditional Access: %w", err)
+		err = fmt.Errorf("policies of Conditional Access: %w", err)
 	}
 	defaults, failed := object(ctx, r.SecurityDefault, "")
 	if failed == nil {
