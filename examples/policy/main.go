@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/crossprem/crossprem/authinspect/authpolicy"
+	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 )
 
@@ -46,6 +47,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 	flags.SetOutput(io.Discard)
 	asJSON := flags.Bool("json", false, "print one JSON object")
 	facts := flags.String("facts", "", "take the facts from the JSON in `FILE`, or - for standard input")
+	failOn := failon.Flag(flags)
 	day := flags.String("at", "", "answer for the day `YYYY-MM-DD` (default today, or the day that the facts name)")
 	var hosting authpolicy.Hosting
 	flags.Func("hosting", "exo or onprem: where exports are from that do not tell", func(s string) error { return hosting.UnmarshalText([]byte(s)) })
@@ -102,7 +104,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, now time.Time
 		fmt.Fprintf(stderr, "policy: %s\n", terminal.Line(err.Error()))
 		return couldNot
 	}
-	return ran
+	failOn.See(authpolicy.Assess([]authpolicy.Decision{decision})...)
+	return failOn.Code(ran)
 }
 
 func decide(facts string, rest []string, protocol authpolicy.Protocol, at, now time.Time, hosting authpolicy.Hosting, stdin io.Reader) (authpolicy.Decision, []authpolicy.NotUnderstood, error) {

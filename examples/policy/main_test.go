@@ -77,3 +77,14 @@ func TestWrongUsage(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+func TestFailOn(t *testing.T) {
+	const facts = `{"hosting":"exo","date":"2026-11-22","org":{"SmtpClientAuthenticationDisabled":false},"orgDefaultPolicy":{"AllowBasicAuthSmtp":true},"protocol":"smtp"}`
+	code, out, errs := do(facts, "-facts", "-", "-fail-on", "warning")
+	assert.Equal(t, 3, code, out+errs)
+	assert.Contains(t, out, "may use smtp with Basic")
+	code, _, _ = do(facts, "-facts", "-")
+	assert.Equal(t, 0, code)
+	code, _, _ = do(facts, "-facts", "-", "-fail-on", "info")
+	assert.Equal(t, 2, code)
+}

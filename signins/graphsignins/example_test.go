@@ -2,7 +2,10 @@ package graphsignins_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/crossprem/crossprem/signins"
@@ -49,5 +52,31 @@ func ExampleSource_Collect() {
 		return "", nil
 	})
 	fmt.Println(len(stored) == len(tenant.Truth(time.Now())), err)
+	// Output: true <nil>
+}
+
+// A collection into a file that signins.ReadFiles reads. It can be killed at
+// any instant; the same lines go on.
+func ExampleSource_OpenFile() {
+	folder, err := os.MkdirTemp("", "signins")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(folder)
+	day := time.Now().UTC().AddDate(0, 0, -2).Truncate(24 * time.Hour)
+	tenant := signinstest.GraphOf(&signinstest.Tenant{Start: day, Users: 20, Events: 100})
+	src, err := graphsignins.New(credential{}, graphsignins.Options{From: day, Raw: true, Transport: tenant, Limiter: &graphsignins.Limiter{Requests: 1000}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	file, err := src.OpenFile(context.Background(), filepath.Join(folder, "signins.ndjson"), graphsignins.FileCheckpoints(filepath.Join(folder, "checkpoint")))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	err = errors.Join(file.Collect(context.Background()), file.Close())
+	fmt.Println(file.Records() == int64(len(tenant.Truth(time.Now()))), err)
 	// Output: true <nil>
 }
