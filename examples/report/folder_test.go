@@ -150,3 +150,16 @@ func TestClientMeets(t *testing.T) {
 	assert.Empty(t, out)
 	assert.Contains(t, errs, "junk.reg")
 }
+
+// The bar counts on where one file ends and the next begins.
+func TestReadingBar(t *testing.T) {
+	var drawn []int64
+	read := readingBar(func(n int64) error { drawn = append(drawn, n); return nil })
+	for _, n := range []int64{20, 30, 5, 15} {
+		read(n)
+	}
+	assert.Equal(t, []int64{20, 30, 35, 45}, drawn)
+	folder := collected(t, map[string]string{"a": "12345", "b/c": "678"})
+	assert.EqualValues(t, 13, size([]string{folder, filepath.Join(folder, "a")}))
+	assert.EqualValues(t, -1, size([]string{filepath.Join(folder, "none")}))
+}

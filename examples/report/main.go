@@ -16,15 +16,18 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/crossprem/crossprem"
@@ -253,7 +256,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 		title = "Demonstration: Contoso, an invented organization"
 	}
 	ask.timeout = q.timeout
+	var bar *progressbar.ProgressBar
+	if f, ok := stderr.(*os.File); ok && len(q.signins) > 0 && term.IsTerminal(int(f.Fd())) {
+		bar = progressbar.NewOptions64(size(q.signins), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
+			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
+		ask.progress = readingBar(bar.Set64)
+	}
 	report, err := ask.all(ctx, q)
+	if bar != nil {
+		bar.Finish()
+	}
 	if report != nil {
 		report.at = q.at
 		if q.before != "" {
@@ -276,6 +288,40 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 	}
 	q.failOn.See(report.Findings...)
 	return q.failOn.Code(exitRan)
+}
+
+// readingBar returns what sets a bar to the bytes of all that is read one after
+// the other.
+func readingBar(set func(int64) error) func(read int64) {
+	var before, last int64
+	return func(read int64) {
+		if read < last { // the next file or folder
+			before += last
+		}
+		last = read
+		_ = set(before + read) // a terminal that is gone matters to nobody
+	}
+}
+
+// size returns how many bytes files and folders hold, and -1 if that is not
+// known.
+func size(names []string) (total int64) {
+	for _, name := range names {
+		err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() {
+				return err
+			}
+			info, err := d.Info()
+			if err == nil {
+				total += info.Size()
+			}
+			return err
+		})
+		if err != nil {
+			return -1
+		}
+	}
+	return total
 }
 
 // writeFile writes one form of the report to its file.

@@ -55,11 +55,12 @@ type report struct {
 // An asker asks the packages. The zero value but for at asks the world; the
 // other fields let the demonstration ask its own servers.
 type asker struct {
-	at      time.Time
-	dial    func(ctx context.Context, network, addr string) (net.Conn, error)
-	roots   *x509.CertPool
-	timeout time.Duration // for one question to a server; 0: the packages decide
-	files   fs.FS         // where the names of files are looked up; nil: the system's
+	at       time.Time
+	dial     func(ctx context.Context, network, addr string) (net.Conn, error)
+	roots    *x509.CertPool
+	timeout  time.Duration    // for one question to a server; 0: the packages decide
+	progress func(read int64) // bytes of one file or folder of sign-ins so far; nil: nobody looks
+	files    fs.FS            // where the names of files are looked up; nil: the system's
 }
 
 // all answers q. Servers are asked at the same time as the files are read.
@@ -241,6 +242,10 @@ func (a *asker) open(ctx context.Context, name string) (seq iter.Seq2[signins.Si
 		}
 	}
 	info, err := fs.Stat(fsys, path)
+	var reader signins.Reader
+	if a.progress != nil {
+		reader.Progress = func(p signins.Progress) { a.progress(p.Bytes) }
+	}
 	switch {
 	case err != nil:
 		return nil, false, err
@@ -248,9 +253,9 @@ func (a *asker) open(ctx context.Context, name string) (seq iter.Seq2[signins.Si
 		if fsys, err = fs.Sub(fsys, path); err != nil {
 			return nil, false, err
 		}
-		return signins.ReadFiles(ctx, fsys), true, nil
+		return reader.ReadFiles(ctx, fsys), true, nil
 	default:
-		return signins.ReadFiles(ctx, oneFile{fsys, path}), false, nil
+		return reader.ReadFiles(ctx, oneFile{fsys, path}), false, nil
 	}
 }
 

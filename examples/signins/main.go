@@ -235,15 +235,12 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 		var before, now int64 // bytes of the files before this one, and of this one
 		progress := func(signins.Progress) {}
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			bar := progressbar.NewOptions64(size(o.files), progressbar.OptionSetWriter(f), progressbar.OptionShowBytes(true),
+			bar := progressbar.NewOptions64(size(o.files), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 			defer bar.Finish()
-			began := time.Now()
 			progress = func(p signins.Progress) {
 				now = p.Bytes
-				if time.Since(began) > time.Second { // what is quick needs no bar
-					bar.Set64(before + now)
-				}
+				bar.Set64(before + now)
 			}
 		}
 		for names := range o.groups() {

@@ -2,7 +2,9 @@
 package terminal
 
 import (
+	"io"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -19,4 +21,20 @@ func Line(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// After returns a writer that drops what is written before a time: what is
+// quick needs no progress bar, and a bar that begins late knows no rate.
+func After(begin time.Time, w io.Writer) io.Writer { return after{begin, w} }
+
+type after struct {
+	begin time.Time
+	w     io.Writer
+}
+
+func (a after) Write(b []byte) (int, error) {
+	if time.Now().Before(a.begin) {
+		return len(b), nil
+	}
+	return a.w.Write(b)
 }

@@ -1,7 +1,9 @@
 package terminal_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/stretchr/testify/assert"
@@ -18,4 +20,15 @@ func TestLineIsHarmless(t *testing.T) {
 			assert.True(t, unicode.IsPrint(got) || got == unicode.ReplacementChar, "%U", r)
 		}
 	}
+}
+
+func TestAfter(t *testing.T) {
+	var b strings.Builder
+	n, err := terminal.After(time.Now().Add(time.Hour), &b).Write([]byte("early"))
+	assert.Equal(t, 5, n)
+	assert.NoError(t, err)
+	n, err = terminal.After(time.Now(), &b).Write([]byte("late"))
+	assert.Equal(t, 4, n)
+	assert.NoError(t, err)
+	assert.Equal(t, "late", b.String())
 }
