@@ -12,7 +12,7 @@ import (
 )
 
 // What is wrong depends on what the server is for, and on the day: this
-// certificate ends soon, and five months later it has expired.
+// certificate is valid, and five months later it has expired.
 func ExampleAssess() {
 	server := (&tlsprobetest.Server{MaxVersion: tlsprobe.TLS12, NotAfter: time.Now().AddDate(0, 0, 100)}).Start()
 	defer server.Close()
@@ -24,13 +24,13 @@ func ExampleAssess() {
 	for _, at := range []time.Time{r.At, r.At.AddDate(0, 5, 0)} {
 		for _, f := range tlsprobe.Assess(r, tlsprobe.OnPremExchange, at) {
 			if f.Rule == "tls-certificate-expired" {
-				fmt.Println(f.Status, f.Severity)
+				fmt.Println(f.Status, f.Title)
 			}
 		}
 	}
 	// Output:
-	// failed warning
-	// failed critical
+	// passed The server's certificate is valid, and does not end soon
+	// failed The server's certificate has expired, is not yet valid, or ends soon
 }
 
 // A mail server turns to TLS when it is asked to.
