@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,6 +28,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/tlsprobe"
+	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
 
 // browser starts Debian's Chromium, without any network of its own.
@@ -162,6 +165,43 @@ func TestPageInARealBrowser(t *testing.T) {
 	assert.Empty(t, found(), "nothing on the console")
 }
 
+// The sections that only appear where they are asked for: what was collected,
+// with names that try to leave their place, and what a Windows client meets.
+func TestAskedSectionsInARealBrowser(t *testing.T) {
+	both, only13 := (&tlsprobetest.Server{}).Start(), (&tlsprobetest.Server{MinVersion: tlsprobe.TLS13}).Start()
+	defer both.Close()
+	defer only13.Close()
+	files := maps.Clone(collection)
+	files["collection.json"] = `{"ended":"2026-11-26T10:00:00Z","missing":{"connect":"<img src=x onerror=window.broken=1>"}}`
+	files["signins/signins.ndjson"] += strings.ReplaceAll(strings.ReplaceAll(files["signins/signins.ndjson"], "frank@contoso.test", `<script>window.broken=1</script>@contoso.test`), `"id":"1"`, `"id":"2"`)
+	folder := collected(t, files)
+	reg, file := filepath.Join(t.TempDir(), "client.reg"), filepath.Join(t.TempDir(), "report.html")
+	require.NoError(t, os.WriteFile(reg, tlsprobetest.Export(tlsprobetest.Registry("Windows Server 2016")), 0o600))
+	code, _, errs := runReport(t, "-folder", folder, "-at", "2026-11-26", "-reg", reg, "-probe", both.Addr, "-probe", only13.Addr, "-html", file)
+	require.Equal(t, exitRan, code, errs)
+
+	ctx := browser(t)
+	found := problems(ctx)
+	var text string
+	var broken, wide bool
+	require.NoError(t, chromedp.Run(ctx,
+		log.Enable(), runtime.Enable(),
+		chromedp.EmulateViewport(390, 844),
+		chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()),
+		chromedp.WaitVisible(`body[data-ready=yes]`, chromedp.ByQuery),
+		chromedp.Text("body", &text, chromedp.ByQuery),
+		chromedp.Evaluate(`window.broken === 1`, &broken),
+		chromedp.Evaluate(`document.documentElement.scrollWidth > innerWidth`, &wide),
+	))
+	for _, want := range []string{"Hybrid configuration", "Whether who used legacy authentication may use it", "What this client could meet", "<script>window.broken=1</script>@contoso.test"} {
+		assert.Contains(t, text, want)
+	}
+	assert.False(t, broken)
+	assert.False(t, wide, "nothing is wider than a phone")
+	checkAxe(t, ctx)
+	assert.Empty(t, found(), "nothing on the console")
+}
+
 // checkAxe lets axe-core look for what a keyboard or a screen reader stumbles
 // over.
 func checkAxe(t *testing.T, ctx context.Context) {
@@ -183,7 +223,7 @@ func checkAxe(t *testing.T, ctx context.Context) {
 			if v.Impact == "serious" || v.Impact == "critical" {
 				t.Errorf("%s: %s: %s: %s", scheme, v.Impact, v.ID, strings.Join(v.Nodes, " | "))
 			} else {
-				t.Logf("%s: %s: %s", scheme, v.Impact, v.ID)
+				t.Logf("%s: %s: %s: %s", scheme, v.Impact, v.ID, strings.Join(v.Nodes, " | "))
 			}
 		}
 	}
