@@ -28,6 +28,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,13 +62,20 @@ func main() {
 	}
 }
 
+// probers are the settings of ours.
+var probers = map[string]tlsprobe.Prober{
+	"tlsprobe":            {SkipChain: true},
+	"tlsprobe modern":     {SkipChain: true, Ask: tlsprobe.Modern},
+	"tlsprobe with chain": {},
+}
+
 // A contestant reads targets, one a line, and writes "target versions", where
 // versions are numbers such as "301,303".
 var contestants = map[string]func(in io.Reader, out io.Writer) error{
-	"tlsprobe":            probeWith(tlsprobe.Prober{SkipChain: true}),
-	"tlsprobe modern":     probeWith(tlsprobe.Prober{SkipChain: true, Ask: tlsprobe.Modern}),
-	"tlsprobe with chain": probeWith(tlsprobe.Prober{}),
-	"crypto/tls loop":     handshakes,
+	"tlsprobe":            probeWith(probers["tlsprobe"]),
+	"tlsprobe modern":     probeWith(probers["tlsprobe modern"]),
+	"tlsprobe with chain": probeWith(probers["tlsprobe with chain"]),
+	"crypto/tls loop":     handshakesBy(new(net.Dialer).DialContext),
 	"sslscan x16":         sslscans,
 }
 
@@ -97,9 +105,68 @@ func probeWith(p tlsprobe.Prober) func(io.Reader, io.Writer) error {
 	}
 }
 
+// A wire counts what goes over it.
+type wire struct{ connections, sent, received atomic.Int64 }
+
+func (w *wire) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	w.connections.Add(1)
+	return &wireConn{conn, w}, nil
+}
+
+type wireConn struct {
+	net.Conn
+	wire *wire
+}
+
+func (c *wireConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.wire.received.Add(int64(n))
+	return n, err
+}
+
+func (c *wireConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.wire.sent.Add(int64(n))
+	return n, err
+}
+
+// perTarget prints what each contestant of ours, and the loop, puts on the
+// wire. It is not timed: counting costs time of its own.
+func perTarget(names, targets []string) error {
+	fmt.Printf("\n%-20s %12s %12s %15s  a target\n", "", "connections", "bytes sent", "bytes received")
+	for _, name := range names {
+		var w wire
+		list := strings.NewReader(strings.Join(targets, "\n"))
+		switch p, ours := probers[name]; {
+		case ours:
+			p.Dial = w.dial
+			if err := probeWith(p)(list, io.Discard); err != nil {
+				return err
+			}
+		case name == "crypto/tls loop":
+			if err := handshakesBy(w.dial)(list, io.Discard); err != nil {
+				return err
+			}
+		default:
+			continue
+		}
+		n := float64(len(targets))
+		fmt.Printf("%-20s %12.2f %12.0f %15.0f\n", name, float64(w.connections.Load())/n, float64(w.sent.Load())/n, float64(w.received.Load())/n)
+	}
+	return nil
+}
+
 // handshakes is the loop that one writes first: for each version a full
 // handshake with only that version allowed, and all suites.
-func handshakes(in io.Reader, out io.Writer) error {
+func handshakesBy(dial func(ctx context.Context, network, addr string) (net.Conn, error)) func(io.Reader, io.Writer) error {
+	return func(in io.Reader, out io.Writer) error { return handshakes(in, out, dial) }
+}
+
+func handshakes(in io.Reader, out io.Writer, dial func(ctx context.Context, network, addr string) (net.Conn, error)) error {
 	var suites []uint16
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
 		suites = append(suites, suite.ID)
@@ -107,14 +174,19 @@ func handshakes(in io.Reader, out io.Writer) error {
 	return parallel(in, out, concurrency, func(target string) string {
 		var found strings.Builder
 		for v := uint16(tls.VersionTLS10); v <= tls.VersionTLS13; v++ {
-			dialer := &net.Dialer{Timeout: timeout, Deadline: time.Now().Add(timeout)}
-			conn, err := tls.DialWithDialer(dialer, "tcp", target, &tls.Config{
-				InsecureSkipVerify: true, MinVersion: v, MaxVersion: v, CipherSuites: suites,
-			})
+			ctx, cancel := context.WithTimeout(context.Background(), timeout)
+			raw, err := dial(ctx, "tcp", target)
 			if err == nil {
-				fmt.Fprintf(&found, "%x,", v)
+				raw.SetDeadline(time.Now().Add(timeout))
+				conn := tls.Client(raw, &tls.Config{
+					InsecureSkipVerify: true, MinVersion: v, MaxVersion: v, CipherSuites: suites,
+				})
+				if conn.HandshakeContext(ctx) == nil {
+					fmt.Fprintf(&found, "%x,", v)
+				}
 				conn.Close()
 			}
+			cancel()
 		}
 		return found.String()
 	})
@@ -360,6 +432,9 @@ func run(rounds int, peers bool, many int) error {
 		names = append(names, "nmap")
 	}
 	table(names, figures, len(targets))
+	if err := perTarget(names, targets); err != nil {
+		return err
+	}
 
 	quiet, stopSilent, err := silent(25)
 	if err != nil {
