@@ -458,9 +458,21 @@ func (e *endpoint) resolveDifferences() {
 			e.askAgain(hello{version: v})
 		}
 	}
-	if slices.ContainsFunc(e.asked(), differ) {
+	if slices.ContainsFunc(e.asked(), func(v Version) bool { return differ(v) || e.declinedInTwoWays(v) }) {
 		e.sampleRounds(2)
 	}
+}
+
+// declinedInTwoWays reports whether the same hello for v was refused with an
+// alert one time and with a lower version another, which no single server does:
+// those that answer so may differ in other versions as well.
+func (e *endpoint) declinedInTwoWays(v Version) bool {
+	alert, lower := false, false
+	for _, a := range count(v, e.log, e.sure[v]).plainAnswers {
+		alert = alert || a.Reason == SentAlert
+		lower = lower || a.Reason == ChoseLower
+	}
+	return alert && lower
 }
 
 // suspects returns the versions whose answers one server would not give beside
