@@ -125,7 +125,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 1
 }
 
-// A checkedWriter remembers that something could not be written.
+// A checkedWriter remembers the first thing that could not be written.
 type checkedWriter struct {
 	io.Writer
 	err error
@@ -133,7 +133,9 @@ type checkedWriter struct {
 
 func (w *checkedWriter) Write(data []byte) (int, error) {
 	n, err := w.Writer.Write(data)
-	w.err = errors.Join(w.err, err)
+	if w.err == nil {
+		w.err = err
+	}
 	return n, err
 }
 
