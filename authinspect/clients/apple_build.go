@@ -33,7 +33,7 @@ func decodeAppleBuild(ua string) (appleBuild, bool) {
 	}
 	b.major, _ = strconv.Atoi(m[4])
 	letter, _ := strconv.Atoi(m[5])
-	if letter < 1 || letter > 26 {
+	if b.major < 5 || letter < 1 || letter > 26 { // ActiveSync came with iPhone OS 2, build 5A
 		return appleBuild{}, false
 	}
 	b.letter = 'A' + byte(letter-1)
@@ -51,10 +51,7 @@ func decodeAppleBuild(ua string) (appleBuild, bool) {
 
 // iOS returns the major version of iOS: build 15 is iOS 11; iOS 26 is build 23.
 func (b appleBuild) iOS() int {
-	switch {
-	case b.major < 5:
-		return 0
-	case b.major <= 22:
+	if b.major <= 22 {
 		return b.major - 4
 	}
 	return b.major + 3 // Apple numbers by years since iOS 26
