@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,13 +259,12 @@ func TestInspectHostile(t *testing.T) {
 func TestInspectThroughProxy(t *testing.T) {
 	server := authinspecttest.ExchangeSE().FrontEnd().Start()
 	defer server.Close()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	asked := make(chan string, 10)
-	closed := false
+	asked, finished := make(chan string, 10), make(chan struct{}, 10)
+	var closed atomic.Bool
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		defer func() { finished <- struct{}{} }()
 		asked <- req.Method + " " + req.Host
-		if closed {
+		if closed.Load() {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
@@ -272,13 +272,18 @@ func TestInspectThroughProxy(t *testing.T) {
 		if !assert.NoError(t, err) {
 			return
 		}
+		defer there.Close()
 		here, _, err := http.NewResponseController(w).Hijack()
 		if !assert.NoError(t, err) {
 			return
 		}
+		defer here.Close()
 		_, _ = io.WriteString(here, "HTTP/1.1 200 OK\r\n\r\n")
-		wg.Go(func() { _, _ = io.Copy(there, here); there.Close() })
-		wg.Go(func() { _, _ = io.Copy(here, there); here.Close() })
+		var up sync.WaitGroup
+		up.Go(func() { _, _ = io.Copy(there, here); there.Close() })
+		_, _ = io.Copy(here, there)
+		here.Close()
+		up.Wait()
 	}))
 	defer proxy.Close()
 	address, err := url.Parse(proxy.URL)
@@ -290,8 +295,9 @@ func TestInspectThroughProxy(t *testing.T) {
 	assert.True(t, r.TLS.Trusted)
 	assert.Equal(t, "CONNECT "+strings.TrimPrefix(server.URL, "https://"), <-asked)
 	assert.Len(t, server.Requests(), 2)
+	<-finished // the proxy serves a connection until both sides have hung up
 
-	closed = true
+	closed.Store(true)
 	_, err = inspector.Inspect(t.Context(), server.URL+ews)
 	assert.ErrorContains(t, err, "Forbidden")
 	assert.Len(t, server.Requests(), 2)
