@@ -22,24 +22,38 @@ type names struct {
 }
 
 func (n *names) add(limit int, name string, success bool) {
+	if t := n.of(limit, name); t != nil {
+		t.Records++
+		if success {
+			t.Successes++
+		}
+	}
+}
+
+func (n *names) addMany(limit int, name string, records, successes int64) {
+	if t := n.of(limit, name); t != nil {
+		t.Records += records
+		t.Successes += successes
+	}
+}
+
+// of returns the tally of name, or nil if it has no place.
+func (n *names) of(limit int, name string) *Tally {
 	name = cut(name)
 	i, ok := find(n.list, name)
 	if !ok {
 		if n.border != 0 && hash(name) > n.border {
-			return
+			return nil
 		}
 		n.list = slices.Insert(n.list, i, Tally{Name: strings.Clone(name)})
 		if len(n.list) > limit {
 			n.list, n.border = dropLargest(n.list)
 			if i, ok = find(n.list, name); !ok {
-				return
+				return nil
 			}
 		}
 	}
-	n.list[i].Records++
-	if success {
-		n.list[i].Successes++
-	}
+	return &n.list[i]
 }
 
 // addName adds to a short list. It keeps name.

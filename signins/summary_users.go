@@ -48,6 +48,11 @@ func (u *Use) add(success bool) {
 	}
 }
 
+func (u *Use) addMany(records, successes int64) {
+	u.Records += records
+	u.Successes += successes
+}
+
 // A ProtocolUse is how one user used one legacy protocol.
 type ProtocolUse struct {
 	Protocol     Protocol  `json:"protocol"`
