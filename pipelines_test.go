@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/peer"
 )
 
 var (
@@ -79,7 +80,7 @@ func TestSARIF(t *testing.T) {
 
 // TestSARIFValidator lets Microsoft's own validator read what WriteSARIF writes.
 func TestSARIFValidator(t *testing.T) {
-	multitool := npmPackage(t, "@microsoft/sarif-multitool-linux", "5.7.0", "Sarif.Multitool")
+	multitool := peer.NPM(t, "@microsoft/sarif-multitool-linux", "Sarif.Multitool")
 	dir := t.TempDir()
 	var out bytes.Buffer
 	require.NoError(t, crossprem.WriteSARIF(&out, pipelineFindings(), pipelineRules.All(), judgedFor))
@@ -101,38 +102,6 @@ func TestSARIFValidator(t *testing.T) {
 		require.NotEqual(t, out.String(), broken)
 		assert.NotEmpty(t, complaints("bad.sarif", []byte(broken)), "without %s", breakIt[0])
 	}
-}
-
-// npmPackage returns a file of an npm package, which is installed into a cache
-// folder where CROSSPREM_REQUIRE_REAL is set and it is missing.
-func npmPackage(t *testing.T, name, version, file string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	folder := filepath.Join(cache, "crossprem-npm", strings.NewReplacer("/", "-", "@", "").Replace(name)+"-"+version)
-	found := func() string {
-		var path string
-		_ = filepath.WalkDir(filepath.Join(folder, "node_modules", filepath.FromSlash(name)), func(p string, d os.DirEntry, err error) error {
-			if err == nil && !d.IsDir() && d.Name() == file {
-				path = p
-			}
-			return nil
-		})
-		return path
-	}
-	if path := found(); path != "" {
-		return path
-	}
-	if os.Getenv("CROSSPREM_REQUIRE_REAL") != "1" {
-		t.Skipf("needs the npm package %s@%s; CROSSPREM_REQUIRE_REAL=1 installs it", name, version)
-	}
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	cmd := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, name+"@"+version)
-	text, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(text))
-	path := found()
-	require.NotEmpty(t, path, "%s@%s has no file %s", name, version, file)
-	return path
 }
 
 // The attributes that the class Compliance Finding and its objects require, and

@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/crossprem/crossprem"
+	"github.com/crossprem/crossprem/internal/peer"
 	"github.com/crossprem/crossprem/tlsprobe"
 	"github.com/crossprem/crossprem/tlsprobe/tlsprobetest"
 )
@@ -205,7 +206,7 @@ func TestAskedSectionsInARealBrowser(t *testing.T) {
 // checkAxe lets axe-core look for what a keyboard or a screen reader stumbles
 // over.
 func checkAxe(t *testing.T, ctx context.Context) {
-	script, err := os.ReadFile(npmFile(t, "axe-core", "4.14.1", "axe.min.js"))
+	script, err := os.ReadFile(peer.NPM(t, "axe-core", "axe.min.js"))
 	require.NoError(t, err)
 	for _, scheme := range []string{"light", "dark"} {
 		var result string
@@ -227,26 +228,6 @@ func checkAxe(t *testing.T, ctx context.Context) {
 			}
 		}
 	}
-}
-
-// npmFile returns a file of an npm package, which is installed into a cache
-// folder where CROSSPREM_REQUIRE_REAL is set and it is missing.
-func npmFile(t *testing.T, name, version, file string) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	folder := filepath.Join(cache, "crossprem-npm", name+"-"+version)
-	path := filepath.Join(folder, "node_modules", name, file)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	if os.Getenv("CROSSPREM_REQUIRE_REAL") != "1" {
-		t.Skipf("needs the npm package %s@%s; CROSSPREM_REQUIRE_REAL=1 installs it", name, version)
-	}
-	require.NoError(t, os.MkdirAll(folder, 0o755))
-	text, err := exec.CommandContext(t.Context(), "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", folder, name+"@"+version).CombinedOutput()
-	require.NoError(t, err, string(text))
-	return path
 }
 
 // Ten thousand findings with hostile names: the page stays small, nothing
