@@ -30,15 +30,14 @@ func connect(t *testing.T, server *clickhousetest.Server) driver.Conn {
 }
 
 // load puts records, one a line, into a new table, in their order.
-func load(t *testing.T, server *clickhousetest.Server, table string, record bool, records []byte) clickhousesignins.Table {
+func load(t *testing.T, server *clickhousetest.Server, at clickhousesignins.Table, records []byte) {
 	t.Helper()
+	table, record := at.Incoming(), at.Record != ""
 	file := filepath.Join(t.TempDir(), table+".ndjson")
 	require.NoError(t, os.WriteFile(file, records, 0o600))
-	at := clickhousesignins.Table{From: table}
-	if record {
-		at.Record = "record"
+	for _, statement := range at.Schema() {
+		server.Exec(t, statement)
 	}
-	server.Exec(t, at.Schema())
 	const order = "toDateTime64('2026-11-26 00:00:00', 6, 'UTC') + toIntervalMicrosecond(rowNumberInAllBlocks())"
 	if record {
 		server.Exec(t, fmt.Sprintf("INSERT INTO %s (record, delivered) SELECT line, %s FROM file('%s', 'LineAsString', 'line String') SETTINGS max_threads = 1", table, order, file))
@@ -48,7 +47,6 @@ func load(t *testing.T, server *clickhousetest.Server, table string, record bool
 		server.Exec(t, insert+fmt.Sprintf("SELECT *, %s FROM file('%s', 'JSONEachRow', 'time String, category String, resultType String, resultDescription String, callerIpAddress String, location String, properties String')", order, file)+
 			" SETTINGS max_threads = 1, input_format_skip_unknown_fields = 1, input_format_null_as_default = 1, input_format_json_read_objects_as_strings = 1, input_format_json_read_numbers_as_strings = 1")
 	}
-	return at
 }
 
 // records returns the records of JSON files as lines, pages and messages taken
@@ -139,7 +137,8 @@ func TestSummaryIsTheSame(t *testing.T) {
 	}
 	for name, log := range logs {
 		require.NotEmpty(t, log, name)
-		table := load(t, server, name, true, log)
+		table := clickhousesignins.Table{From: name, Record: "record", Prepared: true}
+		load(t, server, table, log)
 		for _, definition := range []signins.Definition{signins.Documented, signins.WorkbookCompatible} {
 			z := signins.Summarizer{Definition: definition}
 			engine := clickhousesignins.Engine{Conn: conn, Table: table, Summarizer: z}

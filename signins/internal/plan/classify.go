@@ -10,6 +10,7 @@ import (
 // The columns that a source has to give of each event. They are texts, "" where
 // there is nothing, unless something else is said.
 const (
+	colID             = "Id"            // of the event; not one of columnNames
 	colTime           = "Time"          // a time, or none
 	colCategory       = "LogCategory"   // such as "signinlogs", in lower case; "" if not known
 	colInteractive    = "IsInteractive" // "yes", "no" or "unknown"

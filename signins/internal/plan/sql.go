@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ type Table struct {
 	// resultType, resultDescription, callerIpAddress, location and properties,
 	// all String.
 	Record string
+
+	// Prepared reports whether the table has the columns that Columns lists.
+	Prepared bool
 
 	// Delivered is what orders copies of one event: the last has the largest.
 	Delivered string
@@ -66,33 +70,66 @@ var sqlColumns = map[string]string{
 var knownCategories = []string{"", "signinlogs", "noninteractiveusersigninlogs", "serviceprincipalsigninlogs", "managedidentitysigninlogs",
 	"microsoftserviceprincipalsigninlogs", "adfssigninlogs"}
 
-// parsed is the beginning of a query: the records taken apart.
-func (t Table) parsed(b *strings.Builder) {
-	b.WriteString("WITH\n    parsed AS (\n        SELECT\n")
+// A Column is one of a table, and how it comes about.
+type Column struct{ Name, Type, Is string }
+
+// Helpers are the columns by which Columns come about: the record taken apart.
+func (t Table) Helpers() []Column {
+	outer := strings.Join(outerMembers, " String, ") + " String"
+	helpers := []Column{
+		{"r", "Tuple(" + outer + ")", "CAST((" + strings.Join(outerMembers, ", ") + "), 'Tuple(" + outer + ")')"},
+		{"inner", "String", "r.properties"},
+	}
 	if t.Record != "" {
-		outer := make([]string, len(outerMembers))
-		for i, m := range outerMembers {
-			outer[i] = m + " String"
+		helpers[0].Is = "JSONExtract(" + t.Record + ", 'Tuple(" + outer + ")')"
+		helpers[1].Is = "if(r.properties = '', " + t.Record + ", r.properties)"
+	}
+	return append(helpers, Column{"s", signInType, "JSONExtract(inner, '" + signInType + "')"},
+		Column{"isV1", "Bool", "r.properties = '' AND NOT arrayExists(m -> JSONHas(inner, m), [" + strings.Trim(sqlList(betaMembers), "()") + "])"})
+}
+
+// Columns are those that every question is asked of: the columns of the plan,
+// the event's id, and whether a record is of another log or of a sign-in.
+func (t Table) Columns() []Column {
+	columns := []Column{{colID, "String", "s.id"}, {colCategory, "LowCardinality(String)", sqlColumns[colCategory]},
+		{colTime, "Nullable(DateTime64(7, 'UTC'))", sqlColumns[colTime]}, {colCode, "Nullable(Int32)", sqlColumns[colCode]},
+		{"isOther", "Bool", "LogCategory NOT IN " + sqlList(knownCategories)},
+		{"isSignIn", "Bool", "(s.id != '' OR s.createdDateTime != '' OR r.time != '') AND (s.clientAppUsed != '' OR s.userAgent != '' OR s.ipAddress != '' " +
+			"OR r.callerIpAddress != '' OR s.appId != '' OR isNotNull(Code) OR s.isInteractive != '' OR LogCategory != '')"}}
+	for _, name := range columnNames {
+		switch name {
+		case colCategory, colTime, colCode:
+		case colNetwork:
+			columns = append(columns, Column{name, "Int64", sqlColumns[name]})
+		case colInteractive, colMissing, colClientApp, colAuthProtocol, colIncomingToken, colTransfer, colMethods, colCountry, colReason, colApp, colAppID, colHomeTenant, colResourceTenant:
+			columns = append(columns, Column{name, "LowCardinality(String)", sqlColumns[name]}) // few values
+		default:
+			columns = append(columns, Column{name, "String", sqlColumns[name]})
 		}
-		fmt.Fprintf(b, "            JSONExtract(%s, 'Tuple(%s)') AS r,\n", t.Record, strings.Join(outer, ", "))
-		fmt.Fprintf(b, "            if(r.properties = '', %s, r.properties) AS inner,\n", t.Record)
-	} else {
-		fmt.Fprintf(b, "            CAST((%s), 'Tuple(%s String)') AS r,\n", strings.Join(outerMembers, ", "), strings.Join(outerMembers, " String, "))
-		b.WriteString("            r.properties AS inner,\n")
 	}
-	fmt.Fprintf(b, "            JSONExtract(inner, '%s') AS s,\n", signInType)
-	v1 := make([]string, len(betaMembers))
-	for i, m := range betaMembers {
-		v1[i] = sqlText(m)
+	return columns
+}
+
+// parsed is the beginning of a query: the records taken apart into the columns
+// that are wanted.
+func (t Table) parsed(b *strings.Builder, wanted ...string) {
+	b.WriteString("WITH\n    parsed AS (\n        SELECT\n")
+	if !t.Prepared {
+		for _, c := range t.Helpers() {
+			fmt.Fprintf(b, "            %s AS %s,\n", c.Is, c.Name)
+		}
 	}
-	fmt.Fprintf(b, "            r.properties = '' AND NOT arrayExists(m -> JSONHas(inner, m), [%s]) AS isV1,\n", strings.Join(v1, ", "))
-	fmt.Fprintf(b, "            %s AS LogCategory,\n", sqlColumns[colCategory])
-	fmt.Fprintf(b, "            %s AS Time,\n            %s AS Code,\n", sqlColumns[colTime], sqlColumns[colCode])
-	b.WriteString("            LogCategory NOT IN " + sqlList(knownCategories) + " AS isOther,\n")
-	b.WriteString("            (s.id != '' OR s.createdDateTime != '' OR r.time != '') AND\n")
-	b.WriteString("                (s.clientAppUsed != '' OR s.userAgent != '' OR s.ipAddress != '' OR r.callerIpAddress != '' OR s.appId != '' OR isNotNull(Code) OR s.isInteractive != '' OR LogCategory != '') AS isSignIn,\n")
+	for _, c := range t.Columns() {
+		always := c.Name == "isOther" || c.Name == "isSignIn"
+		switch {
+		case t.Prepared && (always || slices.Contains(wanted, c.Name)):
+			fmt.Fprintf(b, "            %s,\n", c.Name)
+		case !t.Prepared && (always || c.Name == colTime || c.Name == colCode || c.Name == colCategory || slices.Contains(wanted, c.Name)):
+			fmt.Fprintf(b, "            %s AS %s,\n", c.Is, c.Name)
+		}
+	}
 	fmt.Fprintf(b, "            %s AS Delivered\n        FROM %s\n", t.Delivered, t.From)
-	if t.Record != "" {
+	if t.Record != "" && !t.Prepared {
 		fmt.Fprintf(b, "        WHERE match(%s, '\\\\S')\n", t.Record) // blank lines are no records
 	}
 	b.WriteString("    )")
@@ -103,14 +140,10 @@ func (p *Plan) SQL(q *question, t Table, w Window) string {
 	worked, source := q.needs(p.steps)
 	b := &strings.Builder{}
 	fmt.Fprintf(b, "-- %s.\n", q.title)
-	t.parsed(b)
-	b.WriteString(",\n    log AS (\n        SELECT\n            if(s.id = '', toString(generateUUIDv4()), s.id) AS EventId,\n")
+	t.parsed(b, append(slices.Clone(source), colID)...)
+	b.WriteString(",\n    log AS (\n        SELECT\n            if(Id = '', toString(generateUUIDv4()), Id) AS EventId,\n")
 	for _, name := range source {
-		if is := sqlColumns[name]; name != colTime && name != colCode && name != colCategory {
-			fmt.Fprintf(b, "            %s AS %s,\n", is, name)
-		} else {
-			fmt.Fprintf(b, "            %s,\n", name)
-		}
+		fmt.Fprintf(b, "            %s,\n", name)
 	}
 	b.WriteString("            Delivered\n        FROM parsed\n        WHERE isSignIn AND NOT isOther")
 	if c := w.sql(); c != "" {
@@ -162,7 +195,7 @@ const wholeAnswers = "SETTINGS result_overflow_mode = 'throw', read_overflow_mod
 func (t Table) skippedSQL(w Window) string {
 	b := &strings.Builder{}
 	b.WriteString("-- How many records are no sign-ins: those of other logs, and those that cannot be read.\n")
-	t.parsed(b)
+	t.parsed(b, colTime)
 	b.WriteString("\nSELECT\n    toInt64(countIf(isOther)) AS Other,\n    toInt64(countIf(NOT isOther AND NOT isSignIn)) AS Unreadable\nFROM parsed\n")
 	if c := w.sql(); c != "" {
 		b.WriteString("WHERE " + c + "\n")
@@ -175,7 +208,7 @@ func (t Table) skippedSQL(w Window) string {
 func (t Table) boundsSQL() string {
 	b := &strings.Builder{}
 	b.WriteString("-- When the first and the last sign-in were.\n")
-	t.parsed(b)
+	t.parsed(b, colTime)
 	b.WriteString("\nSELECT min(Time) AS First, max(Time) AS Last\nFROM parsed\nWHERE isSignIn AND NOT isOther\n" + wholeAnswers)
 	return b.String()
 }
