@@ -524,7 +524,7 @@ func (p *parser) finish() error {
 	if p.known != 0 { // the page says which
 		known = seen & p.known
 	}
-	if seen&markObject != 0 {
+	if rec.Format == PowerShell {
 		known &^= p.nulls
 	}
 	if seen&markCut != 0 {

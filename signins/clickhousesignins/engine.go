@@ -105,7 +105,7 @@ func (e *Engine) Summarize(ctx context.Context) (*signins.Summary, error) {
 	if e.Conn == nil || e.Table.From == "" {
 		return nil, errors.New("clickhousesignins: an Engine needs Conn and Table.From")
 	}
-	engine := &plan.Engine{Run: e.run, Dialect: e.dialect(), Window: e.window(), Part: e.Part, Wait: wait}
+	engine := &plan.Engine{Run: e.run, Dialect: e.dialect(), Window: e.window(), Part: e.Part, Wait: plan.Sleep}
 	if engine.Part == 0 {
 		engine.Part = 24 * time.Hour
 	}
@@ -119,15 +119,6 @@ func (e *Engine) Summarize(ctx context.Context) (*signins.Summary, error) {
 		return nil, fmt.Errorf("clickhousesignins: %w", err)
 	}
 	return s, nil
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(d):
-		return nil
-	}
 }
 
 // run is a plan.Run.
