@@ -112,6 +112,12 @@ func classification(d signins.Definition, t *signins.Tables) []step {
 	for _, r := range rows.Clients {
 		listed = append(listed, r.Name)
 	}
+	var names []string // of apps; the rest of NativeMail are ids
+	for _, n := range rows.NativeMail {
+		if len(n) < 32 {
+			names = append(names, n)
+		}
+	}
 	isClass := func(name string, class string) expr { return equal(column(name), class) }
 	activeSync, success := signins.ExchangeActiveSync.String(), signins.Success.String()
 
@@ -155,7 +161,7 @@ func classification(d signins.Definition, t *signins.Tables) []step {
 		step{colROPC, "OAuth 2.0's password grant", match(column(colAuthProtocol), flag("ropc"))},
 		step{colDeviceCode, "", or(match(column(colAuthProtocol), flag("devicecode")), inFold(column(colTransfer), "deviceCodeFlow"))},
 		step{colNativeMail, "a phone's own mail app, ActiveSync over OAuth", and(isClass(colClass, modern),
-			or(in(column(colAppID), rows.NativeMail...), and(isEmpty(column(colAppID)), in(fold(column(colApp)), rows.NativeMail...))))},
+			or(in(column(colAppID), rows.NativeMail...), and(isEmpty(column(colAppID)), in(fold(column(colApp)), names...))))},
 		step{colCredential, "what proved the user", cases(
 			or(has(column(colMethods), "x.509"), has(column(colMethods), "certificate")), text(signins.Certificate.String()),
 			or(has(column(colMethods), "\npassword\n"), column(colROPC)), text(signins.Password.String()),

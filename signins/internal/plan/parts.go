@@ -298,3 +298,25 @@ func (q *question) group(row []Value) (g signins.Group, err error) {
 	}
 	return g, nil
 }
+
+// verdicts asks for the verdict on every event, by the user principal name that
+// a test gave each: what the questions are made of, one by one.
+func verdicts() question {
+	return question{signins.UnknownPart, "The verdict on each sign-in", yes,
+		[]key{upnKey, classKey, protocolKey, outcomeKey, basicKey, rightKey, ropcKey, deviceKey, mailKey, byAgentKey, kindKey,
+			{colUnlisted, column(colUnlisted), func(g *signins.Group, v Value) error {
+				is, err := v.yes()
+				if is {
+					g.Verdict.Reason = signins.UnlistedClient
+				}
+				return err
+			}}}}
+}
+
+// Verdicts asks for the verdict on each event whose user principal name is its
+// own. The Reason is [signins.ByUserAgent] or [signins.UnlistedClient] where it
+// is, and the Guess and the Credential are not told.
+func (p *Plan) Verdicts(d Dialect) (query string, columns []string, group func(row []Value) (signins.Group, error)) {
+	q := verdicts()
+	return d.Question(p, &q, Window{}), q.Columns(), q.group
+}
