@@ -54,13 +54,15 @@ type Engine struct {
 	Summarizer signins.Summarizer
 
 	// Part is the longest time that is asked about at once; parts are merged. A
-	// day if it is 0. Copies of an event that carry different times may lie in
+	// day if it is 0, and without a limit if it is negative. Copies of an event that carry different times may lie in
 	// different parts, and are then counted twice. Where an answer is too large
 	// or takes too long, the time is halved, down to a minute.
 	Part time.Duration
 
 	// Progress, if not nil, is called after each question.
 	Progress func(Progress)
+
+	wait func(context.Context, time.Duration) error
 }
 
 // Progress tells how far an Engine is.
@@ -105,9 +107,12 @@ func (e *Engine) Summarize(ctx context.Context) (*signins.Summary, error) {
 	if e.Conn == nil || e.Table.From == "" {
 		return nil, errors.New("clickhousesignins: an Engine needs Conn and Table.From")
 	}
-	engine := &plan.Engine{Run: e.run, Dialect: e.dialect(), Window: e.window(), Part: e.Part, Wait: plan.Sleep}
+	engine := &plan.Engine{Run: e.run, Dialect: e.dialect(), Window: e.window(), Part: e.Part, Wait: e.wait}
 	if engine.Part == 0 {
 		engine.Part = 24 * time.Hour
+	}
+	if engine.Wait == nil {
+		engine.Wait = plan.Sleep
 	}
 	if e.Progress != nil {
 		engine.Progress = func(p plan.Progress) {

@@ -72,7 +72,7 @@ type Engine struct {
 	Summarizer signins.Summarizer
 
 	// Part is the longest time that is asked about at once; parts are merged. A
-	// day if it is 0. Where an answer is cut or takes too long, the time is
+	// day if it is 0, and without a limit if it is negative. Where an answer is cut or takes too long, the time is
 	// halved, down to a minute.
 	Part time.Duration
 

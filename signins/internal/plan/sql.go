@@ -187,9 +187,10 @@ func (p *Plan) SQL(q *question, t Table, w Window) string {
 }
 
 // wholeAnswers are settings by which a query fails where it would answer a part
-// of the question otherwise.
+// of the question otherwise, and one that evaluates each expression once for all
+// rows: they have many in common.
 const wholeAnswers = "SETTINGS result_overflow_mode = 'throw', read_overflow_mode = 'throw', timeout_overflow_mode = 'throw', " +
-	"group_by_overflow_mode = 'throw', skip_unavailable_shards = 0, enable_positional_arguments = 1\n"
+	"group_by_overflow_mode = 'throw', skip_unavailable_shards = 0, enable_positional_arguments = 1, short_circuit_function_evaluation = 'disable'\n"
 
 // skippedSQL counts what is no sign-in.
 func (t Table) skippedSQL(w Window) string {
