@@ -240,3 +240,29 @@ func compiled(text string) *regexp.Regexp {
 	regexps.Store(text, made)
 	return made
 }
+
+// A StepText is one step of a plan, for tests that execute steps one by one.
+type StepText struct {
+	Name   string
+	KQL    string
+	Inputs []string // columns that it looks at
+	Result func(row map[string]any) any
+}
+
+// StepTexts returns the steps in their order.
+func (p *Plan) StepTexts() []StepText {
+	var all []StepText
+	for _, s := range p.steps {
+		text := StepText{Name: s.name, KQL: s.is.kql(), Result: s.is.eval}
+		s.is.columns(func(name string) {
+			if !slices.Contains(text.Inputs, name) {
+				text.Inputs = append(text.Inputs, name)
+			}
+		})
+		all = append(all, text)
+	}
+	return all
+}
+
+// Row returns what StepTexts look at, for one event.
+func Row(s *signins.SignIn) map[string]any { return rowOf(s) }

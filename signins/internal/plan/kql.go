@@ -138,7 +138,7 @@ var kqlTables = []kqlTable{
 }
 
 // kqlResultType is the code in ResultType, a text.
-const kqlResultType = `iff(ResultType matches regex @"^[+-]?[0-9]{1,10}$", toint(ResultType), int(null))`
+const kqlResultType = `iff(ResultType matches regex @'^[+-]?[0-9]{1,10}$', toint(ResultType), int(null))`
 
 const kqlMissing = `strcat(iff(isnull(Code), "errorCode,", ""), iff(isnull(Time), "createdDateTime,", ""))`
 
@@ -156,7 +156,7 @@ func kqlUsers(category, interactive string) map[string]string {
 		colUserID:      "UserId", colUPN: "UserPrincipalName", colSPID: "ServicePrincipalId", colAppID: "AppId", colApp: "AppDisplayName",
 		colClientApp: "ClientAppUsed", colAgent: "UserAgent", colAuthProtocol: "AuthenticationProtocol",
 		colIncomingToken: `column_ifexists("IncomingTokenType", "")`, colTransfer: `column_ifexists("OriginalTransferMethod", "")`,
-		colMethods: `replace_regex(strcat("\n", strcat_array(extract_all(@'"authenticationmethod"\s*:\s*"((?:[^"\\]|\\.)*)"', tolower(tostring(AuthenticationDetails))), "\n"), "\n"), @"^\n\n$", "")`,
+		colMethods: `replace_regex(strcat("\n", strcat_array(extract_all(@'"authenticationmethod"\s*:\s*"((?:[^"\\]|\\.)*)"', tolower(tostring(AuthenticationDetails))), "\n"), "\n"), @'^\n\n$', "")`,
 		colAddress: "IPAddress", colNetwork: "coalesce(tolong(AutonomousSystemNumber), 0)",
 		colCountry: orElse(inside("LocationDetails", "countryOrRegion"), "Location"),
 		colReason:  orElse(inside("Status", "failureReason"), "ResultDescription"), colHomeTenant: "HomeTenantId", colResourceTenant: "ResourceTenantId",
@@ -209,7 +209,7 @@ func kqlText(t string) string {
 }
 
 // kqlRegexp quotes a regular expression as it is.
-func kqlRegexp(re string) string { return `@"` + strings.ReplaceAll(re, `"`, `""`) + `"` }
+func kqlRegexp(re string) string { return `@'` + strings.ReplaceAll(re, `'`, `''`) + `'` }
 
 func kqlList(list []string) string {
 	quoted := make([]string, len(list))
