@@ -2,8 +2,11 @@
 // breaks when, from sign-in logs in whatever form they left Entra ID.
 //
 //	go run ./examples/signins [flags] FILE|FOLDER…
+//	go run ./examples/signins -workspace ID|-kusto URL/DATABASE|-clickhouse DSN [flags]
+//	go run ./examples/signins -print-query kql|clickhouse
 //
-// With no file, or "-", it reads standard input. Folders are walked.
+// With no file, or "-", it reads standard input. Folders are walked. Where the
+// log lies in Log Analytics, Data Explorer or ClickHouse, it is summarised there.
 package main
 
 import (
@@ -65,6 +68,7 @@ type settings struct {
 	failOn     *failon.Limit
 	mergeable  bool
 	tables     *signins.Tables // nil for the built-in ones
+	engine     engine
 	files      []string
 	unread     []error // files of which nothing could be read
 	in         io.Reader
@@ -104,6 +108,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.BoolVar(&o.json, "json", false, "print one JSON object")
 	flags.StringVar(&o.csv, "csv", "", "write the users as CSV to `FILE`; - prints them in place of the summary")
 	o.failOn = failon.Flag(flags)
+	o.engine.flags(flags)
 	flags.BoolVar(&o.mergeable, "mergeable", false, "with -json: keep the evidence that finds attacks when summaries are merged")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return ran
@@ -117,6 +122,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	if !o.Until.IsZero() && !o.Since.Before(o.Until) {
 		fmt.Fprintln(notes, "signins: -until has to be after -since")
 		return wrongUsage
+	}
+	if err := o.engine.check(flags.NArg()); err != nil {
+		fmt.Fprintln(notes, "signins:", err)
+		return wrongUsage
+	}
+	if o.engine.printQuery != "" {
+		if err := o.printQueries(); err != nil {
+			fmt.Fprintln(notes, "signins:", err)
+			return couldNot
+		}
+		return ran
 	}
 	if o.files = flags.Args(); len(o.files) == 0 {
 		o.files = []string{"-"}
@@ -135,13 +151,21 @@ func dayVar(t *time.Time) func(string) error {
 	}
 }
 
-func (o *settings) report(ctx context.Context) error {
+// summary returns the summary of the files, or of the engine's log.
+func (o *settings) summary(ctx context.Context) (*signins.Summary, error) {
+	if o.engine.chosen() {
+		return o.ask(ctx)
+	}
 	for _, name := range o.files { // of a missing one better before than after the others
 		if _, err := os.Stat(name); err != nil && name != "-" {
-			return err
+			return nil, err
 		}
 	}
-	s, err := o.Summarize(signins.Dedupe(o.read(ctx), 0))
+	return o.Summarize(signins.Dedupe(o.read(ctx), 0))
+}
+
+func (o *settings) report(ctx context.Context) error {
+	s, err := o.summary(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +173,7 @@ func (o *settings) report(ctx context.Context) error {
 	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 { // what printing leaves behind should not double a large summary
 		debug.SetGCPercent(50)
 	}
-	if s.Malformed > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0 {
+	if len(s.Errors) > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0 {
 		return errors.New(s.Errors[0])
 	}
 	if o.csv != "" && o.csv != "-" {
