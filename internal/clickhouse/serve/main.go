@@ -1,3 +1,5 @@
+//go:build linux
+
 // Serve answers ClickHouse's HTTP interface on loopback with the engine that
 // the library libchdb.so holds. It prints its address, and ends when its
 // standard input does.
