@@ -341,8 +341,8 @@ func TestFindingsKeepTheirPromises(t *testing.T) {
 	for i := range 40 { // literals
 		s := &signins.Summary{Records: rng.Int64N(5), Evicted: rng.Int64N(2), Malformed: rng.Int64N(2), ROPC: rng.Int64N(2), DeviceCode: rng.Int64N(2),
 			Countries: []signins.Tally{{Name: "", Records: 1}, {Name: "RU", Records: 2, Successes: rng.Int64N(2)}},
-			Unlisted:  []signins.Tally{{Name: fmt.Sprint("x", i)}}, Users: map[string]*signins.User{"a": nil, "b": {Records: 1,
-				Protocols: []signins.ProtocolUse{{Protocol: signins.Protocol(rng.IntN(30)), Records: 1, Successes: rng.Int64N(2), Passwords: 1}}}}}
+			Unlisted:  []signins.Tally{{Name: fmt.Sprint("x", i)}}}
+		s.Users.Add("b", &signins.User{Records: 1, Protocols: []signins.ProtocolUse{{Protocol: signins.Protocol(rng.IntN(30)), Records: 1, Successes: rng.Int64N(2), Passwords: 1}}})
 		s.Unexplained = rng.IntN(2)
 		for range rng.IntN(4) { // the same one again and again
 			s.Attacks = append(s.Attacks, signins.Attack{Kind: signins.AttackKind(rng.IntN(5)), IP: []string{"", "::1"}[rng.IntN(2)],

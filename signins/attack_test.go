@@ -37,7 +37,7 @@ func TestUsersAreKnownByIDToo(t *testing.T) {
 	named.UserID, byID.UserID = "7ff8c0e2-ae96-5ca9-bb77-4d938f81dbef", "7ff8c0e2-ae96-5ca9-bb77-4d938f81dbef"
 	byID.Interactive = crossprem.No
 	s := summary(t, named, byID)
-	assert.Len(t, s.Users, 2)
+	assert.Equal(t, 2, s.Users.Len())
 	list := s.LegacyUserList()
 	require.Len(t, list, 1)
 	assert.Equal(t, "ann@contoso.com", list[0].Name)

@@ -189,8 +189,8 @@ func TestNamesAreBounded(t *testing.T) {
 		}
 		require.Equal(t, want, c.Records, c.Name)
 	}
-	assert.Len(t, s.Users["ann@contoso.com"].Countries, 32)
-	for _, c := range s.Users["ann@contoso.com"].Countries {
+	assert.Len(t, s.Users.Get("ann@contoso.com").Countries, 32)
+	for _, c := range s.Users.Get("ann@contoso.com").Countries {
 		assert.Equal(t, int64(200), c.Records)
 	}
 	slices.Reverse(log)

@@ -91,7 +91,7 @@ type Summary struct {
 	// Users holds everybody with a legacy sign-in, an OAuth password grant, a
 	// device code or a native mail app, by user principal name in lower case,
 	// or by what stood in its place. Its size is what a summary's grows with.
-	Users map[string]*User `json:"users"`
+	Users Users `json:"users"`
 
 	// LegacyUnnamed counts the legacy sign-ins whose record names nobody.
 	LegacyUnnamed int64 `json:"legacyUnnamed,omitempty"`
@@ -209,7 +209,7 @@ func newSummary(d Definition) *Summary {
 	return &Summary{
 		Definition: d,
 		ByClass:    make(map[Class]int64), ByProtocol: make(map[Protocol]int64), ByOutcome: make(map[Outcome]int64),
-		LegacyBasicAuth: make(map[crossprem.Answer]int64), NotKnowable: make(map[string]int64), Users: make(map[string]*User),
+		LegacyBasicAuth: make(map[crossprem.Answer]int64), NotKnowable: make(map[string]int64),
 	}
 }
 
@@ -428,6 +428,7 @@ func (m *summing) application(s *SignIn) string {
 
 func (m *summing) finish() {
 	s := m.s
+	s.Users.t.close()
 	s.evidence.addClues()
 	s.evidence.clues, s.evidence.recent = nil, nil
 	s.RawRecords += s.Records
@@ -630,17 +631,9 @@ func (s *Summary) merge(o *Summary) {
 	s.Networks = addNames(s.Networks, maxNames, o.Networks)
 	s.Days = addNames(s.Days, maxNames, o.Days)
 	s.Hours = addNames(s.Hours, maxNames, o.Hours)
-	if s.Users == nil {
-		s.Users = make(map[string]*User, len(o.Users))
-	}
-	for name, u := range o.Users {
-		if u == nil { // of a literal
-			continue
-		}
-		if s.Users[name] == nil {
-			s.Users[name] = new(User)
-		}
-		s.Users[name].merge(u)
+	for n, u := range o.Users.each() {
+		u.ID = o.Users.t.idOf(n)
+		s.Users.Add(o.Users.t.names.At(n), u)
 	}
 	s.LegacyUnnamed += o.LegacyUnnamed
 	s.evidence.merge(&o.evidence, &o.Judgement)

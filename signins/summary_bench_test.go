@@ -106,7 +106,7 @@ func BenchmarkPeakHeap(b *testing.B) {
 		mark = m.HeapAlloc
 		b.ReportMetric(float64(peak)/(1<<20), "peakMiB")
 		b.ReportMetric(float64(mark)/(1<<20), "liveMiB")
-		b.ReportMetric(float64(len(s.Users)), "users")
+		b.ReportMetric(float64(s.Users.Len()), "users")
 		b.ReportMetric(float64(s.Evicted), "evicted")
 		found := slices.Clone(s.Attacks)
 		b.ReportMetric(float64(len(found)-len(tenant.Attacks())), "falsePositives")

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -39,7 +38,6 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 		Users *struct{} `json:"users,omitempty"` // in place of plainSummary's
 		Spray Spray     `json:"spray,omitzero"`
 	}{plainSummary: plainSummary(*s), Spray: s.evidence.settings}
-	head.plainSummary.Users = nil
 	for _, list := range []*[]Tally{&head.Clients, &head.Applications, &head.Countries, &head.Networks, &head.Days, &head.Hours} {
 		if *list == nil {
 			*list = []Tally{}
@@ -61,11 +59,15 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 	j.raw(text[:len(text)-1])
 
 	j.text(",\n\"users\":{")
-	for i, name := range slices.Sorted(maps.Keys(s.Users)) {
+	order := slices.Collect(s.Users.numbers())
+	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(s.Users.t.names.At(a), s.Users.t.names.At(b)) })
+	var user User
+	for i, n := range order {
 		j.next(i)
-		j.value(name)
+		j.value(s.Users.t.names.At(n))
 		j.text(":")
-		j.value(s.Users[name])
+		s.Users.t.load(n, &user)
+		j.value(&user)
 	}
 	j.text("}")
 	people := s.people()
@@ -177,7 +179,7 @@ func (s *Summary) UnmarshalJSON(data []byte) error {
 // grows with what the summary keeps, and not with its JSON. It reads r to the
 // end, and implements [io.ReaderFrom].
 func (s *Summary) ReadFrom(r io.Reader) (int64, error) {
-	in := &jsonReader{names: make(map[string]string), fresh: newSummary(Documented), head: bytes.NewBufferString("{")}
+	in := &jsonReader{fresh: newSummary(Documented), head: bytes.NewBufferString("{")}
 	in.dec = json.NewDecoder(r)
 	err := in.read()
 	if err == nil {
@@ -192,9 +194,8 @@ func (s *Summary) ReadFrom(r io.Reader) (int64, error) {
 // A jsonReader reads the JSON of a summary in pieces.
 type jsonReader struct {
 	dec      *json.Decoder
-	fresh    *Summary          // with the users
-	head     *bytes.Buffer     // the small members, as JSON
-	names    map[string]string // of countries and clients, which users share
+	fresh    *Summary      // with the users
+	head     *bytes.Buffer // the small members, as JSON
 	evidence *storedEvidence
 }
 
@@ -328,28 +329,10 @@ func (j *jsonReader) users() error {
 		if in == nil {
 			return fmt.Errorf("signins: summary: user %.40q is null", name)
 		}
-		u := new(User)
-		u.merge(in) // sorted and bounded
-		for _, list := range [][]Tally{u.Countries, u.Clients} {
-			for i := range list {
-				list[i].Name = j.shared(list[i].Name)
-			}
-		}
-		j.fresh.Users[name] = u
+		j.fresh.Users.Add(name, in)
 	}
 	_, err := j.dec.Token()
 	return err
-}
-
-// shared returns a text that is equal to name, one for all.
-func (j *jsonReader) shared(name string) string {
-	kept, ok := j.names[name]
-	if !ok {
-		if kept = name; len(j.names) < maxNames {
-			j.names[name] = name
-		}
-	}
-	return kept
 }
 
 func (j *jsonReader) readEvidence() error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -108,8 +109,8 @@ func TestDaysByProtocolAndFirstSuccess(t *testing.T) {
 	}, s.DaysByProtocol)
 	assert.Equal(t, s.DaysByProtocol, stored(t, s).DaysByProtocol)
 	assert.Contains(t, text(t, s), `"daysByProtocol":{"imap":[{"name":"2026-11-18","records":1,"successes":0}`)
-	assert.Equal(t, "2026-11-17T22:00:00Z", s.Users["ann@contoso.com"].FirstSuccess.Format(time.RFC3339))
-	assert.Equal(t, s.Users, stored(t, s).Users)
+	assert.Equal(t, "2026-11-17T22:00:00Z", s.Users.Get("ann@contoso.com").FirstSuccess.Format(time.RFC3339))
+	assert.Equal(t, maps.Collect(s.Users.All()), maps.Collect(stored(t, s).Users.All()))
 
 	total := int64(0)
 	for _, days := range s.DaysByProtocol {
@@ -205,7 +206,10 @@ func TestUsersByNameAndByID(t *testing.T) {
 	require.Len(t, list, 2)
 	assert.Equal(t, []int64{2, 1}, []int64{list[0].Records, list[0].Successes})
 	for range 10 {
-		odd := &signins.Summary{Users: map[string]*signins.User{"a": {ID: "b", Records: 1}, "b": {ID: "a", Records: 2}, "c": {ID: "b", Records: 4}, "d": nil}}
+		odd := new(signins.Summary)
+		odd.Users.Add("a", &signins.User{ID: "b", Records: 1})
+		odd.Users.Add("b", &signins.User{ID: "a", Records: 2})
+		odd.Users.Add("c", &signins.User{ID: "b", Records: 4})
 		total := int64(0)
 		for _, u := range odd.AllLegacyUsers() {
 			total += u.Records

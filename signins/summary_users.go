@@ -72,23 +72,6 @@ type OutcomeUse struct {
 	PasswordRight int64   `json:"passwordRight"` // records that show that the password was right
 }
 
-// user returns the entry of whom s names, or nil if it names nobody.
-func (s *Summary) user(r *SignIn) *User {
-	key := userKey(r)
-	if key == "" {
-		return nil
-	}
-	u := s.Users[key]
-	if u == nil {
-		u = new(User)
-		s.Users[strings.Clone(key)] = u
-	}
-	if id := cut(r.UserID); named(id) && (u.ID == "" || id < u.ID) {
-		u.ID = strings.Clone(id) // of several, the first in lexical order
-	}
-	return u
-}
-
 // userKey returns what names the user of s: the user principal name, or the
 // object id if a non-interactive record has that in its place, or whatever
 // was typed. It is empty if nothing does.
@@ -214,53 +197,59 @@ func (u *User) merge(o *User) {
 	}
 }
 
-// people are the users of a summary by name. Somebody whom some records name
-// and others give an object id only is one of them.
+// people are the users of a summary. Somebody whom some records name and others
+// give an object id only is one of them.
 type people struct {
-	all    map[string]*User
-	joined map[string]*User // those whom several entries of all are about, whole
-	parts  map[string]bool  // names in all that are in one of joined
+	all    Users
+	joined map[uint32]*User // those whom several users of all are about, whole
+	parts  map[uint32]bool  // users of all that are in one of joined
 }
 
-// people finds out who is who. What it returns shares its users with s.
+// people finds out who is who.
 func (s *Summary) people() people {
 	p := people{all: s.Users}
-	known := make(map[string]string) // name by object id, of those that have an entry of their own; of several, the first
-	for name, u := range s.Users {
-		if u == nil { // of a literal
+	known := make(map[uint32]uint32) // user by the one that has the id for a name; of several, the first
+	t := p.all.t
+	for n := range p.all.numbers() {
+		id := strings.ToLower(t.idOf(n))
+		if id == "" {
 			continue
 		}
-		if id := strings.ToLower(u.ID); id != "" && name != id && s.Users[id] != nil && (known[id] == "" || name < known[id]) {
-			known[id] = name
+		if part, ok := p.all.lookup(id); ok && part != n {
+			if whose, ok := known[part]; !ok || t.names.At(n) < t.names.At(whose) {
+				known[part] = n
+			}
 		}
 	}
 	if len(known) == 0 {
 		return p
 	}
-	p.joined, p.parts = make(map[string]*User), make(map[string]bool)
-	for id, name := range known {
-		if known[name] != "" { // itself the id of another: there is no telling who is who
+	p.joined, p.parts = make(map[uint32]*User), make(map[uint32]bool)
+	for part, n := range known {
+		if _, ok := known[n]; ok { // itself the id of another: there is no telling who is who
 			continue
 		}
-		whole := new(User)
-		whole.merge(s.Users[name])
-		whole.merge(s.Users[id])
-		p.joined[name], p.parts[id] = whole, true
+		whole, more := new(User), new(User)
+		t.load(n, whole)
+		t.load(part, more)
+		whole.merge(more)
+		p.joined[n], p.parts[part] = whole, true
 	}
 	return p
 }
 
-// each iterates over the users in no order.
+// each iterates over the users in no order. It may give the same User each
+// time, which has no ID and is to be read before the next.
 func (p people) each() iter.Seq2[string, *User] {
 	return func(yield func(string, *User) bool) {
-		for name, u := range p.all {
-			if u == nil || p.parts[name] {
+		for n, u := range p.all.each() {
+			if p.parts[n] {
 				continue
 			}
-			if whole := p.joined[name]; whole != nil {
+			if whole := p.joined[n]; whole != nil {
 				u = whole
 			}
-			if !yield(name, u) {
+			if !yield(p.all.t.names.At(n), u) {
 				return
 			}
 		}
@@ -281,10 +270,11 @@ func (p people) with(has func(*User) bool) []string {
 
 // of returns the user with a name that each gives.
 func (p people) of(name string) *User {
-	if whole := p.joined[name]; whole != nil {
+	n, _ := p.all.lookup(name)
+	if whole := p.joined[n]; whole != nil {
 		return whole
 	}
-	return p.all[name]
+	return p.all.Get(name)
 }
 
 // What users of a summary have in common, one after the other in JSON.
@@ -338,7 +328,7 @@ type NamedUser struct {
 
 // LegacyUserList returns what is known of each of [Summary.LegacyUsers], in
 // the same order. Somebody whom some records name and others give an object id
-// only is one of them. The lists in it are shared with s.
+// only is one of them. Of many users, [Summary.AllLegacyUsers] takes less memory.
 func (s *Summary) LegacyUserList() []NamedUser {
 	var list []NamedUser
 	for name, u := range s.AllLegacyUsers() {
@@ -348,7 +338,7 @@ func (s *Summary) LegacyUserList() []NamedUser {
 }
 
 // AllLegacyUsers iterates over what is known of each of [Summary.LegacyUsers],
-// in the same order. The users are shared with s, and only to be read.
+// in the same order.
 func (s *Summary) AllLegacyUsers() iter.Seq2[string, *User] {
 	return func(yield func(string, *User) bool) {
 		p := s.people()

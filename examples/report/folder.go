@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -140,8 +139,13 @@ func decide(folder string, s *signins.Summary, at time.Time) ([]authpolicy.Decis
 	if s == nil {
 		return decisions, unused, nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.Users)) {
-		for _, use := range s.Users[name].Protocols {
+	var names []string
+	for name := range s.Users.All() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, use := range s.Users.Get(name).Protocols {
 			protocol, ok := policyProtocols[use.Protocol]
 			if !ok {
 				continue

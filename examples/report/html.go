@@ -239,7 +239,7 @@ func signInSection(s *signins.Summary) htmlSection {
 		section.Charts = append(section.Charts, bars("countries", "Legacy sign-ins by country", list))
 	}
 	var protocols []signins.Protocol
-	for _, u := range s.Users {
+	for _, u := range s.Users.All() {
 		for _, use := range u.Protocols {
 			if !slices.Contains(protocols, use.Protocol) {
 				protocols = append(protocols, use.Protocol)
@@ -251,16 +251,12 @@ func signInSection(s *signins.Summary) htmlSection {
 	for _, p := range protocols {
 		table.Head = append(table.Head, p.String())
 	}
-	names := slices.DeleteFunc(slices.Collect(maps.Keys(s.Users)), func(n string) bool { return s.Users[n].Records == 0 })
-	slices.SortFunc(names, func(a, b string) int {
-		x, y := s.Users[a], s.Users[b]
-		return cmp.Or(cmp.Compare(y.Successes, x.Successes), cmp.Compare(y.Records, x.Records), cmp.Compare(a, b))
-	})
+	names := busiest(s)
 	for _, name := range names[:min(len(names), maxHTMLRows)] {
 		row := []string{terminal.Line(name)}
 		for _, p := range protocols {
 			cell := ""
-			for _, use := range s.Users[name].Protocols {
+			for _, use := range s.Users.Get(name).Protocols {
 				if use.Protocol == p {
 					cell = fmt.Sprintf("%d of %d", use.Successes, use.Records)
 				}

@@ -366,11 +366,7 @@ func writeSignIns(p *page, s *signins.Summary) {
 	}
 
 	// Those who really use legacy authentication come first, the busiest ahead.
-	names := slices.SortedFunc(maps.Keys(s.Users), func(a, b string) int {
-		x, y := s.Users[a], s.Users[b]
-		return cmp.Or(cmp.Compare(y.Successes, x.Successes), cmp.Compare(y.Records, x.Records), cmp.Compare(a, b))
-	})
-	names = slices.DeleteFunc(names, func(n string) bool { return s.Users[n].Records == 0 })
+	names := busiest(s)
 	if s.Records == 0 {
 		return
 	}
@@ -381,7 +377,7 @@ func writeSignIns(p *page, s *signins.Summary) {
 	p.line("")
 	rows := [][]string{{"legacy user", "tries", "successes", "protocols", "last success"}}
 	for _, name := range names[:min(len(names), maxListed)] {
-		u := s.Users[name]
+		u := s.Users.Get(name)
 		var protocols []string
 		for _, use := range u.Protocols {
 			protocols = append(protocols, use.Protocol.String())
@@ -396,6 +392,28 @@ func writeSignIns(p *page, s *signins.Summary) {
 	if more := len(names) - maxListed; more > 0 {
 		p.line("   … and %d more", more)
 	}
+}
+
+// busiest returns the names of those with a legacy sign-in, the busiest first.
+func busiest(s *signins.Summary) []string {
+	type use struct {
+		name               string
+		successes, records int64
+	}
+	var all []use
+	for name, u := range s.Users.All() {
+		if u.Records > 0 {
+			all = append(all, use{name, u.Successes, u.Records})
+		}
+	}
+	slices.SortFunc(all, func(a, b use) int {
+		return cmp.Or(cmp.Compare(b.successes, a.successes), cmp.Compare(b.records, a.records), cmp.Compare(a.name, b.name))
+	})
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].name
+	}
+	return names
 }
 
 func (r *report) writeTLS(p *page) {

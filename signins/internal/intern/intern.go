@@ -40,6 +40,25 @@ func (x *Index) Find(h uint64, same func(uint32) bool, number uint32) uint32 {
 	}
 }
 
+// Lookup returns the number whose key has the hash h and for which same returns
+// true, if there is one. It changes nothing.
+func (x *Index) Lookup(h uint64, same func(uint32) bool) (uint32, bool) {
+	if len(x.slots) == 0 {
+		return 0, false
+	}
+	mask := uint32(len(x.slots) - 1)
+	tag := uint32(h >> 32)
+	for i := tag & mask; ; i = (i + 1) & mask {
+		s := x.slots[i]
+		if s.number == 0 {
+			return 0, false
+		}
+		if s.hash == tag && same(s.number-1) {
+			return s.number - 1, true
+		}
+	}
+}
+
 // Fetch returns something of the place at which Find looks first for h, so
 // that the processor has it at hand.
 func (x *Index) Fetch(h uint64) uint32 {
@@ -130,6 +149,14 @@ func (n *Texts) OfHashed(s string, hash uint64) uint32 {
 	}
 	n.last = number
 	return number
+}
+
+// Lookup returns the number of s, if it has one. It changes nothing.
+func (n *Texts) Lookup(s string) (uint32, bool) {
+	if s == "" {
+		return 0, true
+	}
+	return n.Index.Lookup(Hash(s), func(i uint32) bool { return n.Text[i] == s })
 }
 
 // At returns the string with the number i.
