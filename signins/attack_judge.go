@@ -1380,6 +1380,15 @@ func sizes(tries []*try) (accounts, places, unknown int) {
 	return len(a), len(p), unknown
 }
 
+// counts count by number. Of what is there no more, they hold nothing.
+type counts map[uint32]int
+
+func (c counts) drop(n uint32) {
+	if c[n]--; c[n] == 0 {
+		delete(c, n)
+	}
+}
+
 // ungrouped looks for a spray that has nothing in common but that it comes from
 // places at which nobody works: a tenant has few of those a day.
 func (f *judging) ungrouped(pool []*try) {
@@ -1393,14 +1402,15 @@ func (f *judging) ungrouped(pool []*try) {
 	accounts, places := 2*f.p.DistributedAccounts, 2*f.p.DistributedAddresses
 	accounts = max(accounts, f.active/100)
 	from, to := -1, -1
+	inDay := struct{ accounts, places counts }{make(counts), make(counts)} // of left[i:j+1]
 	for i, j := 0, 0; j < len(left); j++ {
-		for left[j].first-left[i].first > 24*3600 {
-			i++
+		inDay.accounts[left[j].account]++
+		inDay.places[left[j].place]++
+		for ; left[j].first-left[i].first > 24*3600; i++ {
+			inDay.accounts.drop(left[i].account)
+			inDay.places.drop(left[i].place)
 		}
-		if j-i+1 < accounts {
-			continue
-		}
-		if a, p, _ := sizes(left[i : j+1]); a >= accounts && p >= places {
+		if len(inDay.accounts) >= accounts && len(inDay.places) >= places {
 			if from < 0 {
 				from = i
 			}

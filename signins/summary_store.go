@@ -119,7 +119,7 @@ type userTable struct {
 	nameless uint32 // 1 if there is a user without a name
 	users    chunks[userCell]
 	texts    intern.Texts // countries, clients, and ids that are no GUID
-	uses     chunks[[3]Use]
+	uses     chunks[[6]uint32]
 	ways     chains[wayCell]
 	ends     chains[endCell]
 	tallies  chains[tallyCell]
@@ -258,7 +258,9 @@ func (t *userTable) loadCounts(n uint32, u *User) {
 	u.Countries, u.Clients = t.loadTallies(cell.countries, countries), t.loadTallies(cell.clients, clients)
 	if cell.uses > 0 {
 		uses := t.uses.at(cell.uses - 1)
-		u.NativeMail, u.ROPC, u.DeviceCode = uses[0], uses[1], uses[2]
+		for i, use := range [...]*Use{&u.NativeMail, &u.ROPC, &u.DeviceCode} {
+			use.Records, use.Successes = int64(uses[2*i]), int64(uses[2*i+1])
+		}
 	}
 }
 
@@ -274,7 +276,8 @@ func (t *userTable) loadTallies(at uint32, list []Tally) []Tally {
 // store keeps u in cell, and returns false if it would lose something, or if u
 // brings texts that are dropped again: of those, numbers never end.
 func (t *userTable) store(cell *userCell, u *User) bool {
-	ok := fits(u.Records, u.Successes) && len(u.Countries) < maxUserCountries && len(u.Clients) < maxUserClients
+	uses := [...]int64{u.NativeMail.Records, u.NativeMail.Successes, u.ROPC.Records, u.ROPC.Successes, u.DeviceCode.Records, u.DeviceCode.Successes}
+	ok := fits(u.Records, u.Successes) && fits(uses[:]...) && len(u.Countries) < maxUserCountries && len(u.Clients) < maxUserClients
 	times := [...]time.Time{u.First, u.Last, u.FirstSuccess, u.LastSuccess}
 	var in [len(times)]int64
 	for i := range times {
@@ -313,11 +316,13 @@ func (t *userTable) store(cell *userCell, u *User) bool {
 		at = c.next
 	}
 	cell.countries, cell.clients = t.storeTallies(cell.countries, u.Countries), t.storeTallies(cell.clients, u.Clients)
-	if uses := [3]Use{u.NativeMail, u.ROPC, u.DeviceCode}; uses != [3]Use{} {
+	if uses != [len(uses)]int64{} {
 		if cell.uses == 0 {
 			cell.uses = t.uses.add() + 1
 		}
-		*t.uses.at(cell.uses - 1) = uses
+		for i, n := range uses {
+			t.uses.at(cell.uses - 1)[i] = uint32(n)
+		}
 	}
 	return true
 }

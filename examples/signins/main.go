@@ -550,6 +550,9 @@ const maxUsers = 500
 // maxApplications bounds the applications that the table shows for a protocol.
 const maxApplications = 10
 
+// maxAttacks bounds the attacks that the table shows.
+const maxAttacks = 200
+
 // printTable prints what a person wants to know first.
 func (o *settings) printTable(s *signins.Summary) error {
 	w := &strings.Builder{}
@@ -633,7 +636,11 @@ func printAttacks(w io.Writer, j *signins.Judgement) {
 	if len(j.Attacks) > 0 {
 		fmt.Fprintf(w, "\n%-20s %-22s %-10s %8s %8s  %s\n", "ATTACK", "from", "confidence", "accounts", "guesses", "what decided")
 	}
-	for _, a := range j.Attacks {
+	for i, a := range j.Attacks {
+		if i == maxAttacks {
+			fmt.Fprintf(w, "and %d more, which -json lists\n", len(j.Attacks)-i)
+			break
+		}
 		from := a.IP
 		if from == "" {
 			from = fmt.Sprintf("%d addresses", a.Addresses)
