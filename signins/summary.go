@@ -369,10 +369,13 @@ func (m *summing) add(s *SignIn) {
 		m.addLegacy(s, &v)
 	}
 	if v.Class == Legacy || v.ROPC == crossprem.Yes || v.DeviceCode == crossprem.Yes || v.NativeMail == crossprem.Yes {
-		if u := sum.user(s); u != nil {
-			u.add(s, &v, m)
-		} else if v.Class == Legacy {
-			sum.LegacyUnnamed++
+		if key := userKey(s); key == "" {
+			if v.Class == Legacy {
+				sum.LegacyUnnamed++
+			}
+		} else if n := sum.Users.number(key); !sum.Users.t.count(n, s, &v, m) {
+			sum.Users.openFor(n, s).add(s, &v, m)
+			sum.Users.t.close()
 		}
 	}
 }

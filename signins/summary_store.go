@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/signins/internal/intern"
 )
 
@@ -170,12 +171,138 @@ func (s *Summary) user(r *SignIn) *User {
 	if key == "" {
 		return nil
 	}
-	n := s.Users.number(key)
-	u := s.Users.open(n)
-	if id := cut(r.UserID); named(id) && !s.Users.t.hasID(n, id) && (u.ID == "" || id < u.ID) {
-		u.ID = strings.Clone(id) // of several, the first in lexical order
+	return s.Users.openFor(s.Users.number(key), r)
+}
+
+// openFor is open, and notes the object id of r.
+func (u *Users) openFor(n uint32, r *SignIn) *User {
+	one := u.open(n)
+	if id := cut(r.UserID); named(id) && !u.t.hasID(n, id) && (one.ID == "" || id < one.ID) {
+		one.ID = strings.Clone(id) // of several, the first in lexical order
 	}
-	return u
+	return one
+}
+
+// count is [User.add] in place. Most sign-ins count where one was counted
+// before; it returns false, and does nothing, if this one does not.
+func (t *userTable) count(n uint32, s *SignIn, v *Verdict, m *summing) bool {
+	cell := t.users.at(n)
+	if cell.whole || t.isOpen || v.Class != Legacy || v.NativeMail == crossprem.Yes || v.DeviceCode == crossprem.Yes || !t.hasID(n, s.UserID) {
+		return false
+	}
+	ok := !s.Time.IsZero()
+	at := nanos(s.Time.UTC(), &ok)
+	if cell.first == 0 || cell.last == 0 || !ok {
+		return false
+	}
+	success, password, certificate, right := uint32(0), uint32(0), uint32(0), uint32(0)
+	if v.Outcome == Success {
+		success = 1
+	}
+	switch v.BasicAuth {
+	case crossprem.Yes:
+		password = 1
+	case crossprem.No:
+		certificate = 1
+	}
+	if v.PasswordRight == crossprem.Yes {
+		right = 1
+	}
+	var way *wayCell
+	for i := cell.ways; way == nil; {
+		if i == 0 {
+			return false
+		}
+		c := t.ways.at(i)
+		if i = c.next; c.cell.protocol == v.Protocol {
+			way = &c.cell
+		}
+	}
+	var end *endCell
+	for i := cell.ends; end == nil; {
+		if i == 0 {
+			return false
+		}
+		c := t.ends.at(i)
+		if i = c.next; c.cell.outcome == v.Outcome {
+			end = &c.cell
+		}
+	}
+	room := room(cell.records, cell.successes, way.records, way.successes, way.passwords, way.certificates, way.certificateSuccesses, end.records, end.passwordRight)
+	var none tallyCell
+	country, client, uses := &none, &none, new([6]uint32)
+	if s.CountryOrRegion != "" && s.Interactive != crossprem.No {
+		country = t.tally(cell.countries, cut(s.CountryOrRegion))
+	}
+	if s.UserAgent != "" {
+		client = t.tally(cell.clients, m.clientName(s.UserAgent))
+	}
+	if v.ROPC == crossprem.Yes {
+		if cell.uses == 0 {
+			return false
+		}
+		uses = t.uses.at(cell.uses - 1)
+	}
+	if !room || country == nil || client == nil || uses[2] == math.MaxUint32 || uses[3] == math.MaxUint32 {
+		return false
+	}
+	uses[2]++ // of the password grant
+	uses[3] += success
+	for _, c := range [...]*tallyCell{country, client} {
+		c.records++
+		c.successes += success
+	}
+	cell.records++
+	cell.successes += success
+	cell.first, cell.last = min(cell.first, at), max(cell.last, at)
+	way.records++
+	way.successes += success
+	way.passwords += password
+	way.certificates += certificate
+	way.certificateSuccesses += certificate & success
+	end.records++
+	end.passwordRight += right
+	if success == 1 {
+		way.lastSuccess = latestNanos(way.lastSuccess, at)
+		cell.lastSuccess = latestNanos(cell.lastSuccess, at)
+		if cell.firstSuccess == 0 || at < cell.firstSuccess {
+			cell.firstSuccess = at
+		}
+	}
+	return true
+}
+
+func latestNanos(a, b int64) int64 {
+	if a == 0 {
+		return b
+	}
+	return max(a, b)
+}
+
+// tally returns the cell of name in the chain that begins at head, nil if it is
+// not there or is full.
+func (t *userTable) tally(head uint32, name string) *tallyCell {
+	for head != 0 {
+		c := t.tallies.at(head)
+		if t.texts.At(c.cell.name) == name {
+			if !room(c.cell.records, c.cell.successes) {
+				return nil
+			}
+			return &c.cell
+		}
+		head = c.next
+	}
+	return nil
+}
+
+// room reports whether each of the counts can take one more.
+func room(counts ...uint32) bool {
+	for _, n := range counts {
+		if n == math.MaxUint32 {
+			return false
+		}
+	}
+	return true
 }
 
 // open returns the user with the number n to be changed. Of an id it holds
