@@ -403,7 +403,8 @@ func (e *collector) evict() {
 	half := (len(times) + 1) / 2
 	upTo := times[half-1]
 	old := *e
-	e.rows, e.index, e.info, e.recent = nil, intern.Index{}, nil, nil
+	old.index, old.ips.Index, old.accounts.Index, old.agents.Index, old.recent = intern.Index{}, intern.Index{}, intern.Index{}, intern.Index{}, nil
+	e.rows, e.index, e.info, e.recent = make([]row, 0, e.limit+1), intern.Index{}, nil, nil
 	e.ips, e.accounts, e.agents = intern.Texts{}, intern.Texts{}, intern.Texts{}
 	left := half // if half of the rows are of one second, half of that second goes too
 	for _, r := range old.rows {

@@ -167,7 +167,13 @@ const (
 )
 
 func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
-	type use struct{ with, untold, without []string }
+	compromised := make(map[string]bool)
+	for _, k := range s.Attacks {
+		for _, name := range k.Compromised {
+			compromised[name] = true
+		}
+	}
+	type use struct{ with, attacked, untold, without someNames }
 	var uses [OtherLegacy + 1]use
 	for name, user := range s.people().each() {
 		for _, p := range user.Protocols {
@@ -176,48 +182,39 @@ func (a *Assessor) legacy(s *Summary, _ time.Time) []crossprem.Finding {
 			}
 			switch u := &uses[p.Protocol]; {
 			case p.Successes > 0:
-				u.with = append(u.with, name)
+				u.with.add(name)
+				if compromised[name] {
+					u.attacked.add(name)
+				}
 			case user.untold():
-				u.untold = append(u.untold, name)
+				u.untold.add(name)
 			default:
-				u.without = append(u.without, name)
+				u.without.add(name)
 			}
-		}
-	}
-	for i := range uses {
-		slices.Sort(uses[i].with)
-		slices.Sort(uses[i].untold)
-		slices.Sort(uses[i].without)
-	}
-	compromised := make(map[string]bool)
-	for _, k := range s.Attacks {
-		for _, name := range k.Compromised {
-			compromised[name] = true
 		}
 	}
 	var using, tried []crossprem.Finding
 	for p, u := range uses {
 		protocol := Protocol(p).String()
-		if len(u.with) > 0 {
+		if u.with.n > 0 {
 			f := legacyUseRule.Failed(protocol).Explain("{n} signed in with it successfully: {users}.",
-				crossprem.Val("n", count(len(u.with), "user")), crossprem.Val("users", list(u.with)))
-			attacked := slices.DeleteFunc(slices.Clone(u.with), func(name string) bool { return !compromised[name] })
-			if len(attacked) > 0 {
-				f = f.Explain("An attack got in as {attacked}.", crossprem.Val("attacked", list(attacked)))
+				crossprem.Val("n", count(u.with.n, "user")), crossprem.Val("users", u.with.list()))
+			if u.attacked.n > 0 {
+				f = f.Explain("An attack got in as {attacked}.", crossprem.Val("attacked", u.attacked.list()))
 			}
 			using = append(using, f.WithRemedy(remedyFor(Protocol(p))))
 		}
-		if len(u.untold) > 0 { // the part tells it from those who succeeded
+		if u.untold.n > 0 { // the part tells it from those who succeeded
 			part := ""
-			if len(u.with) > 0 {
+			if u.with.n > 0 {
 				part = "unknown outcome"
 			}
 			using = append(using, legacyUseRule.Unknown(protocol, "").WithPart(part).Explain("The log does not tell how every sign-in of {n} ended: {users}.",
-				crossprem.Val("n", count(len(u.untold), "user")), crossprem.Val("users", list(u.untold))))
+				crossprem.Val("n", count(u.untold.n, "user")), crossprem.Val("users", u.untold.list())))
 		}
-		if len(u.without) > 0 {
+		if u.without.n > 0 {
 			tried = append(tried, legacyAttemptsRule.Failed(protocol).Explain("Sign-ins as {n} failed, and none succeeded: {users}.",
-				crossprem.Val("n", count(len(u.without), "user")), crossprem.Val("users", list(u.without))))
+				crossprem.Val("n", count(u.without.n, "user")), crossprem.Val("users", u.without.list())))
 		}
 	}
 	if using == nil {
@@ -401,10 +398,17 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 	expected := func(country string) bool {
 		return slices.ContainsFunc(a.Countries, func(c string) bool { return strings.EqualFold(strings.TrimSpace(c), country) })
 	}
-	usersIn := make(map[string][]string)
+	usersIn := make(map[string]*someNames)
+	for _, c := range s.Countries {
+		if !expected(c.Name) && c.Name != "" {
+			usersIn[c.Name] = new(someNames)
+		}
+	}
 	for name, u := range s.people().each() {
 		for _, c := range u.Countries {
-			usersIn[c.Name] = append(usersIn[c.Name], name)
+			if users := usersIn[c.Name]; users != nil {
+				users.add(name)
+			}
 		}
 	}
 	var found []crossprem.Finding
@@ -413,10 +417,9 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 			continue
 		}
 		tried := usersIn[c.Name]
-		slices.Sort(tried)
 		f := countryRule.Failed(c.Name).Explain("{records} came from there, of which {successes} succeeded, as {n}: {users}.",
 			crossprem.Val("records", count(c.Records, "legacy sign-in")), crossprem.Val("successes", c.Successes),
-			crossprem.Val("n", count(len(tried), "user")), crossprem.Val("users", list(tried)))
+			crossprem.Val("n", count(tried.n, "user")), crossprem.Val("users", tried.list()))
 		if c.Successes == 0 {
 			f = f.AtMost(crossprem.Warning)
 		} else {
@@ -437,7 +440,7 @@ func (a *Assessor) countries(s *Summary, _ time.Time) []crossprem.Finding {
 
 func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 	var found []crossprem.Finding
-	for _, r := range a.Tables.Retirements(s, at) {
+	for _, r := range a.Tables.retired(s, at, false) {
 		template := "{what}: {effect} It hits {n}: {users}."
 		switch {
 		case !r.Certain:
@@ -446,9 +449,9 @@ func (a *Assessor) retirements(s *Summary, at time.Time) []crossprem.Finding {
 			template = "{what}: {effect} The day has passed, and {n} had succeeded: {users}."
 		}
 		f := retirementRule.Failed(r.ID).Explain(template, crossprem.Val("what", r.Title), crossprem.Val("effect", r.Effect),
-			crossprem.Val("n", count(len(r.Users), "user")), crossprem.Val("users", list(r.Users)))
-		if r.Past && len(r.SucceededSince) > 0 {
-			f = f.Explain("Signed in after that day: {since}.", crossprem.Val("since", list(r.SucceededSince)))
+			crossprem.Val("n", count(r.users.n, "user")), crossprem.Val("users", r.users.list()))
+		if r.Past && r.since.n > 0 {
+			f = f.Explain("Signed in after that day: {since}.", crossprem.Val("since", r.since.list()))
 		}
 		f = f.DueOn(r.Date, at).WithRemedy(r.Remedy)
 		if !r.Certain { // it depends on what the log does not tell
@@ -479,12 +482,18 @@ func (a *Assessor) grants(s *Summary, _ time.Time) []crossprem.Finding {
 			found = append(found, all(s, g.rule, "No such sign-in is in the log.", nil, "authenticationProtocol")...)
 			continue
 		}
-		people := s.people()
-		with := people.with(func(u *User) bool { return g.use(u).Successes > 0 })
-		without := people.with(func(u *User) bool { return g.use(u).Records > 0 && g.use(u).Successes == 0 })
+		var with, without someNames
+		for name, u := range s.people().each() {
+			switch use := g.use(u); {
+			case use.Successes > 0:
+				with.add(name)
+			case use.Records > 0:
+				without.add(name)
+			}
+		}
 		f := g.rule.Failed(tenant).Explain("It was used in {n}. It succeeded for {succeeded}, and was only tried for {tried}.",
-			crossprem.Val("n", count(g.n, "sign-in")), crossprem.Val("succeeded", list(with)), crossprem.Val("tried", list(without)))
-		if len(with) == 0 {
+			crossprem.Val("n", count(g.n, "sign-in")), crossprem.Val("succeeded", with.list()), crossprem.Val("tried", without.list()))
+		if with.n == 0 {
 			f = f.AtMost(crossprem.Info)
 		}
 		found = append(found, f)
@@ -532,14 +541,37 @@ func count[N int | int64](n N, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// mostListed is how many names a finding lists.
+const mostListed = 20
+
 // list names up to 20 of names.
 func list(names []string) string {
-	const most = 20
-	switch {
-	case len(names) == 0:
-		return "nobody"
-	case len(names) > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	return someNames{len(names), names[:min(len(names), mostListed)]}.list()
+}
+
+// someNames count names, and hold the first 20 of them in lexical order.
+type someNames struct {
+	n     int
+	first []string
+}
+
+func (s *someNames) add(name string) {
+	s.n++
+	if len(s.first) == mostListed && name > s.first[mostListed-1] {
+		return
 	}
-	return strings.Join(names, ", ")
+	i, _ := slices.BinarySearch(s.first, name)
+	s.first = slices.Insert(s.first, i, name)
+	s.first = s.first[:min(len(s.first), mostListed)]
+}
+
+func (s someNames) list() string {
+	if s.n == 0 {
+		return "nobody"
+	}
+	text := strings.Join(s.first, ", ")
+	if more := s.n - len(s.first); more > 0 {
+		return fmt.Sprintf("%s and %d more", text, more)
+	}
+	return text
 }

@@ -45,10 +45,29 @@ func Retirements(s *Summary, at time.Time) []Retirement { return (*Tables)(nil).
 
 // Retirements is [Retirements] by the retirements of t.
 func (t *Tables) Retirements(s *Summary, at time.Time) []Retirement {
+	hit := []Retirement{}
+	for _, r := range t.retired(s, at, true) {
+		slices.Sort(r.Users)
+		slices.Sort(r.SucceededSince)
+		hit = append(hit, r.Retirement)
+	}
+	return hit
+}
+
+// retired is a Retirement that counts users, and lists all of them, or some.
+type retired struct {
+	Retirement
+	users, since someNames
+}
+
+func (t *Tables) retired(s *Summary, at time.Time, listed bool) []retired {
 	if s == nil {
 		s = new(Summary)
 	}
-	all := t.Announced()
+	var all []retired
+	for _, r := range t.Announced() {
+		all = append(all, retired{Retirement: r})
+	}
 	last := make([]time.Time, len(all)) // of one user
 	uses, told := make([]bool, len(all)), make([]bool, len(all))
 	for i := range told {
@@ -71,15 +90,22 @@ func (t *Tables) Retirements(s *Summary, at time.Time) []Retirement {
 			if !uses[i] {
 				continue
 			}
-			r.Users = append(r.Users, name)
-			if !last[i].Before(r.Date) {
-				r.SucceededSince = append(r.SucceededSince, name)
+			since := !last[i].Before(r.Date)
+			r.users.add(name)
+			if since {
+				r.since.add(name)
+			}
+			if listed {
+				r.Users = append(r.Users, name)
+				if since {
+					r.SucceededSince = append(r.SucceededSince, name)
+				}
 			}
 		}
 	}
-	hit := []Retirement{}
+	var hit []retired
 	for i, r := range all {
-		if len(r.Users) == 0 {
+		if r.users.n == 0 {
 			continue
 		}
 		r.Past = !r.Date.After(at)
@@ -87,8 +113,6 @@ func (t *Tables) Retirements(s *Summary, at time.Time) []Retirement {
 			r.Certain = false
 			r.Effect += " Of some users the log does not tell whether they sent a password or a certificate, which is not hit."
 		}
-		slices.Sort(r.Users)
-		slices.Sort(r.SucceededSince)
 		hit = append(hit, r)
 	}
 	return hit

@@ -505,6 +505,20 @@ func (t *userTable) idOf(n uint32) string {
 	return t.whole[n].ID
 }
 
+// named returns the user who has for a name what the user with the number n has
+// for an id, if there is one.
+func (t *userTable) named(n uint32) (uint32, bool) {
+	if cell := t.users.at(n); cell.kind == idGUID && !cell.whole {
+		text := formatGUID(&cell.id)
+		return t.names.LookupBytes(text[:])
+	}
+	id := strings.ToLower(t.idOf(n))
+	if id == "" {
+		return 0, false
+	}
+	return t.names.Lookup(id)
+}
+
 // hasID reports whether id is kept of the user with the number n.
 func (t *userTable) hasID(n uint32, id string) bool {
 	cell := t.users.at(n)

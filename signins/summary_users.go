@@ -211,11 +211,7 @@ func (s *Summary) people() people {
 	known := make(map[uint32]uint32) // user by the one that has the id for a name; of several, the first
 	t := p.all.t
 	for n := range p.all.numbers() {
-		id := strings.ToLower(t.idOf(n))
-		if id == "" {
-			continue
-		}
-		if part, ok := p.all.lookup(id); ok && part != n {
+		if part, ok := t.named(n); ok && part != n {
 			if whose, ok := known[part]; !ok || t.names.At(n) < t.names.At(whose) {
 				known[part] = n
 			}

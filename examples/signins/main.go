@@ -11,6 +11,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/csv"
@@ -25,8 +26,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,10 +170,6 @@ func (o *settings) report(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var m runtime.MemStats
-	if runtime.ReadMemStats(&m); m.HeapAlloc > 256<<20 { // what printing leaves behind should not double a large summary
-		debug.SetGCPercent(50)
-	}
 	if len(s.Errors) > 0 && s.Records+s.OutsidePeriod+s.SkippedOtherCategory == 0 {
 		return errors.New(s.Errors[0])
 	}
@@ -284,7 +281,9 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 					yield(signins.SignIn{}, ctx.Err())
 					return
 				}
-				file.records++
+				if file.records++; file.records%(1<<17) == 0 {
+					thrifty()
+				}
 				if e := (*signins.RecordError)(nil); errors.As(err, &e) {
 					if names.files != nil && e.Rest {
 						yield(s, fmt.Errorf("%s: at byte %d: %w", e.File, e.Offset, e.Err))
@@ -313,6 +312,15 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 			}
 			before, now = before+now, 0
 		}
+	}
+}
+
+// thrifty lets garbage be no more than a quarter of a large summary. Nearly all
+// of one holds no pointers, so that collecting costs little.
+func thrifty() {
+	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	if metrics.Read(sample); sample[0].Value.Uint64() > 128<<20 && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(25)
 	}
 }
 
@@ -401,28 +409,53 @@ func (o *settings) open(ctx context.Context, reader *signins.Reader, g group) (i
 // printJSON prints the summary as it marshals itself, with what depends on
 // the day of asking.
 func (o *settings) printJSON(s *signins.Summary) error {
-	retirements, findings := o.tables.Retirements(s, o.at), o.Assess(s, o.at)
+	findings := o.Assess(s, o.at)
 	if !o.mergeable {
 		s.Seal()
 	}
 	out := bufio.NewWriterSize(o.out, 64<<10)
 	w := &indenter{w: out}
-	for i, member := range []struct {
-		name  string
-		value any
-	}{{"asOf", o.at.Format(time.DateOnly)}, {"retirements", retirements}, {"findings", findings}} {
-		text, err := json.Marshal(member.value)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "%s%q:%s,", []string{"{", "", ""}[i], member.name, text)
+	fmt.Fprintf(w, "{%q:%q,%q:", "asOf", o.at.Format(time.DateOnly), "retirements")
+	if err := printRetirements(w, o.tables.Retirements(s, o.at)); err != nil {
+		return err
 	}
+	text, err := json.Marshal(findings)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, ",%q:%s,", "findings", text)
 	if _, err := s.WriteTo(&behind{w: w, skip: 1}); err != nil { // without its brace
 		return err
 	}
 	out.WriteByte('\n')
 	return out.Flush()
 }
+
+// printRetirements prints JSON one name after the other: there may be a million
+// of them in each.
+func printRetirements(w io.Writer, all []signins.Retirement) error {
+	for i, r := range all {
+		users := r.Users
+		r.Users = []string{}
+		text, err := json.Marshal(r)
+		if err != nil {
+			return err
+		}
+		head, tail, _ := bytes.Cut(text, []byte(`"users":[]`)) // in no text, for there its quotes are escaped
+		fmt.Fprintf(w, "%s%s\"users\":", []string{"[", ","}[min(i, 1)], head)
+		for k, name := range users {
+			if text, err = json.Marshal(name); err != nil {
+				return err
+			}
+			fmt.Fprintf(w, "%s%s", []string{"[", ","}[min(k, 1)], text)
+		}
+		fmt.Fprintf(w, "%s%s", []string{"]", "[]"}[isZero(len(users))], tail)
+	}
+	_, err := io.WriteString(w, []string{"]", "[]"}[isZero(len(all))])
+	return err
+}
+
+func isZero(n int) int { return 1 - min(n, 1) }
 
 // behind leaves out the first bytes.
 type behind struct {

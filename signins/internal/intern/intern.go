@@ -159,6 +159,14 @@ func (n *Texts) Lookup(s string) (uint32, bool) {
 	return n.Index.Lookup(Hash(s), func(i uint32) bool { return n.Text[i] == s })
 }
 
+// LookupBytes is Lookup of text that is no string.
+func (n *Texts) LookupBytes(s []byte) (uint32, bool) {
+	if len(s) == 0 {
+		return 0, true
+	}
+	return n.Index.Lookup(maphash.Bytes(seed, s), func(i uint32) bool { return n.Text[i] == string(s) })
+}
+
 // At returns the string with the number i.
 func (n *Texts) At(i uint32) string {
 	if int(i) < len(n.Text) {
