@@ -147,6 +147,9 @@ func tenantLog(t *testing.T, seed uint64) log {
 // The summary that ClickHouse makes of a log is that of the file, to the last
 // count, by both definitions of legacy, attacks included.
 func TestSummaryIsTheSame(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	conn := connect(t, server)
 	logs := append(sampleLogs(t), tenantLog(t, 7700), tenantLog(t, 7701))
@@ -168,6 +171,9 @@ func TestSummaryIsTheSame(t *testing.T) {
 // Of copies the last counts, wherever they lie: in one table, on two servers,
 // or in parts of the time. Other records and broken ones are counted.
 func TestCopiesShardsAndParts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	conn := connect(t, server)
 	first := tenantLog(t, 7710)
@@ -240,6 +246,9 @@ func TestCopiesShardsAndParts(t *testing.T) {
 
 // The columns of Azure Monitor's records, without whole records.
 func TestColumnsOfRecords(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	conn := connect(t, server)
 	l := tenantLog(t, 7720)
@@ -255,6 +264,9 @@ func TestColumnsOfRecords(t *testing.T) {
 
 // A rendering that is broken in one place does not come to the same.
 func TestBrokenQueriesDiffer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	conn := connect(t, server)
 	l := tenantLog(t, 7730)

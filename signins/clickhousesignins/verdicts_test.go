@@ -44,6 +44,9 @@ func monitored(t *testing.T, events []signins.SignIn) []byte {
 // ClickHouse classifies every spelling, user agent, protocol and code as
 // Classify does.
 func TestVerdicts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	conn := connect(t, server)
 	log := monitored(t, plantest.SignIns())

@@ -23,6 +23,9 @@ import (
 // they come to in Go; the others are named here, so that one that becomes
 // executable, or stops being so, is noticed.
 func TestStepsInClickHousesKQL(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	server := clickhousetest.Start(t)
 	var events []signins.SignIn
 	for _, s := range plantest.SignIns() {

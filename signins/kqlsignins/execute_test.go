@@ -101,6 +101,9 @@ func requireSame(t *testing.T, want, got *signins.Summary) {
 // The queries, executed over an export of the tables, come to the summary of
 // the export.
 func TestQueriesComeToTheSummary(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	logs := map[string][][]byte{}
 	for _, name := range []string{"SigninLogs", "AADNonInteractiveUserSignInLogs"} {
 		data, err := os.ReadFile("../testdata/samples/loganalytics/" + name + ".query.json")

@@ -29,8 +29,7 @@ type dynamic struct{ v any }
 // An interpreter holds the tables of a database.
 type interpreter struct {
 	tables  map[string][]record
-	columns map[string]map[string]string // types by table and column
-	arrived int                          // ingestion_time of the row, by its place
+	arrived int // ingestion_time of the row, by its place
 	randoms int
 }
 
@@ -475,11 +474,8 @@ func withRegexp(name string, re *regexp.Regexp, values []any) (any, error) {
 		return re.ReplaceAllString(text(0), strings.ReplaceAll(text(2), `\1`, "${1}")), nil
 	case "trim":
 		t := text(1)
-		for _, at := range re.FindAllStringIndex(t, -1) {
-			if at[0] == 0 {
-				t = t[at[1]:]
-			}
-			break
+		if at := re.FindStringIndex(t); at != nil && at[0] == 0 {
+			t = t[at[1]:]
 		}
 		if all := re.FindAllStringIndex(t, -1); len(all) > 0 && all[len(all)-1][1] == len(t) {
 			t = t[:all[len(all)-1][0]]

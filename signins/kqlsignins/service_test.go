@@ -257,6 +257,9 @@ func smallLog(t *testing.T) (data []byte, want *signins.Summary) {
 
 // Whatever goes wrong in between, the summary is the whole one or there is none.
 func TestServices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	data, want := smallLog(t)
 	in := tablesOf(t, data)
 	trees := map[string]*node{}

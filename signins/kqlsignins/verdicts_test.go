@@ -52,6 +52,9 @@ func exported(t *testing.T, events []signins.SignIn) []byte {
 // The queries classify every spelling, user agent, protocol and code as
 // Classify does.
 func TestVerdicts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes minutes under the race detector")
+	}
 	data := exported(t, plantest.SignIns())
 	var events []signins.SignIn
 	for s, err := range signins.Read(bytes.NewReader(data)) {

@@ -35,7 +35,7 @@ func run(args []string) error {
 	if len(args) != 1 {
 		return errors.New("want one argument, the folder of the database")
 	}
-	conn, err := chdbpurego.NewConnection(3, []string{"clickhouse", "--path=" + args[0], "--max_server_memory_usage=12000000000"})
+	conn, err := chdbpurego.NewConnectionFromConnString("file:" + args[0] + "?max_server_memory_usage=12000000000")
 	if err != nil {
 		return err
 	}

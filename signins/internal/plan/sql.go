@@ -154,15 +154,29 @@ func (p *Plan) SQL(q *question, t Table, w Window) string {
 		fmt.Fprintf(b, "            last.%d AS %s,\n", i+1, name)
 	}
 	fmt.Fprintf(b, "            Copies\n        FROM (\n            SELECT argMax((%s), Delivered) AS last, toInt64(count()) - 1 AS Copies\n            FROM log\n            GROUP BY EventId\n        )\n    ),\n", strings.Join(source, ", "))
-	b.WriteString("    judged AS (\n        SELECT\n            *")
-	for _, s := range worked {
-		b.WriteString(",\n")
-		if s.why != "" {
-			fmt.Fprintf(b, "            -- %s\n", s.why)
+	from := "events"
+	all := levels(worked)
+	for i, level := range all {
+		name := "judged"
+		if i < len(all)-1 {
+			name = fmt.Sprintf("step%d", i+1)
 		}
-		fmt.Fprintf(b, "            %s AS %s", s.is.sql(), s.name)
+		fmt.Fprintf(b, "    %s AS (\n        SELECT\n            *", name)
+		for _, s := range level {
+			b.WriteString(",\n")
+			if s.why != "" {
+				fmt.Fprintf(b, "            -- %s\n", s.why)
+			}
+			fmt.Fprintf(b, "            %s AS %s", s.is.sql(), s.name)
+		}
+		fmt.Fprintf(b, "\n        FROM %s\n    )", from)
+		if i < len(all)-1 {
+			b.WriteString(",")
+		}
+		b.WriteString("\n")
+		from = name
 	}
-	b.WriteString("\n        FROM events\n    )\nSELECT\n")
+	b.WriteString("SELECT\n")
 	for _, k := range q.keys {
 		if k.is.op == opColumn && k.is.text == k.name {
 			fmt.Fprintf(b, "    %s,\n", k.name)
