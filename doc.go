@@ -53,6 +53,8 @@
 // authinspecttest and connectversiontest. The packages named graph… speak to
 // Microsoft Graph; they alone import the request adapter of Microsoft's SDK,
 // and a program that does not import them neither compiles nor downloads it.
+// signins/kqlsignins and signins/clickhousesignins ask Log Analytics, Data
+// Explorer and ClickHouse, through their SDKs, where a log of sign-ins lies there.
 //
 // All packages have the same three layers. Facts are plain structs, filled by
 // a parser or a probe, or written as literals. Verdicts are pure functions
