@@ -215,3 +215,32 @@ func TestTableRows(t *testing.T) {
 	assert.NotEmpty(t, rows.Agents)
 	assert.NotEmpty(t, rows.NativeMail)
 }
+
+// FuzzAddGroup holds that a group is counted or refused, and a summary of what
+// was counted can be stored and read back.
+func FuzzAddGroup(f *testing.F) {
+	f.Add(uint8(1), uint8(1), uint8(4), uint8(1), uint8(2), int64(3), int64(1), int64(1763450000), int64(60), "alice@contoso.com", "192.0.2.1", "IMAP")
+	f.Add(uint8(9), uint8(1), uint8(4), uint8(2), uint8(0), int64(1), int64(0), int64(1763450000), int64(0), "\xff", "::1", "x")
+	f.Fuzz(func(t *testing.T, part, class, protocol, outcome, answer uint8, records, successes, first, span int64, name, ip, agent string) {
+		stream := new(signins.Summarizer).Begin()
+		at := time.Unix(first%(1<<34), 0)
+		g := signins.Group{
+			SignIn: signins.SignIn{UserPrincipalName: name, UserID: name, IPAddress: ip, UserAgent: agent, ClientAppUsed: agent, AppDisplayName: agent, CountryOrRegion: agent,
+				Interactive: crossprem.Answer(answer)},
+			Verdict: signins.Verdict{Class: signins.Class(class), Protocol: signins.Protocol(protocol), Outcome: signins.Outcome(outcome), BasicAuth: crossprem.Answer(answer),
+				ROPC: crossprem.Answer(answer), DeviceCode: crossprem.Answer(answer), NativeMail: crossprem.Answer(answer), PasswordRight: crossprem.Answer(answer)},
+			Kind: signins.EvidenceKind(outcome), Records: records, Successes: successes, First: at, Last: at.Add(time.Duration(span%(1<<20)) * time.Second),
+		}
+		err := stream.AddGroup(signins.Part(part), &g)
+		s := stream.Summary()
+		if err != nil {
+			requireSameSummary(t, new(signins.Summarizer).Begin().Summary(), s)
+			return
+		}
+		text, err := json.Marshal(s)
+		require.NoError(t, err)
+		var back signins.Summary
+		require.NoError(t, json.Unmarshal(text, &back))
+		requireSameSummary(t, s, &back)
+	})
+}

@@ -102,3 +102,43 @@ func TestQuoting(t *testing.T) {
 		assert.NotRegexp(t, `(^|[^\\])(\\\\)*'`, sql[1:len(sql)-1], text)
 	}
 }
+
+// FuzzQuoting holds that a quoted text is one literal, and is read back as it
+// was by the rules of each language.
+func FuzzQuoting(f *testing.F) {
+	for _, text := range []string{"", `"`, `'`, `\`, `\\"`, "a\nb\r\t", `') OR 1=1 --`, "\x00", "\xff", "\u2028"} {
+		f.Add(text)
+	}
+	unquoted := func(quoted string, mark byte) (string, bool) {
+		if len(quoted) < 2 || quoted[0] != mark || quoted[len(quoted)-1] != mark {
+			return "", false
+		}
+		var b []byte
+		for i := 1; i < len(quoted)-1; i++ {
+			c := quoted[i]
+			switch {
+			case c == mark || c == '\n' || c == '\r':
+				return "", false
+			case c == '\\' && i+1 < len(quoted)-1:
+				i++
+				c = quoted[i]
+				if at := strings.IndexByte("nrt", c); at >= 0 {
+					c = "\n\r\t"[at]
+				}
+			case c == '\\':
+				return "", false
+			}
+			b = append(b, c)
+		}
+		return string(b), true
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		text = strings.ToValidUTF8(text, "?") // as readers and tables leave it
+		for mark, quoted := range map[byte]string{'"': kqlText(text), '\'': sqlText(text)} {
+			back, ok := unquoted(quoted, mark)
+			if !ok || back != text {
+				t.Fatalf("%q became %s, which is %q", text, quoted, back)
+			}
+		}
+	})
+}
