@@ -119,7 +119,7 @@ func (r *Reader) Read(src io.Reader) iter.Seq2[SignIn, error] {
 				r.Progress(Progress{Bytes: n, Records: s.records, Errors: s.errors})
 			}}
 		}
-		plain, err := decompress(src)
+		plain, err := decompress(src, 1)
 		if err != nil {
 			yield(SignIn{}, fmt.Errorf("signins: %w", err))
 			return

@@ -12,14 +12,18 @@ import (
 const maxWindow = 32 << 20
 
 // decompress returns the bytes in src, which may be compressed by gzip or
-// Zstandard, in several members or frames. Closing the result leaves src open.
-func decompress(src io.Reader) (io.ReadCloser, error) {
+// Zstandard, in several members or frames. Members of gzip are decompressed by
+// that many goroutines, if there are several. Closing the result leaves src
+// open.
+func decompress(src io.Reader, goroutines int) (io.ReadCloser, error) {
 	b := bufio.NewReaderSize(src, 64<<10)
 	magic, err := b.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, err
 	}
 	switch {
+	case hasPrefix(magic, "\x1f\x8b") && goroutines > 1:
+		return newGzipMembers(b, goroutines), nil
 	case hasPrefix(magic, "\x1f\x8b"):
 		return gzip.NewReader(b)
 	case hasPrefix(magic, "\x28\xb5\x2f\xfd"):

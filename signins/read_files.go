@@ -189,7 +189,7 @@ func (w *walker) split(fsys fs.FS, name string) {
 		return
 	}
 	f := &file{name: name}
-	src, err := decompress(&meter{src: opened, each: w.count()})
+	src, err := decompress(&meter{src: opened, each: w.count()}, cap(w.slots))
 	if err != nil {
 		opened.Close()
 		w.failFile(name, err)
