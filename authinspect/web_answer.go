@@ -44,6 +44,10 @@ type Answer struct {
 	Err    error       // why there is no answer
 	At     time.Time   // when the answer arrived; zero if not known
 
+	// lines are those of a capture on which each WWW-Authenticate field begins;
+	// nil where the answer was not read from one.
+	lines []int
+
 	// Partial reports that the server sent more than Header holds, as in a
 	// capture that was cut, or that shows the status alone: what is missing is
 	// unknown.

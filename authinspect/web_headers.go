@@ -837,6 +837,9 @@ func (p *pasted) end() {
 		}
 	}
 	answer.Header[name] = append(answer.Header[name], value)
+	if name == "Www-Authenticate" {
+		answer.lines = append(answer.lines, p.nameLine)
+	}
 }
 
 // joined returns the value of the field that is being read. Where a console

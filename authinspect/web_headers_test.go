@@ -1,6 +1,7 @@
 package authinspect_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -130,4 +131,18 @@ func FuzzReadAnswers(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What is wrong with a challenge of a capture is told with its line.
+func TestWarningsNameTheLine(t *testing.T) {
+	answers, _, err := authinspect.ReadAnswers(strings.NewReader("HTTP/1.1 401 Unauthorized\nServer: x\nWWW-Authenticate: NTLM\nWWW-Authenticate: Bearer =\"a\"\n\n"))
+	require.NoError(t, err)
+	r := authinspect.Conclude("https://x/", "", answers...)
+	require.Len(t, r.Warnings, 1)
+	assert.Contains(t, r.Warnings[0], "line 4: WWW-Authenticate field 1, byte 7: ")
+	text, err := json.Marshal(r)
+	require.NoError(t, err)
+	var back authinspect.Result
+	require.NoError(t, json.Unmarshal(text, &back))
+	assert.Equal(t, r.Warnings, back.Warnings)
 }

@@ -169,7 +169,11 @@ func (c *conclusion) read(a Answer) {
 			c.warn(a.Step, "and %d more places in WWW-Authenticate", len(warnings)-i)
 			break
 		}
-		c.warn(a.Step, "%v", w)
+		if w.Field < len(a.lines) {
+			c.warn(a.Step, "line %d: %v", a.lines[w.Field], w)
+		} else {
+			c.warn(a.Step, "%v", w)
+		}
 	}
 	left := 0
 	for _, ch := range challenges {
