@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/internal/peer"
 	"github.com/crossprem/crossprem/internal/testca"
 	"github.com/crossprem/crossprem/tlsprobe"
@@ -168,6 +169,42 @@ func TestRealGnuTLS(t *testing.T) {
 			}
 			s.Run(t, "", []string{port}, serv, args...)
 			s.check(t, port, w)
+		})
+	}
+}
+
+// Servers that know their clients by keys agreed on before (RFC 8446, section
+// 2.2; RFC 4279): in TLS 1.3 a hello without such a key is declined whatever
+// else the server takes, so that 1.3 is unknown, and not refused.
+func TestRealPSK(t *testing.T) {
+	t.Parallel()
+	openssl, serv := peer.Look(t, "openssl", "openssl"), peer.Look(t, "gnutls-serv", "gnutls-bin")
+	s := newSite(t)
+	s.Write(t, "psk.txt", "client:1a2b3c4d5e\n")
+	for name, c := range map[string]struct {
+		program  string
+		args     []string
+		accepted []tlsprobe.Version
+		class    tlsprobe.Class
+	}{
+		"OpenSSL, 1.3 alone":   {openssl, []string{"s_server", "-quiet", "-nocert", "-psk", "1a2b3c4d", "-tls1_3"}, nil, tlsprobe.Declined},
+		"OpenSSL, 1.2 and 1.3": {openssl, []string{"s_server", "-quiet", "-nocert", "-psk", "1a2b3c4d"}, list(tls2), tlsprobe.TLS},
+		"GnuTLS, 1.2 and 1.3":  {serv, []string{"--quiet", "--pskpasswd", "psk.txt", "--priority", "NORMAL:-KX-ALL:+DHE-PSK:+PSK"}, list(tls2), tlsprobe.TLS},
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := peer.FreePort(t)
+			args := append(c.args, "-accept", "127.0.0.1:"+port)
+			if c.program == serv {
+				args = append(c.args, "--port", port)
+			}
+			s.Run(t, "", []string{port}, c.program, args...)
+			r := s.check(t, port, want{accepted: c.accepted, class: c.class, unknown: true, distrust: true})
+			assert.Equal(t, tlsprobe.Unknown, r.Versions[tls3].Support)
+			for _, f := range tlsprobe.Assess(r, tlsprobe.OnPremExchange, time.Now()) {
+				if f.Status == crossprem.Failed {
+					assert.NotEqual(t, crossprem.Critical, f.Severity, "%s: %s", f.Rule, f.Detail)
+				}
+			}
 		})
 	}
 }

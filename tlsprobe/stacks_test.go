@@ -174,6 +174,30 @@ for (const [port, options] of [[process.argv[2], {}], [process.argv[3], { maxVer
 	s.checkStack(t, ports[1], stack{list(tls2), tlsprobe.SNINeeded, tlsprobe.Declined})
 }
 
+// Deno's TLS is rustls.
+func TestStackRustls(t *testing.T) {
+	t.Parallel()
+	deno := peer.NPM(t, "@deno/linux-x64-glibc", "deno")
+	s := newSite(t)
+	s.Write(t, "serve.js", `Deno.serve({ hostname: "127.0.0.1", port: Number(Deno.args[0]), cert: Deno.readTextFileSync("{dir}/cert.pem"), key: Deno.readTextFileSync("{dir}/key.pem") }, () => new Response("ok"));
+`)
+	port := peer.FreePort(t)
+	s.Run(t, "", []string{port}, deno, "run", "--no-config", "--no-remote", "--no-npm", "--allow-net=127.0.0.1", "--allow-read="+s.Dir, s.Path("serve.js"), port)
+	s.checkStack(t, port, stack{list(tls2, tls3), tlsprobe.TLS, tlsprobe.TLS})
+}
+
+// Bun's TLS is BoringSSL.
+func TestStackBoringSSL(t *testing.T) {
+	t.Parallel()
+	bun := peer.NPM(t, "@oven/bun-linux-x64", "bun")
+	s := newSite(t)
+	s.Write(t, "serve.js", `Bun.serve({ hostname: "127.0.0.1", port: Number(process.argv[2]), tls: { cert: Bun.file("{dir}/cert.pem"), key: Bun.file("{dir}/key.pem") }, fetch: () => new Response("ok") });
+`)
+	port := peer.FreePort(t)
+	s.Run(t, "", []string{port}, bun, "run", s.Path("serve.js"), port)
+	s.checkStack(t, port, stack{list(tls2, tls3), tlsprobe.TLS, tlsprobe.TLS})
+}
+
 func TestStackErlang(t *testing.T) {
 	t.Parallel()
 	erl := peer.Look(t, "erl", "erlang-base erlang-ssl")
