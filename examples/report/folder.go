@@ -187,24 +187,6 @@ func readConnect(folder string, at time.Time) (*connectversion.Assessment, []cro
 	return first, findings, err
 }
 
-// readClient reads exports of a client's registry.
-func readClient(names []string) (*schannel.Client, error) {
-	var inputs []io.Reader
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		inputs = append(inputs, f)
-	}
-	c, err := schannel.Read(inputs...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(names, ", "), err)
-	}
-	return c, nil
-}
-
 // programs are those of a client that are asked about: what connects from it,
 // in the system's own width.
 func programs() []schannel.App {

@@ -159,7 +159,4 @@ func TestReadingBar(t *testing.T) {
 		read(n)
 	}
 	assert.Equal(t, []int64{20, 30, 35, 45}, drawn)
-	folder := collected(t, map[string]string{"a": "12345", "b/c": "678"})
-	assert.EqualValues(t, 13, size([]string{folder, filepath.Join(folder, "a")}))
-	assert.EqualValues(t, -1, size([]string{filepath.Join(folder, "none")}))
 }

@@ -16,12 +16,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,6 +35,7 @@ import (
 	"github.com/crossprem/crossprem/connectversion"
 	"github.com/crossprem/crossprem/examples/internal/failon"
 	"github.com/crossprem/crossprem/examples/internal/hostport"
+	"github.com/crossprem/crossprem/examples/internal/inputs"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/oauthcert"
 	"github.com/crossprem/crossprem/signins"
@@ -258,7 +257,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, colour bo
 	ask.timeout = q.timeout
 	var bar *progressbar.ProgressBar
 	if f, ok := stderr.(*os.File); ok && len(q.signins) > 0 && term.IsTerminal(int(f.Fd())) {
-		bar = progressbar.NewOptions64(size(q.signins), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
+		bar = progressbar.NewOptions64(inputs.Size(q.signins), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
 			progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 		ask.progress = readingBar(bar.Set64)
 	}
@@ -301,27 +300,6 @@ func readingBar(set func(int64) error) func(read int64) {
 		last = read
 		_ = set(before + read) // a terminal that is gone matters to nobody
 	}
-}
-
-// size returns how many bytes files and folders hold, and -1 if that is not
-// known.
-func size(names []string) (total int64) {
-	for _, name := range names {
-		err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := d.Info()
-			if err == nil {
-				total += info.Size()
-			}
-			return err
-		})
-		if err != nil {
-			return -1
-		}
-	}
-	return total
 }
 
 // writeFile writes one form of the report to its file.

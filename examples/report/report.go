@@ -101,7 +101,7 @@ func (a *asker) all(ctx context.Context, q *questions) (*report, error) {
 	var client *schannel.Client
 	if len(q.reg) > 0 {
 		var bad error
-		client, bad = readClient(q.reg)
+		client, bad = schannel.ReadFiles(q.reg...)
 		err = errors.Join(err, bad)
 	}
 	network.Wait()

@@ -38,6 +38,7 @@ import (
 
 	"github.com/crossprem/crossprem"
 	"github.com/crossprem/crossprem/examples/internal/failon"
+	"github.com/crossprem/crossprem/examples/internal/inputs"
 	"github.com/crossprem/crossprem/examples/internal/terminal"
 	"github.com/crossprem/crossprem/signins"
 )
@@ -256,7 +257,7 @@ func (o *settings) read(ctx context.Context) iter.Seq2[signins.SignIn, error] {
 		var before, now int64 // bytes of the files before this one, and of this one
 		progress := func(signins.Progress) {}
 		if f, ok := o.notes.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-			bar := progressbar.NewOptions64(size(o.files), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
+			bar := progressbar.NewOptions64(inputs.Size(o.files), progressbar.OptionSetWriter(terminal.After(time.Now().Add(time.Second), f)), progressbar.OptionShowBytes(true),
 				progressbar.OptionThrottle(200*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("reading"))
 			defer bar.Finish()
 			progress = func(p signins.Progress) {
@@ -367,27 +368,6 @@ func (o *settings) groups() iter.Seq[group] {
 type disk struct{}
 
 func (disk) Open(name string) (fs.File, error) { return os.Open(name) }
-
-// size returns how many bytes files and folders hold, or -1 if that cannot be
-// told beforehand.
-func size(names []string) (total int64) {
-	for _, name := range names {
-		err := filepath.WalkDir(name, func(_ string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			info, err := d.Info()
-			if err == nil {
-				total += info.Size()
-			}
-			return err
-		})
-		if err != nil {
-			return -1
-		}
-	}
-	return total
-}
 
 func (o *settings) open(ctx context.Context, reader *signins.Reader, g group) (iter.Seq2[signins.SignIn, error], io.Closer, error) {
 	none := io.NopCloser(nil)

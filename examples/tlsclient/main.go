@@ -220,20 +220,7 @@ func clientOf(regs []string) (*schannel.Client, error) {
 		}
 		return c, err
 	}
-	var inputs []io.Reader
-	for _, name := range regs {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		inputs = append(inputs, f)
-	}
-	c, err := schannel.Read(inputs...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", strings.Join(regs, ", "), err)
-	}
-	return c, nil
+	return schannel.ReadFiles(regs...)
 }
 
 // textOf reads the text of the arguments, or standard input for "-". It ends

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -78,6 +79,24 @@ var ErrNotWindows = errors.New("schannel: this system has no Windows registry; g
 
 // maxSnapshot bounds a snapshot in JSON, in bytes.
 const maxSnapshot = 16 << 20
+
+// ReadFiles is [Read] of the files with the given names, which its errors name.
+func ReadFiles(names ...string) (*Client, error) {
+	var inputs []io.Reader
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		inputs = append(inputs, f)
+	}
+	c, err := Read(inputs...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", strings.Join(names, ", "), err)
+	}
+	return c, nil
+}
 
 // Read reads what is known of a client: registry exports (.reg files of regedit
 // or "reg export", in UTF-16 or UTF-8, version 5.00 or REGEDIT4, at most 64 MiB
