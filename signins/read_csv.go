@@ -289,6 +289,8 @@ func (s *stream) setHeader(names []string) error {
 		}
 	}
 	switch {
+	case known < minColumns && reportKind(names) != UnknownReport:
+		return fmt.Errorf("a report of kind %s, which is no log: ReadUsageReport reads it", reportKind(names))
 	case known < minColumns:
 		return fmt.Errorf("%d of %d columns are known", known, len(names))
 	case slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "\r") }):
