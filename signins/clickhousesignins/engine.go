@@ -15,9 +15,9 @@
 // Records are those that diagnostic settings write, or those of Microsoft
 // Graph's pages. [Table.Schema] and [Table.Insert] give a table for them.
 //
-// The package needs ClickHouse 23.3 or later, and the right to read the table;
-// with readonly = 1 ClickHouse refuses the settings that queries end with, and
-// by which it shall refuse what it cannot answer whole.
+// The package was tried with ClickHouse 26.7. It needs the right to read the
+// table; with readonly = 1 ClickHouse refuses the settings that queries end with,
+// and by which it shall refuse what it cannot answer whole.
 package clickhousesignins
 
 import (
