@@ -216,6 +216,10 @@ func TestCopiesShardsAndParts(t *testing.T) {
 	doubled.SkippedOtherCategory *= 2
 	requireSame(t, doubled, twice)
 
+	// A table over a cluster's is understood up to the cluster, which the engine lacks.
+	_, err := server.Query(prepared.Distributed("everywhere", "logs", "default"))
+	assert.ErrorContains(t, err, "CLUSTER_DOESNT_EXIST")
+
 	// Two servers, with the copies of an event on different ones.
 	for half := range 2 {
 		server.Exec(t, fmt.Sprintf("CREATE TABLE half_%d ENGINE = MergeTree ORDER BY delivered AS SELECT * FROM prepared WHERE cityHash64(delivered) %% 2 = %d", half, half))
