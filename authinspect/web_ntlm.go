@@ -8,7 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode/utf16"
+
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // NTLMChallenge is what the second NTLM message (CHALLENGE_MESSAGE, [MS-NLMP]
@@ -245,13 +246,7 @@ func fileTime(ticks uint64) (time.Time, bool) {
 	return t, ticks > 0 && t.Year() <= 9999
 }
 
-func readUTF16(b []byte) string {
-	units := make([]uint16, 0, len(b)/2)
-	for ; len(b) >= 2; b = b[2:] {
-		units = append(units, binary.LittleEndian.Uint16(b))
-	}
-	return shorten(string(utf16.Decode(units)))
-}
+func readUTF16(b []byte) string { return shorten(wintext.UTF16(b, binary.LittleEndian)) }
 
 // readOEM reads bytes of a code page that the message does not name: what is
 // not ASCII is replaced.

@@ -7,7 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf16"
+
+	"github.com/crossprem/crossprem/internal/wintext"
 )
 
 // A FileVersion is what the version resource of an executable says.
@@ -173,19 +174,13 @@ func cutNode(b []byte) (n node, rest []byte, ok bool) {
 	}
 	rest = b[min(align(length), len(b)):]
 	b = b[:length]
-	var units []uint16
 	at := 6
-	for ; ; at += 2 {
-		if at+2 > len(b) {
-			return n, nil, false
-		}
-		u := binary.LittleEndian.Uint16(b[at:])
-		if u == 0 {
-			break
-		}
-		units = append(units, u)
+	for ; at+2 <= len(b) && binary.LittleEndian.Uint16(b[at:]) != 0; at += 2 {
 	}
-	n.name = string(utf16.Decode(units))
+	if at+2 > len(b) {
+		return n, nil, false
+	}
+	n.name = wintext.UTF16(b[6:at], binary.LittleEndian)
 	at = min(align(at+2), len(b))
 	if isText {
 		valueLength *= 2
@@ -200,15 +195,10 @@ func align(n int) int { return (n + 3) &^ 3 }
 
 // text returns the value as text, up to its first zero.
 func (n node) text() string {
-	var units []uint16
-	for b := n.value; len(b) >= 2; b = b[2:] {
-		u := binary.LittleEndian.Uint16(b)
-		if u == 0 {
-			break
-		}
-		units = append(units, u)
+	end := 0
+	for ; end+2 <= len(n.value) && binary.LittleEndian.Uint16(n.value[end:]) != 0; end += 2 {
 	}
-	return string(utf16.Decode(units))
+	return wintext.UTF16(n.value[:end], binary.LittleEndian)
 }
 
 // parseVersionResource reads a VS_VERSIONINFO.
