@@ -66,6 +66,8 @@ type checked struct {
 type node struct {
 	Kind, Text string
 	Nodes      []*node
+
+	inner []*node // what parts returned before
 }
 
 // check asks them, with the tables in schemas.

@@ -47,7 +47,10 @@ func (n *node) is(kinds ...string) bool { return n != nil && slices.Contains(kin
 
 // parts are the nodes of n but for words that only part them.
 func (n *node) parts() []*node {
-	var all []*node
+	if n.inner != nil {
+		return n.inner
+	}
+	all := []*node{}
 	for _, c := range n.Nodes {
 		switch {
 		case c.Kind == "List" || c.Kind == "SeparatedElement" || c.Kind == "ExpressionList":
@@ -56,6 +59,7 @@ func (n *node) parts() []*node {
 			all = append(all, c)
 		}
 	}
+	n.inner = all
 	return all
 }
 
