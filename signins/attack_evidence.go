@@ -485,20 +485,44 @@ func (e *collector) merge(o *collector, j *Judgement) {
 // evidence returns what e holds, in an order that does not depend on how it
 // came together. What was given up is not in GivenUp once the summary counts it.
 func (e *collector) evidence() *Evidence {
-	ips, newIP := renumber(&e.ips)
-	accounts, newAccount := renumber(&e.accounts)
-	agents, newAgent := renumber(&e.agents)
-	out := &Evidence{Accounts: accounts, Agents: agents, GivenUp: e.evicted, Found: e.found.Attacks,
-		Addresses: make([]EvidenceAddress, len(ips)), Rows: make([]EvidenceRow, 0, len(e.rows))}
-	for old, n := range newIP[1:] {
-		info := e.info[old+1]
-		out.Addresses[n-1] = EvidenceAddress{ips[n-1], info.country, info.network}
+	o := e.order()
+	out := &Evidence{Accounts: o.accounts.texts(), Agents: o.agents.texts(), GivenUp: e.evicted, Found: e.found.Attacks,
+		Addresses: make([]EvidenceAddress, 0, len(o.ips.old)), Rows: make([]EvidenceRow, 0, len(e.rows))}
+	for i := range o.ips.old {
+		out.Addresses = append(out.Addresses, o.address(i))
 	}
-	for _, r := range e.rows {
-		out.Rows = append(out.Rows, EvidenceRow{r.kind, r.hour, newIP[r.ip], newAccount[r.account], newAgent[r.agent], r.protocol, r.grant, r.count, r.first, r.last})
+	for _, i := range o.rows {
+		out.Rows = append(out.Rows, o.row(i))
 	}
-	slices.SortFunc(out.Rows, compareRows)
 	return out
+}
+
+// An evidenceOrder is a view of what a collector holds, in canonical order.
+type evidenceOrder struct {
+	e                     *collector
+	ips, accounts, agents renumbered
+	rows                  []uint32
+}
+
+func (e *collector) order() *evidenceOrder {
+	o := &evidenceOrder{e: e, ips: renumber(&e.ips), accounts: renumber(&e.accounts), agents: renumber(&e.agents), rows: make([]uint32, len(e.rows))}
+	for i := range o.rows {
+		o.rows[i] = uint32(i)
+	}
+	slices.SortFunc(o.rows, func(a, b uint32) int { return compareRows(o.row(a), o.row(b)) })
+	return o
+}
+
+// address returns the address that comes at place i.
+func (o *evidenceOrder) address(i int) EvidenceAddress {
+	info := &o.e.info[o.ips.old[i]]
+	return EvidenceAddress{o.ips.text(i), info.country, info.network}
+}
+
+// row returns the row i of the collector with the numbers of the order.
+func (o *evidenceOrder) row(i uint32) EvidenceRow {
+	r := &o.e.rows[i]
+	return EvidenceRow{r.kind, r.hour, o.ips.number[r.ip], o.accounts.number[r.account], o.agents.number[r.agent], r.protocol, r.grant, r.count, r.first, r.last}
 }
 
 func compareRows(a, b EvidenceRow) int {
@@ -513,19 +537,33 @@ func compareRows(a, b EvidenceRow) int {
 	return slices.Compare(x[:], y[:])
 }
 
-// renumber sorts the texts, and returns their new numbers by the old ones,
-// counted from 1; 0 stays "".
-func renumber(n *intern.Texts) ([]string, []uint32) {
-	order := make([]uint32, 0, len(n.Text))
+// renumbered are texts in lexical order.
+type renumbered struct {
+	of     *intern.Texts
+	old    []uint32 // numbers, in the order of the texts
+	number []uint32 // by the old one, counted from 1; 0 stays ""
+}
+
+func renumber(n *intern.Texts) renumbered {
+	r := renumbered{of: n, old: make([]uint32, 0, len(n.Text)), number: make([]uint32, max(1, len(n.Text)))}
 	for i := 1; i < len(n.Text); i++ {
-		order = append(order, uint32(i))
+		r.old = append(r.old, uint32(i))
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return strings.Compare(n.Text[a], n.Text[b]) })
-	texts, numbers := make([]string, len(order)), make([]uint32, len(order)+1)
-	for i, old := range order {
-		texts[i], numbers[old] = n.Text[old], uint32(i)+1
+	slices.SortFunc(r.old, func(a, b uint32) int { return strings.Compare(n.Text[a], n.Text[b]) })
+	for i, old := range r.old {
+		r.number[old] = uint32(i) + 1
 	}
-	return texts, numbers
+	return r
+}
+
+func (r *renumbered) text(i int) string { return r.of.Text[r.old[i]] }
+
+func (r *renumbered) texts() []string {
+	list := make([]string, len(r.old))
+	for i := range list {
+		list[i] = r.text(i)
+	}
+	return list
 }
 
 // placeOf returns what of an address stands for one place: an IPv4 address, or

@@ -89,7 +89,7 @@ func (s *Summary) WriteTo(w io.Writer) (int64, error) {
 	list(",\"unknown\":", hasActiveSyncUntold)
 	j.text("}")
 	if !s.evidence.sealed {
-		j.evidence(s.evidence.evidence())
+		j.evidence(&s.evidence)
 	}
 	j.text("}\n")
 	if j.err == nil {
@@ -133,37 +133,40 @@ func (j *jsonWriter) value(v any) {
 	j.err = cmp.Or(j.err, err)
 }
 
-func (j *jsonWriter) evidence(e *Evidence) {
+func (j *jsonWriter) evidence(e *collector) {
+	o := e.order()
 	j.text(",\n\"evidence\":{\"ips\":[")
-	for i := range e.Addresses {
+	for i := range o.ips.old {
 		j.next(i)
-		j.value(&e.Addresses[i])
+		address := o.address(i)
+		j.value(&address)
 	}
 	for _, list := range []struct {
 		name  string
-		texts []string
-	}{{"],\n\"accounts\":[", e.Accounts}, {"],\n\"agents\":[", e.Agents}} {
+		texts *renumbered
+	}{{"],\n\"accounts\":[", &o.accounts}, {"],\n\"agents\":[", &o.agents}} {
 		j.text(list.name)
-		for i, text := range list.texts {
+		for i := range list.texts.old {
 			j.next(i)
-			j.value(text)
+			j.value(list.texts.text(i))
 		}
 	}
 	j.text("],\n\"rows\":[")
-	var row []byte
-	for i := range e.Rows {
+	var text []byte
+	for i, n := range o.rows {
 		j.next(i)
-		row = e.Rows[i].appendTo(row[:0])
-		j.raw(row)
+		row := o.row(n)
+		text = row.appendTo(text[:0])
+		j.raw(text)
 	}
 	j.text("]")
-	if e.GivenUp != 0 {
+	if e.evicted != 0 {
 		j.text(",\"givenUp\":")
-		j.value(e.GivenUp)
+		j.value(e.evicted)
 	}
-	if len(e.Found) > 0 {
+	if len(e.found.Attacks) > 0 {
 		j.text(",\"found\":")
-		j.value(e.Found)
+		j.value(e.found.Attacks)
 	}
 	j.text("}")
 }
