@@ -73,35 +73,47 @@ func (t *Tables) retired(s *Summary, at time.Time, listed bool) []retired {
 	for i := range told {
 		told[i] = true
 	}
-	for name, u := range s.people().each() {
-		clear(last)
-		clear(uses)
-		for k := range u.Protocols {
-			p := &u.Protocols[k]
+	people := s.people()
+	each := func(hit func(r *retired, name string, since bool)) {
+		for name, u := range people.each() {
+			clear(last)
+			clear(uses)
+			for k := range u.Protocols {
+				p := &u.Protocols[k]
+				for i := range all {
+					if r := &all[i]; r.hits(p) {
+						last[i], uses[i] = latest(last[i], p.LastSuccess), true
+						told[i] = told[i] && (p.Passwords > 0 || !r.password)
+					}
+				}
+			}
 			for i := range all {
-				if r := &all[i]; r.hits(p) {
-					last[i], uses[i] = latest(last[i], p.LastSuccess), true
-					told[i] = told[i] && (p.Passwords > 0 || !r.password)
+				if uses[i] {
+					hit(&all[i], name, !last[i].Before(all[i].Date))
 				}
 			}
 		}
+	}
+	each(func(r *retired, name string, since bool) {
+		r.users.add(name)
+		if since {
+			r.since.add(name)
+		}
+	})
+	if listed { // once their number is known: lists of a million users that grow take thrice the memory
 		for i := range all {
 			r := &all[i]
-			if !uses[i] {
-				continue
-			}
-			since := !last[i].Before(r.Date)
-			r.users.add(name)
-			if since {
-				r.since.add(name)
-			}
-			if listed {
-				r.Users = append(r.Users, name)
-				if since {
-					r.SucceededSince = append(r.SucceededSince, name)
-				}
+			r.Users = make([]string, 0, r.users.n)
+			if r.since.n > 0 {
+				r.SucceededSince = make([]string, 0, r.since.n)
 			}
 		}
+		each(func(r *retired, name string, since bool) {
+			r.Users = append(r.Users, name)
+			if since {
+				r.SucceededSince = append(r.SucceededSince, name)
+			}
+		})
 	}
 	var hit []retired
 	for i, r := range all {
