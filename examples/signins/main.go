@@ -414,28 +414,40 @@ func (o *settings) printJSON(s *signins.Summary) error {
 // printRetirements prints JSON one name after the other: there may be a million
 // of them in each.
 func printRetirements(w io.Writer, all []signins.Retirement) error {
+	io.WriteString(w, "[")
 	for i, r := range all {
-		users := r.Users
-		r.Users = []string{}
+		users, since := r.Users, r.SucceededSince
+		r.Users, r.SucceededSince = []string{}, nil
 		text, err := json.Marshal(r)
 		if err != nil {
 			return err
 		}
-		head, tail, _ := bytes.Cut(text, []byte(`"users":[]`)) // in no text, for there its quotes are escaped
-		fmt.Fprintf(w, "%s%s\"users\":", []string{"[", ","}[min(i, 1)], head)
-		for k, name := range users {
-			if text, err = json.Marshal(name); err != nil {
-				return err
-			}
-			fmt.Fprintf(w, "%s%s", []string{"[", ","}[min(k, 1)], text)
+		if i > 0 {
+			io.WriteString(w, ",")
 		}
-		fmt.Fprintf(w, "%s%s", []string{"]", "[]"}[isZero(len(users))], tail)
+		head, tail, _ := bytes.Cut(text, []byte(`"users":[]`)) // in no text, for there its quotes are escaped
+		w.Write(head)
+		printNames(w, `"users":`, users)
+		if len(since) > 0 {
+			printNames(w, `,"succeededSince":`, since)
+		}
+		w.Write(tail)
 	}
-	_, err := io.WriteString(w, []string{"]", "[]"}[isZero(len(all))])
+	_, err := io.WriteString(w, "]")
 	return err
 }
 
-func isZero(n int) int { return 1 - min(n, 1) }
+func printNames(w io.Writer, member string, names []string) {
+	io.WriteString(w, member+"[")
+	for i, name := range names {
+		if i > 0 {
+			io.WriteString(w, ",")
+		}
+		text, _ := json.Marshal(name) // of a string, which never fails
+		w.Write(text)
+	}
+	io.WriteString(w, "]")
+}
 
 // behind leaves out the first bytes.
 type behind struct {
