@@ -290,7 +290,7 @@ func (s *stream) setHeader(names []string) error {
 	}
 	switch {
 	case known < minColumns && reportKind(names) != UnknownReport:
-		return fmt.Errorf("a report of kind %s, which is no log: ReadUsageReport reads it", reportKind(names))
+		return fmt.Errorf("a report of kind %s, which is no log: ReadUsageReport and examples/signins -usage read it", reportKind(names))
 	case known < minColumns:
 		return fmt.Errorf("%d of %d columns are known", known, len(names))
 	case slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "\r") }):

@@ -48,6 +48,7 @@ const (
 
 var reportKindTexts = enum.Of[ReportKind]("signins: report kind", "unknown", "ews-usage", "smtp-auth-clients")
 
+// String returns a name such as "ews-usage".
 func (k ReportKind) String() string { return reportKindTexts.String(k) }
 
 // MarshalText writes what String returns. It returns an error if k is no kind.

@@ -73,7 +73,7 @@ func TestWhatIsNoUsageReport(t *testing.T) {
 func TestReportsAreNoLogs(t *testing.T) {
 	for _, err := range Read(strings.NewReader("Application ID,SOAP Action,Call Volume,Last Activity date (UTC)\na,GetItem,1,2026-10-25\n")) {
 		require.ErrorIs(t, err, ErrNotLog)
-		assert.ErrorContains(t, err, "a report of kind ews-usage, which is no log: ReadUsageReport reads it")
+		assert.ErrorContains(t, err, "a report of kind ews-usage, which is no log: ReadUsageReport and examples/signins -usage read it")
 	}
 }
 

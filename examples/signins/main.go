@@ -4,6 +4,7 @@
 //	go run ./examples/signins [flags] FILE|FOLDER…
 //	go run ./examples/signins -workspace ID|-kusto URL/DATABASE|-clickhouse DSN [flags]
 //	go run ./examples/signins -print-query kql|clickhouse
+//	go run ./examples/signins -usage FILE
 //
 // With no file, or "-", it reads standard input. Folders are walked. Where the
 // log lies in Log Analytics, Data Explorer or ClickHouse, it is summarised there.
@@ -71,6 +72,7 @@ type settings struct {
 	mergeable  bool
 	tables     *signins.Tables // nil for the built-in ones
 	engine     engine
+	usage      string // a report of an admin centre, or ""
 	files      []string
 	unread     []error // files of which nothing could be read
 	in         io.Reader
@@ -111,6 +113,7 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	flags.StringVar(&o.csv, "csv", "", "write the users as CSV to `FILE`; - prints them in place of the summary")
 	o.failOn = failon.Flag(flags)
 	o.engine.flags(flags)
+	flags.StringVar(&o.usage, "usage", "", "print the report on EWS usage or SMTP AUTH clients in `FILE`, a CSV export of an admin centre, in place of a log")
 	flags.BoolVar(&o.mergeable, "mergeable", false, "with -json: keep the evidence that finds attacks when summaries are merged")
 	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return ran
@@ -128,6 +131,17 @@ func run(ctx context.Context, args []string, in io.Reader, out, notes io.Writer)
 	if err := o.engine.check(flags.NArg()); err != nil {
 		fmt.Fprintln(notes, "signins:", err)
 		return wrongUsage
+	}
+	if o.usage != "" {
+		if flags.NArg() > 0 || o.engine.chosen() {
+			fmt.Fprintln(notes, "signins: with -usage, no log is read")
+			return wrongUsage
+		}
+		if err := o.printUsage(); err != nil {
+			fmt.Fprintln(notes, "signins:", strings.TrimPrefix(err.Error(), "signins: "))
+			return couldNot
+		}
+		return ran
 	}
 	if o.engine.printQuery != "" {
 		if err := o.printQueries(); err != nil {
