@@ -427,11 +427,31 @@ func (e *endpoint) resolveFaults() {
 	}
 }
 
-// sampleRounds asks every version rounds times more. The order changes from
-// one round to the next, so that a balancer that takes turns gives the same
-// hello to another server.
+// sampleRounds asks every version rounds times more: each so often in a row, so
+// that a balancer that takes turns gives the same hello to all its servers. If
+// that would take longer than there is time, all versions are asked side by side.
 func (e *endpoint) sampleRounds(rounds int) {
 	questions := e.questions()
+	for i, h := range questions {
+		began := time.Now()
+		for range rounds {
+			if e.ctx.Err() != nil {
+				return
+			}
+			if h.again = true; !e.pending[h] {
+				e.askAgain(h)
+			}
+		}
+		if left := questions[i+1:]; time.Duration(len(left))*time.Since(began) > time.Until(e.deadline) {
+			e.sampleSideBySide(left, rounds)
+			return
+		}
+	}
+}
+
+// sampleSideBySide sends all questions at once, rounds times. The order changes
+// from one round to the next.
+func (e *endpoint) sampleSideBySide(questions []hello, rounds int) {
 	for range rounds {
 		slices.Reverse(questions)
 		for _, h := range questions {
