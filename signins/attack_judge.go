@@ -1473,18 +1473,27 @@ func (f *judging) rest() {
 			if t.guesses >= uint32(f.p.Attempts+f.p.Attempts/2) && !home {
 				j.Unexplained++
 			}
-		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0 && len(f.entriesAt(t.place)) == 0:
+		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0 && f.acceptedAt(t.place) <= 1:
 			if places[t.place] == nil {
 				places[t.place] = make(map[uint32]bool)
 			}
 			places[t.place][t.account] = true
 		}
 	}
-	for _, accounts := range places {
-		if len(accounts) >= max(2, f.p.Accounts-2) {
+	for place, accounts := range places { // who was accepted there may have fallen to the guesses, or work there
+		if len(accounts) >= max(2, f.p.Accounts-2)+f.acceptedAt(place) {
 			j.Unexplained += len(accounts)
 		}
 	}
+}
+
+// acceptedAt returns how many accounts are accepted at a place.
+func (f *judging) acceptedAt(place uint32) int {
+	accounts := make(map[uint32]bool)
+	for _, en := range f.entriesAt(place) {
+		accounts[en.account] = true
+	}
+	return len(accounts)
 }
 
 // firstOf returns the first of the texts in lexical order, as many as an
