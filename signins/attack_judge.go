@@ -401,7 +401,8 @@ type tallied struct {
 	elsewise  int      // accounts accepted at the place, but not with the clients alone since the first guess
 	unknown   int      // names among never that do not exist
 	stale     int      // accounts left out because their password is stale
-	program   bool     // most of the guesses come from programs
+	program   bool     // most of the guesses come from programs, or foreign
+	scripted  bool     // most of the guesses come from programs
 	fast      bool
 	even      bool
 	minute    int // most accounts first guessed at within a minute
@@ -474,7 +475,8 @@ func (f *judging) count(tries []try, entries []entry, clients map[uint32]bool) t
 		}
 	}
 	s.foreign = known >= 4 && 10*strangers >= 7*known
-	s.program = 2*programs > total || s.foreign
+	s.scripted = 2*programs > total
+	s.program = s.scripted || s.foreign
 	for _, en := range entries {
 		p := of(en.account)
 		p.accepted = true
@@ -591,7 +593,7 @@ func evenGaps(times []uint32) bool {
 // attack reports whether s is a spray.
 func (f *judging) attack(s *tallied) bool {
 	n, least := len(s.never), f.p.Accounts
-	if s.people >= 3 && !s.program { // where people work, one of them may mistype a name in several ways
+	if s.people >= 3 && !s.scripted { // where people work, one of them may mistype a name in several ways
 		n -= s.unknown - s.unknown/4
 	}
 	failed := n
