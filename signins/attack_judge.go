@@ -1475,7 +1475,7 @@ func (f *judging) rest() {
 			if t.guesses >= uint32(f.p.Attempts+f.p.Attempts/2) && !home {
 				j.Unexplained++
 			}
-		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0 && f.acceptedAt(t.place) <= 1:
+		case !home && !f.own(t) && t.unknown == 0 && t.wrong > 0:
 			if places[t.place] == nil {
 				places[t.place] = make(map[uint32]bool)
 			}
@@ -1483,7 +1483,8 @@ func (f *judging) rest() {
 		}
 	}
 	for place, accounts := range places { // who was accepted there may have fallen to the guesses, or work there
-		if len(accounts) >= max(2, f.p.Accounts-2)+f.acceptedAt(place) {
+		accepted := f.acceptedAt(place)
+		if len(accounts) >= max(2, f.p.Accounts-2)+min(accepted, 1) && len(accounts) >= 2*accepted {
 			j.Unexplained += len(accounts)
 		}
 	}
